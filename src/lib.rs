@@ -5,3 +5,4 @@
 //! `ARCHITECTURE.md` is the map.
 
 pub mod base;
+pub mod flow;

@@ -1,0 +1,83 @@
+//! The ways out of a step.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::base::ids::StepName;
+
+/// How a step ended, when it is not simply done.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The step did what it is for. Written as the step's `next`.
+    Done,
+    /// menu, gather: nothing was pressed, `max_no_input` times.
+    NoInput,
+    /// menu, gather: what was pressed matched nothing, `max_invalid` times.
+    Invalid,
+    /// menu, gather: `max_failures` failures of either kind; also taken for the two above where they have no way out.
+    TooMany,
+    /// hours: outside the opening hours.
+    Closed,
+    /// hours: closed because of a holiday; without a way out of its own, `closed`.
+    Holiday,
+    /// dial: every target was busy.
+    Busy,
+    /// dial: nobody answered in time.
+    NoAnswer,
+    /// dial: the call was declined.
+    Rejected,
+    /// dial: no target could be reached (unknown, not registered, gateway down).
+    Unreachable,
+    /// dial: the caller pressed the cancel key while it rang.
+    Cancelled,
+    /// message: shorter than `min_length`.
+    TooShort,
+    /// The step could not do its work: a prompt is missing, an http request failed, a limit was met.
+    Failed,
+}
+
+impl Outcome {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Done => "next",
+            Self::NoInput => "no_input",
+            Self::Invalid => "invalid",
+            Self::TooMany => "too_many",
+            Self::Closed => "closed",
+            Self::Holiday => "holiday",
+            Self::Busy => "busy",
+            Self::NoAnswer => "no_answer",
+            Self::Rejected => "rejected",
+            Self::Unreachable => "unreachable",
+            Self::Cancelled => "cancelled",
+            Self::TooShort => "too_short",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The outcome whose way out is taken when this one has none, before the flow's `fallback`.
+    pub const fn parent(self) -> Option<Self> {
+        match self {
+            Self::NoInput | Self::Invalid => Some(Self::TooMany),
+            Self::Holiday => Some(Self::Closed),
+            Self::Busy | Self::NoAnswer | Self::Rejected | Self::Unreachable => Some(Self::Failed),
+            Self::TooShort => Some(Self::Done),
+            Self::Done | Self::TooMany | Self::Closed | Self::Cancelled | Self::Failed => None,
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Ways out by outcome: the `on` of a step. `next` stands beside it, not in it.
+pub type Exits = BTreeMap<Outcome, StepName>;
