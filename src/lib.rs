@@ -5,4 +5,6 @@
 //! `ARCHITECTURE.md` is the map.
 
 pub mod base;
+pub mod call;
 pub mod flow;
+pub mod model;

@@ -1,0 +1,104 @@
+//! What a call hears.
+
+use serde::{Deserialize, Serialize};
+
+use super::output::{ActionId, QueryId};
+use crate::base::cause::HangupCause;
+use crate::base::digits::{Digit, Digits};
+use crate::base::ids::ChannelId;
+
+/// One input.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// From the switch.
+    Event(Event),
+    /// From an operator.
+    Command(Command),
+    /// To a query of ours.
+    Answer(QueryId, Answer),
+    /// The deadline of `poll_timeout` has come.
+    Timeout,
+}
+
+/// News from the switch about the caller's leg.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The caller pressed a key.
+    Digit(Digit),
+    /// An action came to its end.
+    Done(ActionId, Ending),
+    /// An action could not be given to the switch, or was refused by it; it did not run.
+    Refused(ActionId, String),
+    /// The caller's leg is answered.
+    Answered,
+    /// The caller's leg was joined to another.
+    Bridged { other: ChannelId },
+    /// The two were parted.
+    Unbridged,
+    /// The caller's leg is gone. `by_caller` is whether it hung up itself, where the switch says so.
+    HungUp { cause: HangupCause, by_caller: Option<bool> },
+    /// The link to the switch is gone while the call may still be up; nothing more can be ordered.
+    LinkLost { reason: String },
+}
+
+/// How an action ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ending {
+    /// It ran to its end, or was stopped.
+    Finished,
+    /// A file to be played is not there, or can't be played.
+    FileMissing { file: String },
+    /// A recording was made.
+    Recorded { length_ms: u64, terminator: Option<Digits> },
+    /// A dial came to its end.
+    Dialed(Dialed),
+    /// It failed in another way.
+    Failed { detail: String },
+}
+
+/// What became of a dial.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dialed {
+    /// Whether a target answered (and accepted), so that there was a conversation.
+    pub answered: bool,
+    /// The cause of the failure or, after a conversation, of its end.
+    pub cause: HangupCause,
+    /// The target's position in [`super::output::DialOrder::targets`], where known.
+    pub target: Option<usize>,
+    pub other: Option<ChannelId>,
+}
+
+/// What an operator may ask of a live call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    Hangup { cause: HangupCause },
+}
+
+/// What came of a query.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    Http(Result<HttpAnswer, HttpFailure>),
+}
+
+/// An answer within the limits that the query set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpAnswer {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HttpFailure {
+    #[error("the address is not allowed: {0}")]
+    Forbidden(String),
+    #[error("no answer in time")]
+    TimedOut,
+    #[error("could not connect: {0}")]
+    Unreachable(String),
+    #[error("the answer is longer than {0} bytes")]
+    TooLong(u32),
+    #[error("{0}")]
+    Other(String),
+}

@@ -1,0 +1,188 @@
+//! What a call orders, asks and tells.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::cause::HangupCause;
+use crate::base::digits::Digits;
+use crate::base::ids::GatewayName;
+use crate::base::masked::Masked;
+use crate::base::millis::Millis;
+use crate::flow::kind::answer::RejectReason;
+use crate::flow::kind::dial::Strategy;
+use crate::flow::kind::http::Method;
+use crate::flow::program::SpeechEngine;
+use crate::flow::prompt::{SayKind, TonePrompt};
+use crate::model::record::CallRecord;
+use crate::model::timeline::Entry;
+
+/// One output.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// To the switch.
+    Action(ActionId, Action),
+    /// To the outside; heard again as an answer. A query is cancelled by the call's end.
+    Query(QueryId, Query),
+    /// The step in which the call stands has changed: its state is worth writing down.
+    Boundary,
+    /// To the timeline.
+    Note(Box<Entry>),
+    /// The call is over, and its record complete. Nothing follows.
+    Ended(Box<CallRecord>),
+}
+
+/// An action's number within its call: 1, 2, 3 …. Never used again, not by a process that takes over either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ActionId(pub u32);
+
+impl fmt::Display for ActionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A query's number within its call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct QueryId(pub u32);
+
+/// What the switch is to do. Those marked *ends* are heard of again as `Event::Done`; actions run one after
+/// another in the order given, but for those marked *at once*.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Ends.
+    Answer,
+    /// Tell the caller's phone that it rings. Ends.
+    Ring,
+    /// Decline with a SIP status (an unanswered call). The call ends with it.
+    Reject(RejectReason),
+    /// Play one after another. Ends when the last is over, a key of `stop_on` was pressed, or `Silence` came.
+    Play { media: Vec<Media>, stop_on: Digits },
+    /// Stop what plays and forget what is still to be played or done. At once.
+    Silence,
+    /// Record the caller. Ends.
+    Record(RecordOrder),
+    /// Dial, and join the first who answers. Ends when nobody did, or when the conversation is over.
+    Dial(Box<DialOrder>),
+    /// Give up a dial that still rings. At once; the dial ends all the same.
+    CancelDial,
+    /// Write channel variables. At once.
+    SetVariables(BTreeMap<String, String>),
+    /// Leave for an extension of the dialplan: the switch takes the call away from us.
+    Transfer { extension: String, context: String },
+    /// Hang the caller's leg up. At once.
+    Hangup(HangupCause),
+    /// Give the call back to the dialplan, with the variable `callwright_refused` set to this reason.
+    Release { refused: String },
+}
+
+/// One thing to play.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Media {
+    /// A prompt's file, with the prompt's name for people.
+    File {
+        path: String,
+        name: String,
+    },
+    Tone(TonePrompt),
+    Silence(Millis),
+    /// A value for `say`; it came from outside.
+    Say {
+        value: Masked<String>,
+        kind: SayKind,
+        language: String,
+    },
+    /// Text for the speech engine; it may come from outside.
+    Speak {
+        text: Masked<String>,
+        engine: SpeechEngine,
+    },
+}
+
+/// How to record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordOrder {
+    /// An absolute path, made by us.
+    pub path: String,
+    pub max_length: Millis,
+    /// `0s` is never.
+    pub silence: Millis,
+    pub terminators: Digits,
+}
+
+/// How to dial.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DialOrder {
+    pub targets: Vec<DialTarget>,
+    pub strategy: Strategy,
+    pub caller_name: Option<String>,
+    pub caller_number: Option<String>,
+    pub ringback: RingTone,
+    pub time_limit: Option<Millis>,
+    pub accept: Option<AcceptOrder>,
+    pub cancel_key: Option<Digits>,
+}
+
+/// One target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DialTarget {
+    pub address: DialAddress,
+    pub delay: Millis,
+    pub timeout: Millis,
+}
+
+/// Where a target is. The texts may come from outside.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DialAddress {
+    Extension {
+        extension: String,
+        domain: String,
+    },
+    Number {
+        number: String,
+        gateway: GatewayName,
+    },
+    /// `host` is one that the operator allows.
+    Sip {
+        user: String,
+        host: String,
+    },
+}
+
+/// What the caller hears while it rings.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RingTone {
+    Tone,
+    EarlyMedia,
+    File { path: String },
+}
+
+/// The key that the far end must press.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AcceptOrder {
+    pub file: String,
+    pub key: Digits,
+    pub timeout: Millis,
+}
+
+/// What the outside is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Query {
+    Http(Box<HttpRequest>),
+}
+
+/// A data dip. Header values and body may hold secrets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpRequest {
+    pub method: Method,
+    pub url: Masked<String>,
+    pub headers: Vec<(String, Masked<String>)>,
+    /// JSON text.
+    pub body: Option<Masked<String>>,
+    pub timeout: Millis,
+    pub retries: u8,
+    pub max_bytes: u32,
+}

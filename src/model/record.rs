@@ -1,0 +1,89 @@
+//! The call record: one for each call, written when it ends.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::base::cause::{HangupCause, Termination};
+use crate::base::ids::{CallId, ChannelId, FlowName, StepName, TenantId};
+
+/// One call, from its first leg to its last hang-up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CallRecord {
+    #[schemars(with = "String")]
+    pub call: CallId,
+    #[schemars(with = "String")]
+    pub tenant: TenantId,
+    pub flow: FlowName,
+    pub version: u32,
+    pub caller_name: String,
+    /// Masked where the tenant asks for it.
+    pub caller_number: String,
+    pub dialed: String,
+    #[schemars(with = "String")]
+    pub started: Timestamp,
+    #[schemars(with = "Option<String>")]
+    pub answered: Option<Timestamp>,
+    #[schemars(with = "String")]
+    pub ended: Timestamp,
+    /// The first is the caller's.
+    pub legs: Vec<LegRecord>,
+    /// The steps that the call went through.
+    pub path: Vec<Visit>,
+    pub termination: Termination,
+    /// Messages and other recordings made in the call.
+    #[serde(default)]
+    pub recordings: Vec<RecordingNote>,
+    /// The flow's variables at the end; secret ones are left out.
+    #[serde(default)]
+    pub variables: BTreeMap<String, serde_json::Value>,
+}
+
+/// One party's part in a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LegRecord {
+    pub channel: Option<ChannelId>,
+    pub role: LegRole,
+    /// The number or address of the party, masked where the tenant asks for it.
+    pub party: String,
+    #[schemars(with = "String")]
+    pub started: Timestamp,
+    #[schemars(with = "Option<String>")]
+    pub answered: Option<Timestamp>,
+    #[schemars(with = "Option<String>")]
+    pub ended: Option<Timestamp>,
+    pub cause: Option<HangupCause>,
+}
+
+/// Which part a leg has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LegRole {
+    Caller,
+    Dialed,
+}
+
+/// One visit of one step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Visit {
+    pub flow: FlowName,
+    pub step: StepName,
+    #[schemars(with = "String")]
+    pub entered: Timestamp,
+    pub took_ms: u64,
+    /// The outcome's name, a menu choice, or empty where the call ended in the step.
+    pub outcome: String,
+    /// Keys pressed in the step; secret ones as `•`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub keys: String,
+}
+
+/// A file that FreeSWITCH recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RecordingNote {
+    pub name: String,
+    pub path: String,
+    pub length_ms: u64,
+}

@@ -1,0 +1,98 @@
+//! The timeline of a call: every input, decision and command, with its millisecond; enough to explain it.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::base::cause::{HangupCause, Termination};
+use crate::base::ids::{FlowName, StepName};
+
+/// One thing that happened to a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Entry {
+    /// 1, 2, 3 …, without gaps within a call.
+    pub sequence: u32,
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// Milliseconds since the call's first entry.
+    pub ms: u64,
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What happened. Texts are for people and hold no secrets: secret digits come as `•`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum What {
+    /// The call reached us.
+    Arrived {
+        caller_name: String,
+        caller_number: String,
+        dialed: String,
+        flow: FlowName,
+        version: u32,
+    },
+    /// Another process took the call over.
+    Resumed {
+        step: StepName,
+    },
+    StepEntered {
+        flow: FlowName,
+        step: StepName,
+        kind: String,
+    },
+    /// `why` is the decision in words: which case, which hours, what was typed.
+    StepLeft {
+        step: StepName,
+        outcome: String,
+        next: Option<StepName>,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
+    },
+    /// We told FreeSWITCH to do something.
+    Ordered {
+        action: u32,
+        order: String,
+    },
+    /// FreeSWITCH did it, or not.
+    Done {
+        action: u32,
+        result: String,
+    },
+    /// A key of the caller.
+    Key {
+        key: String,
+    },
+    Answered,
+    /// The caller and a dialed party were joined.
+    Bridged {
+        party: String,
+    },
+    Unbridged {
+        cause: Option<HangupCause>,
+    },
+    /// A query to the outside, such as an http request.
+    Asked {
+        query: u32,
+        question: String,
+    },
+    Heard {
+        query: u32,
+        answer: String,
+    },
+    Set {
+        variable: String,
+        value: String,
+    },
+    /// A guard or a time-out acted.
+    Guard {
+        limit: String,
+    },
+    /// Anything unexpected that was put up with.
+    Noticed {
+        text: String,
+    },
+    Ended {
+        termination: Termination,
+    },
+}
