@@ -6,5 +6,6 @@
 
 pub mod base;
 pub mod call;
+pub mod esl;
 pub mod flow;
 pub mod model;

@@ -1,0 +1,276 @@
+//! Commands, and the only place that writes bytes for FreeSWITCH.
+
+use std::fmt::Write;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::base::cause::HangupCause;
+use crate::base::digits::Digits;
+use crate::base::ids::ChannelId;
+
+use super::application::Application;
+use super::argument::{DialPart, Refused, VariableName, VariableValue, Why, Word};
+use super::event::EventName;
+use super::token::{ExecuteId, JobId};
+
+/// A longer argument goes in a body, in bytes: headers are read with one system call for each byte.
+pub const HEADER_ARGUMENT_MAX: usize = 64;
+/// Most variables in one `uuid_setvar_multi` (`mod_commands.c` uuid_setvar_multi_function).
+pub const VARIABLES_MAX: usize = 64;
+
+/// One command of the Event Socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Asks for the channel's data; the first command of a connection.
+    Connect,
+    /// Keeps the connection open so many seconds after the hang-up. Never send it twice.
+    Linger(u32),
+    /// Restricts the connection to its own call's events, for good. See `Command::subscribe`.
+    MyEvents,
+    /// Takes every subscription back, but not the restriction.
+    NoEvents,
+    /// Adds events, in the plain format.
+    Events(Vec<EventName>),
+    /// Says that the dialplan goes on at once when the connection ends. Can't be taken back.
+    Resume,
+    /// Ends the connection.
+    Exit,
+    /// Queues an application.
+    Execute(Execute),
+    /// Runs an API command; the connection waits for it.
+    Api(Api),
+    /// Runs an API command aside; its output comes in a `BACKGROUND_JOB` event.
+    BackgroundApi { job: JobId, api: Api },
+}
+
+/// An application to be queued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Execute {
+    /// Comes back as `Application-UUID` in the two execute events.
+    pub id: ExecuteId,
+    /// Whether later ones wait until this one ends (`event-lock`).
+    pub lock: bool,
+    /// How often, 1 or more. Stops early when one run lasts less than half a second.
+    pub loops: u32,
+    pub application: Application,
+}
+
+impl Execute {
+    /// Once, and later ones wait.
+    pub const fn new(id: ExecuteId, application: Application) -> Self {
+        Self { id, lock: true, loops: 1, application }
+    }
+}
+
+/// The API commands that we use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Api {
+    /// Hangs up at once, whatever is queued.
+    Kill {
+        channel: ChannelId,
+        cause: HangupCause,
+    },
+    /// Stops what is running, and with `all` forgets what is queued.
+    Break {
+        channel: ChannelId,
+        all: bool,
+    },
+    /// Sets variables at once; an empty value unsets.
+    SetVariables {
+        channel: ChannelId,
+        variables: Vec<(VariableName, VariableValue)>,
+    },
+    /// Asks for one variable; `_undef_` when unset.
+    GetVariable {
+        channel: ChannelId,
+        name: VariableName,
+    },
+    /// Asks for everything about a channel, as JSON: see `Event::from_json`.
+    Dump {
+        channel: ChannelId,
+    },
+    Exists {
+        channel: ChannelId,
+    },
+    Answer {
+        channel: ChannelId,
+    },
+    Transfer {
+        channel: ChannelId,
+        extension: DialPart,
+        dialplan: Word,
+        context: Word,
+    },
+    /// Hangs up in so many seconds.
+    SchedHangup {
+        seconds: u32,
+        channel: ChannelId,
+        cause: HangupCause,
+    },
+    /// Takes back everything that was scheduled for the channel.
+    SchedDel {
+        channel: ChannelId,
+    },
+    SendDtmf {
+        channel: ChannelId,
+        digits: Digits,
+    },
+    /// Joins two channels.
+    Bridge {
+        channel: ChannelId,
+        other: ChannelId,
+    },
+}
+
+impl Command {
+    /// The commands that leave only `events`, and only those of this call.
+    ///
+    /// `myevents` sets a flag that restricts every later subscription to the own channel and to the
+    /// own background jobs (`mod_event_socket.c` event_handler, LFLAG_MYEVENTS, lines 375-383), but it
+    /// also subscribes to 23 kinds of event; `noevents` drops those and leaves the flag (2593-2607);
+    /// `event` then adds what is wanted. `filter Unique-ID …` instead would need the channel's identity
+    /// before it can be sent, and would drop BACKGROUND_JOB, which has no Unique-ID (311-372).
+    pub fn subscribe(events: Vec<EventName>) -> [Self; 3] {
+        [Self::MyEvents, Self::NoEvents, Self::Events(events)]
+    }
+
+    /// The bytes for the wire.
+    ///
+    /// # Errors
+    /// Refused when the command as a whole can't be sent, although each of its arguments could.
+    pub fn encode(&self) -> Result<Bytes, Refused> {
+        let mut packet = BytesMut::new();
+        match self {
+            Self::Connect => line(&mut packet, "connect"),
+            Self::Linger(seconds) => line(&mut packet, &format!("linger {seconds}")),
+            Self::MyEvents => line(&mut packet, "myevents"),
+            Self::NoEvents => line(&mut packet, "noevents"),
+            Self::Events(events) => line(&mut packet, &subscription(events)?),
+            Self::Resume => line(&mut packet, "resume"),
+            Self::Exit => line(&mut packet, "exit"),
+            Self::Execute(execute) => return execute_packet(execute),
+            Self::Api(api) => line(&mut packet, &format!("api {}", api.words()?)),
+            Self::BackgroundApi { job, api } => {
+                line(&mut packet, &format!("bgapi {}\nJob-UUID: {job}", api.words()?));
+            }
+        }
+        finish(packet, b"")
+    }
+}
+
+fn line(packet: &mut BytesMut, text: &str) {
+    packet.put_slice(text.as_bytes());
+    packet.put_u8(b'\n');
+}
+
+fn subscription(events: &[EventName]) -> Result<String, Refused> {
+    if events.is_empty() {
+        return Err(Refused { argument: "list of events", why: Why::Empty });
+    }
+    // What follows CUSTOM is read as subclasses, so that it comes last.
+    let mut ordered = events.to_vec();
+    ordered.sort_by_key(|event| matches!(event, EventName::Custom));
+    let names = ordered.iter().map(|event| event.name());
+    Ok(names.fold("event plain".to_owned(), |list, name| list + " " + name))
+}
+
+/// Head and body in one buffer: FreeSWITCH spins while a body is on its way (`mod_event_socket.c`
+/// read_packet).
+fn execute_packet(execute: &Execute) -> Result<Bytes, Refused> {
+    if let Application::Bridge(dial_string) = &execute.application
+        && dial_string.is_empty()
+    {
+        return Err(Refused { argument: "dial string", why: Why::Empty });
+    }
+    let argument = execute.application.argument();
+    let mut packet = BytesMut::with_capacity(160 + argument.len());
+    line(&mut packet, "sendmsg");
+    line(&mut packet, "call-command: execute");
+    line(&mut packet, &format!("execute-app-name: {}", execute.application.name()));
+    if execute.lock {
+        line(&mut packet, "event-lock: true");
+    }
+    if execute.loops != 1 {
+        line(&mut packet, &format!("loops: {}", execute.loops));
+    }
+    line(&mut packet, &format!("Event-UUID: {}", execute.id));
+    if argument.is_empty() {
+        return finish(packet, b"");
+    }
+    if !execute.application.wants_body(&argument) {
+        line(&mut packet, &format!("execute-app-arg: {argument}"));
+        return finish(packet, b"");
+    }
+    line(&mut packet, "content-type: text/plain");
+    line(&mut packet, &format!("content-length: {}", argument.len()));
+    finish(packet, argument.as_bytes())
+}
+
+/// FreeSWITCH unloads its Event Socket module when two words stand anywhere in a packet's head
+/// (`mod_event_socket.c` parse_command, 1729-1733). Bodies are not searched.
+fn finish(mut packet: BytesMut, body: &[u8]) -> Result<Bytes, Refused> {
+    let head = packet.to_ascii_lowercase();
+    let has = |word: &str| memchr::memmem::find(&head, word.as_bytes()).is_some();
+    if has("mod_event_socket") && (has("unload") || has("reload")) {
+        return Err(Refused { argument: "command", why: Why::Unloads });
+    }
+    packet.put_u8(b'\n');
+    packet.put_slice(body);
+    Ok(packet.freeze())
+}
+
+impl Api {
+    fn words(&self) -> Result<String, Refused> {
+        Ok(match self {
+            Self::Kill { channel, cause } => format!("uuid_kill {channel} {cause}"),
+            Self::Break { channel, all: true } => format!("uuid_break {channel} all"),
+            Self::Break { channel, all: false } => format!("uuid_break {channel}"),
+            Self::SetVariables { channel, variables } => {
+                format!("uuid_setvar_multi {channel} {}", pairs(variables)?)
+            }
+            Self::GetVariable { channel, name } => {
+                format!("uuid_getvar {channel} {}", name.as_str())
+            }
+            Self::Dump { channel } => format!("uuid_dump {channel} json"),
+            Self::Exists { channel } => format!("uuid_exists {channel}"),
+            Self::Answer { channel } => format!("uuid_answer {channel}"),
+            Self::Transfer { channel, extension, dialplan, context } => {
+                let words = [extension.as_str(), dialplan.as_str(), context.as_str()];
+                format!("uuid_transfer {channel} {}", words.join(" "))
+            }
+            Self::SchedHangup { seconds, channel, cause } => {
+                format!("sched_hangup +{seconds} {channel} {cause}")
+            }
+            Self::SchedDel { channel } => format!("sched_del {channel}"),
+            Self::SendDtmf { channel, digits } => {
+                format!("uuid_send_dtmf {channel} {}", digits.as_str())
+            }
+            Self::Bridge { channel, other } => format!("uuid_bridge {channel} {other}"),
+        })
+    }
+}
+
+/// `a=1;b=2`. The splitter takes `\;`, `\'` and `\\` for the byte itself (`switch_utils.c`
+/// cleanup_separated_string with the delimiter `;`).
+fn pairs(variables: &[(VariableName, VariableValue)]) -> Result<String, Refused> {
+    let refuse = |why| Err(Refused { argument: "list of variables", why });
+    if variables.is_empty() {
+        return refuse(Why::Empty);
+    }
+    if variables.len() > VARIABLES_MAX {
+        return refuse(Why::TooMany(VARIABLES_MAX));
+    }
+    let mut list = String::new();
+    for (nth, (name, value)) in variables.iter().enumerate() {
+        let semicolon = if nth > 0 { ";" } else { "" };
+        // Writing into a text can't fail.
+        let _ = write!(list, "{semicolon}{}=", name.as_str());
+        for character in value.as_str().chars() {
+            if matches!(character, ';' | '\'' | '\\') {
+                list.push('\\');
+            }
+            list.push(character);
+        }
+    }
+    Ok(list)
+}

@@ -1,0 +1,347 @@
+//! Cuts FreeSWITCH's byte stream into frames: header lines, a blank line, and as many bytes of body as
+//! `Content-Length` says (`mod_event_socket.c` read_packet and listener_run write them).
+
+use bytes::{Buf, Bytes, BytesMut};
+use thiserror::Error;
+
+use super::block::Block;
+use super::event::Event;
+use super::value::Value;
+
+/// Longest header block, in bytes: a `connect` reply holds every variable of the channel.
+pub const HEAD_MAX: usize = 1024 * 1024;
+/// Most header lines in one block.
+pub const LINES_MAX: usize = 8 * 1024;
+/// Longest body, in bytes: an event or the output of an API command.
+pub const BODY_MAX: usize = 8 * 1024 * 1024;
+/// How much room `Decoder::buffer` offers for reading, in bytes.
+pub const READ_CHUNK: usize = 64 * 1024;
+/// Line starts kept ready between frames; more are given back.
+const STARTS_KEPT: usize = 1024;
+
+/// The stream can't be followed any further; the connection is over.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("at byte {at} of the stream: {problem}")]
+pub struct FrameError {
+    /// Bytes of the stream before the offending frame.
+    pub at: u64,
+    pub problem: FrameProblem,
+}
+
+/// What was wrong with a frame.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum FrameProblem {
+    #[error("a header block of more than {HEAD_MAX} bytes")]
+    HeadTooLong,
+    #[error("more than {LINES_MAX} header lines in one block")]
+    TooManyLines,
+    #[error("the body is announced with {0} bytes, more than {BODY_MAX}")]
+    BodyTooLong(u64),
+    #[error("`{0}` is no content length")]
+    ContentLength(String),
+    #[error("the event is not valid JSON: {0}")]
+    Json(String),
+}
+
+/// One message from FreeSWITCH.
+#[derive(Debug, Clone)]
+pub enum Frame {
+    /// The answer to `connect`: everything about the channel.
+    Connected(Event),
+    /// An event, plain or JSON.
+    Event(Event),
+    /// The answer to any other command but `api`.
+    Reply(Block),
+    /// The answer to `api`: its output.
+    Output(Bytes),
+    /// The call has ended, or the connection is about to.
+    Notice(Notice),
+    /// A line of FreeSWITCH's log.
+    Log { head: Block, line: Bytes },
+    /// An inbound connection has to say the password.
+    AuthRequest,
+    /// An inbound connection is not welcome.
+    Rejected { reason: Bytes },
+    /// A content type that we don't know.
+    Other { head: Block, body: Bytes },
+}
+
+/// The two kinds of `text/disconnect-notice`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The call has ended, the connection stays open for `seconds` (`None`: for as long as we like).
+    Linger { seconds: Option<u32> },
+    /// FreeSWITCH closes the connection, and says this.
+    Disconnect { text: Bytes },
+}
+
+/// A frame whose header block is complete and whose body is not.
+struct Head {
+    block: Block,
+    body: usize,
+}
+
+/// Cuts frames from a stream that arrives in pieces of any size.
+#[derive(Default)]
+pub struct Decoder {
+    buffer: BytesMut,
+    /// Bytes of `buffer` that were searched for line ends already.
+    searched: usize,
+    /// Where the lines begin that were found so far.
+    starts: Vec<u32>,
+    head: Option<Head>,
+    /// Bytes of the stream before `buffer`.
+    consumed: u64,
+}
+
+impl Decoder {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The place to read into. Ask for it when there is something to read, not before: what a waiting
+    /// call has no use for it should not hold.
+    pub fn buffer(&mut self) -> &mut BytesMut {
+        if self.buffer.capacity() - self.buffer.len() < READ_CHUNK / 4 {
+            self.buffer.reserve(READ_CHUNK);
+        }
+        &mut self.buffer
+    }
+
+    /// Takes a piece of the stream.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Bytes of the stream taken into frames so far.
+    pub const fn position(&self) -> u64 {
+        self.consumed
+    }
+
+    /// Whether a frame has begun and not ended: an end of the stream now cuts it off.
+    pub fn is_inside_frame(&self) -> bool {
+        self.head.is_some() || !self.buffer.is_empty()
+    }
+
+    /// The next whole frame, or `None` until more bytes come. After an error the stream is lost.
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
+        let frame = self.cut().map_err(|problem| FrameError { at: self.consumed, problem })?;
+        if frame.is_none() && self.buffer.is_empty() {
+            self.release();
+        }
+        Ok(frame)
+    }
+
+    /// Gives memory back: a call that waits holds no buffer.
+    fn release(&mut self) {
+        self.buffer = BytesMut::new();
+        if self.starts.capacity() > STARTS_KEPT || self.head.is_none() {
+            self.starts = Vec::new();
+        }
+    }
+
+    fn cut(&mut self) -> Result<Option<Frame>, FrameProblem> {
+        if self.head.is_none() {
+            let Some(length) = self.find_head()? else { return Ok(None) };
+            self.head = Some(self.take_head(length)?);
+        }
+        let Some(head) = self.head.take_if(|head| head.body <= self.buffer.len()) else {
+            return Ok(None);
+        };
+        let frame = self.assemble(head)?;
+        Ok(Some(frame))
+    }
+
+    /// The length of the header block, its blank line left out, once that is there.
+    fn find_head(&mut self) -> Result<Option<usize>, FrameProblem> {
+        self.skip_blank_lines();
+        let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
+        let mut line = self.starts.last().map_or(0, |start| *start as usize);
+        if self.starts.is_empty() {
+            self.starts.push(0);
+        }
+        for offset in memchr::memchr_iter(b'\n', unsearched) {
+            let end = self.searched + offset;
+            if end == line {
+                self.searched = 0;
+                return Ok(Some(end));
+            }
+            if end >= HEAD_MAX {
+                return Err(FrameProblem::HeadTooLong);
+            }
+            line = end + 1;
+            push_start(&mut self.starts, line)?;
+        }
+        self.searched = self.buffer.len();
+        if self.searched > HEAD_MAX { Err(FrameProblem::HeadTooLong) } else { Ok(None) }
+    }
+
+    /// No frame begins with a blank line; a body's superfluous line end must not look like one.
+    fn skip_blank_lines(&mut self) {
+        if self.searched > 0 {
+            return;
+        }
+        let blank = self.buffer.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+        self.buffer.advance(blank);
+        self.consumed += blank as u64;
+    }
+
+    fn take_head(&mut self, length: usize) -> Result<Head, FrameProblem> {
+        let bytes = self.take(length);
+        self.buffer.advance(1);
+        self.consumed += 1;
+        let block = Block::new(bytes, &self.starts, false);
+        self.starts.clear();
+        let body = match block.value("Content-Length") {
+            Some(value) => content_length(value)?,
+            None => 0,
+        };
+        Ok(Head { block, body })
+    }
+
+    /// Copies, so that a frame that is kept keeps its own bytes alive and no read buffer.
+    fn take(&mut self, length: usize) -> Bytes {
+        let bytes = Bytes::copy_from_slice(self.buffer.get(..length).unwrap_or_default());
+        self.buffer.advance(length.min(self.buffer.len()));
+        self.consumed += length as u64;
+        bytes
+    }
+
+    fn assemble(&mut self, head: Head) -> Result<Frame, FrameProblem> {
+        let block = head.block;
+        let kind = Kind::of(block.value("Content-Type"));
+        if let Kind::PlainEvent = kind {
+            return self.take_event(head.body).map(Frame::Event);
+        }
+        let body = self.take(head.body);
+        Ok(match kind {
+            Kind::PlainEvent | Kind::Unknown => Frame::Other { head: block, body },
+            Kind::JsonEvent => Frame::Event(Event::from_json(&body).map_err(FrameProblem::Json)?),
+            Kind::Reply if is_serialized(&block) => Frame::Connected(self.reindex(&block)?),
+            Kind::Reply => Frame::Reply(block),
+            Kind::Output => Frame::Output(body),
+            Kind::Notice => Frame::Notice(notice(&block, body)),
+            Kind::Log => Frame::Log { head: block, line: body },
+            Kind::AuthRequest => Frame::AuthRequest,
+            Kind::Rejection => Frame::Rejected { reason: body },
+        })
+    }
+
+    /// A plain event is a frame in a frame: lines, a blank line, and the rest is the event's body.
+    fn take_event(&mut self, length: usize) -> Result<Event, FrameProblem> {
+        let whole = self.take(length);
+        let end = index(&whole, &mut self.starts)?;
+        let body = whole.get(end + 1..).map_or_else(Bytes::new, |body| whole.slice_ref(body));
+        let block = Block::new(whole.slice(..end), &self.starts, true);
+        self.starts.clear();
+        Ok(Event::plain(block, body))
+    }
+
+    /// The same lines, but with values that are URL-encoded.
+    fn reindex(&mut self, block: &Block) -> Result<Event, FrameProblem> {
+        let bytes = block.bytes().clone();
+        index(&bytes, &mut self.starts)?;
+        let block = Block::new(bytes, &self.starts, true);
+        self.starts.clear();
+        Ok(Event::plain(block, Bytes::new()))
+    }
+}
+
+impl std::fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Decoder")
+            .field("position", &self.consumed)
+            .field("buffered", &self.buffer.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn push_start(starts: &mut Vec<u32>, start: usize) -> Result<(), FrameProblem> {
+    if starts.len() > LINES_MAX {
+        return Err(FrameProblem::TooManyLines);
+    }
+    starts.push(u32::try_from(start).map_err(|_| FrameProblem::HeadTooLong)?);
+    Ok(())
+}
+
+/// Finds the lines up to a blank line or the end, and says where they end.
+fn index(bytes: &[u8], starts: &mut Vec<u32>) -> Result<usize, FrameProblem> {
+    starts.clear();
+    starts.push(0);
+    let mut line = 0;
+    for end in memchr::memchr_iter(b'\n', bytes) {
+        if end == line {
+            return Ok(end);
+        }
+        line = end + 1;
+        push_start(starts, line)?;
+    }
+    if line < bytes.len() {
+        push_start(starts, bytes.len())?;
+    }
+    Ok(bytes.len())
+}
+
+fn content_length(value: Value<'_>) -> Result<usize, FrameProblem> {
+    let Some(length) = value.number::<u64>() else {
+        return Err(FrameProblem::ContentLength(value.text().chars().take(40).collect()));
+    };
+    usize::try_from(length)
+        .ok()
+        .filter(|length| *length <= BODY_MAX)
+        .ok_or(FrameProblem::BodyTooLong(length))
+}
+
+/// The `connect` reply is an event written as a reply: its `+OK` is URL-encoded, no other reply's is
+/// (`mod_event_socket.c` parse_command, "connect").
+fn is_serialized(block: &Block) -> bool {
+    let encoded = block.value("Reply-Text").is_some_and(|text| text.raw().starts_with(b"%2B"));
+    encoded && block.value("Event-Name").is_some()
+}
+
+fn notice(block: &Block, text: Bytes) -> Notice {
+    match block.value("Content-Disposition") {
+        Some(value) if value.raw().eq_ignore_ascii_case(b"linger") => Notice::Linger {
+            seconds: block.value("Linger-Time").and_then(|seconds| seconds.number()),
+        },
+        _ => Notice::Disconnect { text },
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    PlainEvent,
+    JsonEvent,
+    Reply,
+    Output,
+    Notice,
+    Log,
+    AuthRequest,
+    Rejection,
+    Unknown,
+}
+
+impl Kind {
+    fn of(content_type: Option<Value<'_>>) -> Self {
+        const NAMES: [(&[u8], Kind); 8] = [
+            (b"text/event-plain", Kind::PlainEvent),
+            (b"command/reply", Kind::Reply),
+            (b"api/response", Kind::Output),
+            (b"text/event-json", Kind::JsonEvent),
+            (b"text/disconnect-notice", Kind::Notice),
+            (b"log/data", Kind::Log),
+            (b"auth/request", Kind::AuthRequest),
+            (b"text/rude-rejection", Kind::Rejection),
+        ];
+        let raw = content_type.map_or(&b""[..], |value| value.raw().trim_ascii());
+        let known = NAMES.iter().find(|(name, _)| raw.eq_ignore_ascii_case(name));
+        known.map_or(Self::Unknown, |(_, kind)| *kind)
+    }
+}
+
+/// The lines of a block that did not come in a frame of its own.
+pub(super) fn indexed(bytes: Bytes) -> Result<Block, FrameProblem> {
+    let mut starts = Vec::new();
+    index(&bytes, &mut starts)?;
+    Ok(Block::new(bytes, &starts, true))
+}
