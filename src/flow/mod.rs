@@ -5,6 +5,7 @@
 pub mod exits;
 pub mod expr;
 pub mod kind;
+pub mod nearest;
 pub mod program;
 pub mod prompt;
 pub mod value;
