@@ -6,6 +6,8 @@
 
 pub mod base;
 pub mod call;
+pub mod driver;
 pub mod esl;
 pub mod flow;
 pub mod model;
+pub mod switch;

@@ -1,0 +1,271 @@
+//! Accepts FreeSWITCH's connections: one for each call.
+//!
+//! FreeSWITCH parks a call for ever when its connection is accepted and closed again before a
+//! command was sent (`mod_event_socket.c` socket_function). So whatever can't be taken is still
+//! handed on, marked as refused, and goes back to the dialplan in good order; only a peer that may
+//! not be FreeSWITCH is dropped.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::config::Config;
+
+/// Silence on a connection after which the peer is asked whether it is still there.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+/// Between two such questions.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// The first and the longest pause after an accept that failed for want of resources.
+const BACK_OFF_MIN: Duration = Duration::from_millis(5);
+const BACK_OFF_MAX: Duration = Duration::from_secs(1);
+/// Connections that the kernel holds for us while we are busy.
+const BACKLOG: i32 = 1_024;
+
+/// One connection of FreeSWITCH.
+#[derive(Debug)]
+pub struct Accepted {
+    pub stream: TcpStream,
+    pub peer: SocketAddr,
+    pub admission: Admission,
+    /// Gives the place back when it is dropped.
+    pub place: Place,
+}
+
+/// Whether there is room for one more call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    Taken,
+    /// The call is to go back to the dialplan.
+    Full,
+}
+
+/// A place among the connections and calls; free again when dropped.
+#[derive(Debug)]
+pub struct Place {
+    _connection: OwnedSemaphorePermit,
+    _call: Option<OwnedSemaphorePermit>,
+}
+
+/// What the listener has seen.
+#[derive(Debug, Default)]
+pub struct Counters {
+    pub accepted: AtomicU64,
+    /// For want of room; they went back to the dialplan.
+    pub refused: AtomicU64,
+    /// Peers outside the allowed networks.
+    pub strangers: AtomicU64,
+    /// Accepts that failed.
+    pub failed: AtomicU64,
+}
+
+/// A bound socket and the limits on it.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    config: Config,
+    connections: Arc<Semaphore>,
+    calls: Arc<Semaphore>,
+    counters: Arc<Counters>,
+}
+
+impl Listener {
+    /// Binds the configured address; port 0 takes any free one.
+    ///
+    /// # Errors
+    /// The address can't be bound.
+    pub fn bind(config: Config) -> io::Result<Self> {
+        let socket = bind(config.listen)?;
+        Ok(Self {
+            socket,
+            connections: Arc::new(Semaphore::new(config.max_connections)),
+            calls: Arc::new(Semaphore::new(config.max_calls)),
+            counters: Arc::default(),
+            config,
+        })
+    }
+
+    /// The address that was bound.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Accepts until `shutdown`, and hands every connection to `serve`, which must not wait. The
+    /// socket is closed on return, so that FreeSWITCH tries the next host of its list at once.
+    pub async fn run(self, shutdown: impl Future<Output = ()>, mut serve: impl FnMut(Accepted)) {
+        tokio::pin!(shutdown);
+        let mut pause = BACK_OFF_MIN;
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = &mut shutdown => return,
+                accepted = self.accept() => accepted,
+            };
+            match accepted {
+                Ok(Some(accepted)) => serve(accepted),
+                Ok(None) => {}
+                Err(error) => {
+                    self.counters.failed.fetch_add(1, Ordering::Relaxed);
+                    tracing::warn!(%error, pause_ms = pause.as_millis(), "accept failed");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(BACK_OFF_MAX);
+                    continue;
+                }
+            }
+            pause = BACK_OFF_MIN;
+        }
+    }
+
+    /// Waits for a place first: what we have no place for stays in the kernel's queue.
+    async fn accept(&self) -> io::Result<Option<Accepted>> {
+        let Ok(connection) = Arc::clone(&self.connections).acquire_owned().await else {
+            return Err(io::Error::other("the listener is closed"));
+        };
+        let (stream, peer) = match self.socket.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) if is_the_peers(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if !self.config.allows(peer.ip()) {
+            self.counters.strangers.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(%peer, "a peer outside the allowed networks was dropped");
+            return Ok(None);
+        }
+        if let Err(error) = tune(&stream) {
+            tracing::debug!(%peer, %error, "socket options were refused");
+        }
+        self.counters.accepted.fetch_add(1, Ordering::Relaxed);
+        let call = Arc::clone(&self.calls).try_acquire_owned().ok();
+        let admission = if call.is_some() { Admission::Taken } else { Admission::Full };
+        if admission == Admission::Full {
+            self.counters.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        let place = Place { _connection: connection, _call: call };
+        Ok(Some(Accepted { stream, peer, admission, place }))
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Errors that concern only the connection that was to be accepted (accept(2)).
+fn is_the_peers(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::TimedOut
+    )
+}
+
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    fn config() -> Config {
+        Config { listen: "127.0.0.1:0".parse().unwrap(), ..Config::default() }
+    }
+
+    /// Runs a listener until `body` is through; what was accepted is kept open.
+    async fn with<F: Future<Output = ()>>(
+        config: Config,
+        body: impl FnOnce(
+            SocketAddr,
+            Arc<Counters>,
+            tokio::sync::mpsc::UnboundedReceiver<Accepted>,
+        ) -> F,
+    ) {
+        let listener = Listener::bind(config).unwrap();
+        let (address, counters) = (listener.local_addr().unwrap(), listener.counters());
+        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+        let body = body(address, counters, receiver);
+        listener.run(body, move |accepted| drop(sender.send(accepted))).await;
+    }
+
+    #[tokio::test]
+    async fn a_call_too_many_is_handed_on_as_refused_and_never_just_closed() {
+        with(Config { max_calls: 1, ..config() }, |address, counters, mut accepted| async move {
+            let _first = TcpStream::connect(address).await.unwrap();
+            let _second = TcpStream::connect(address).await.unwrap();
+            let (first, second) = (accepted.recv().await.unwrap(), accepted.recv().await.unwrap());
+            assert_eq!((first.admission, second.admission), (Admission::Taken, Admission::Full));
+            drop(first);
+            let _third = TcpStream::connect(address).await.unwrap();
+            assert_eq!(accepted.recv().await.unwrap().admission, Admission::Taken);
+            assert_eq!(counters.refused.load(Ordering::Relaxed), 1);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_stranger_is_dropped_and_counted() {
+        let nobody = Config { allow: vec!["192.0.2.0/24".parse().unwrap()], ..config() };
+        with(nobody, |address, counters, _accepted| async move {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let end = stream.read(&mut [0; 16]).await;
+            assert!(matches!(end, Ok(0) | Err(_)));
+            assert_eq!(counters.strangers.load(Ordering::Relaxed), 1);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn beyond_the_connection_limit_peers_wait_and_are_not_lost() {
+        let config = Config { max_connections: 1, ..config() };
+        with(config, |address, _, mut accepted| async move {
+            let _first = TcpStream::connect(address).await.unwrap();
+            let _second = TcpStream::connect(address).await.unwrap();
+            let first = accepted.recv().await.unwrap();
+            assert!(accepted.try_recv().is_err());
+            drop(first);
+            assert!(accepted.recv().await.is_some());
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn after_shutdown_the_port_is_closed() {
+        let seen = Arc::new(Mutex::new(None));
+        let slot = Arc::clone(&seen);
+        with(config(), |address, _, _| async move {
+            *slot.lock().unwrap() = Some(address);
+        })
+        .await;
+        let address = seen.lock().unwrap().unwrap();
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+}

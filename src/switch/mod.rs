@@ -1,0 +1,4 @@
+//! Where FreeSWITCH connects: the listener. What is said on a connection is the driver's affair.
+
+pub mod config;
+pub mod listener;
