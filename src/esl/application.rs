@@ -80,6 +80,7 @@ pub enum Application {
         engine: Word,
         voice: Word,
         text: FreeText,
+        terminators: Terminators,
     },
     /// Records the caller until the limit (seconds), a key, or `silence_s` seconds below `threshold`.
     Record {
@@ -141,8 +142,9 @@ impl Application {
                 let words = [language.as_str(), kind.word(), method.word(), text.as_str()];
                 scoped(terminators) + &words.join(" ")
             }
-            Self::Speak { engine, voice, text } => {
-                [engine.as_str(), voice.as_str(), text.as_str()].join("|")
+            Self::Speak { engine, voice, text, terminators } => {
+                let parts = [engine.as_str(), voice.as_str(), text.as_str()];
+                scoped(terminators) + &parts.join("|")
             }
             Self::Record { path, limit_s, threshold, silence_s, terminators } => {
                 let path = path.as_str();

@@ -288,13 +288,14 @@ impl PlainValue {
 
 argument! {
     /// A text for a person: to be spoken. It travels in a body, so it may have several lines. No `\`,
-    /// since the expander rewrites those, nor `|`, which separates engine, voice and text
-    /// (`mod_dptools.c` speak_function).
+    /// since the expander rewrites those; no `|`, which separates engine, voice and text
+    /// (`mod_dptools.c` speak_function); no braces, which give the engine parameters
+    /// (`switch_core_speech.c` switch_core_speech_feed_tts).
     FreeText
 }
 
 const fn speakable(byte: u8) -> bool {
-    (printable(byte) || byte == b'\n') && !matches!(byte, b'\\' | b'|')
+    (printable(byte) || byte == b'\n') && !matches!(byte, b'\\' | b'|' | b'{' | b'}')
 }
 
 impl FreeText {

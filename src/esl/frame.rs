@@ -21,9 +21,9 @@ const STARTS_KEPT: usize = 1024;
 
 /// The stream can't be followed any further; the connection is over.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("at byte {at} of the stream: {problem}")]
+#[error("in the frame at byte {at} of the stream: {problem}")]
 pub struct FrameError {
-    /// Bytes of the stream before the offending frame.
+    /// Where the offending frame begins.
     pub at: u64,
     pub problem: FrameProblem,
 }
@@ -92,6 +92,8 @@ pub struct Decoder {
     head: Option<Head>,
     /// Bytes of the stream before `buffer`.
     consumed: u64,
+    /// Where the frame that is being read begins.
+    began: u64,
 }
 
 impl Decoder {
@@ -125,7 +127,7 @@ impl Decoder {
 
     /// The next whole frame, or `None` until more bytes come. After an error the stream is lost.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
-        let frame = self.cut().map_err(|problem| FrameError { at: self.consumed, problem })?;
+        let frame = self.cut().map_err(|problem| FrameError { at: self.began, problem })?;
         if frame.is_none() && self.buffer.is_empty() {
             self.release();
         }
@@ -158,6 +160,7 @@ impl Decoder {
         let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
         let mut line = self.starts.last().map_or(0, |start| *start as usize);
         if self.starts.is_empty() {
+            self.began = self.consumed;
             self.starts.push(0);
         }
         for offset in memchr::memchr_iter(b'\n', unsearched) {
