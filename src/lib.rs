@@ -10,4 +10,5 @@ pub mod driver;
 pub mod esl;
 pub mod flow;
 pub mod model;
+pub mod store;
 pub mod switch;

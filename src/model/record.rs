@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::cause::{HangupCause, Termination};
+use crate::base::cause::{HangupCause, Party, Termination};
 use crate::base::ids::{CallId, ChannelId, FlowName, StepName, TenantId};
 
 /// One call, from its first leg to its last hang-up.
@@ -86,4 +86,19 @@ pub struct RecordingNote {
     pub name: String,
     pub path: String,
     pub length_ms: u64,
+}
+
+/// A line in a list of calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallHead {
+    pub call: CallId,
+    pub flow: FlowName,
+    pub version: u32,
+    /// Masked where the tenant asks for it.
+    pub caller_number: String,
+    pub dialed: String,
+    pub started: Timestamp,
+    pub ended: Timestamp,
+    pub party: Party,
+    pub cause: HangupCause,
 }

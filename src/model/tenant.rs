@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::base::ids::{FlowId, FlowName, GatewayName, PromptName, TenantId};
 
@@ -15,9 +16,13 @@ pub struct Tenant {
     pub name: String,
     /// Its SIP domain: `domain_name` where FusionPBX sets it.
     pub domain: String,
+    /// FusionPBX's `domain_uuid`, where there is one.
+    #[serde(default)]
+    pub domain_uuid: Option<Uuid>,
     /// An IANA time zone.
     pub timezone: String,
-    /// Gateways whose inbound calls are this tenant's and through which it may dial.
+    /// Gateways whose inbound calls are this tenant's and through which it may dial. Calls through a gateway
+    /// that several tenants have are told apart by their number.
     pub gateways: Vec<GatewayName>,
     /// Hosts that `dial` may reach by SIP address.
     pub sip_hosts: Vec<String>,
@@ -46,6 +51,19 @@ pub struct NumberRoute {
     pub flow: FlowName,
     /// Patterns are tried from the lowest order on.
     pub order: i32,
+    #[serde(default)]
+    pub reach: Reach,
+}
+
+/// Which calls a number is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// Any call; an exact number of this reach belongs to one tenant only.
+    #[default]
+    Everywhere,
+    /// Only calls that are known to be the tenant's by their domain or gateway, such as an extension.
+    Tenant,
 }
 
 /// A prompt of a tenant.
@@ -67,6 +85,21 @@ pub struct VersionHead {
     pub version: u32,
     pub author: String,
     pub note: String,
+    /// The version whose document this one repeats: a rollback.
+    #[serde(default)]
+    pub copy_of: Option<u32>,
     #[schemars(with = "String")]
     pub published: Timestamp,
+}
+
+/// A flow's head: all but its documents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowHead {
+    pub id: FlowId,
+    pub name: FlowName,
+    /// The version that new calls get; none before the first is published.
+    pub version: Option<u32>,
+    pub draft_revision: u32,
+    pub draft_author: String,
+    pub draft_saved: Timestamp,
 }

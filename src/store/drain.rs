@@ -1,0 +1,121 @@
+//! From the spool into the database, for as long as the daemon runs.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use super::recorder::Shared;
+use super::spool::{Kept, Place, Stretch};
+use super::{Store, StoreError, call};
+
+/// A batch that the database has not taken by then is tried again.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// Never returns; stop it between any two steps and nothing is lost.
+pub(super) async fn run(store: Store, shared: Arc<Shared>) {
+    let mut spooled = shared.spooled.subscribe();
+    let mut place = *shared.written.borrow();
+    let mut outage = Outage::default();
+    loop {
+        let end = spooled.borrow_and_update().1;
+        if place >= end {
+            if spooled.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        match step(&store, &shared, place, end).await {
+            Ok(next) => {
+                outage.over();
+                place = next;
+                shared.written.send_replace(place);
+            }
+            Err(error) => outage.wait(&error).await,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Outage {
+    pause: Duration,
+}
+
+impl Outage {
+    fn over(&mut self) {
+        if self.pause > Duration::ZERO {
+            tracing::info!("records are written to the database again");
+            self.pause = Duration::ZERO;
+        }
+    }
+
+    async fn wait(&mut self, error: &StoreError) {
+        if self.pause == Duration::ZERO {
+            tracing::warn!(%error, "records wait in the spool until the database takes them");
+        }
+        self.pause = (self.pause * 2).clamp(PAUSE_MIN, PAUSE_MAX);
+        sleep(self.pause).await;
+    }
+}
+
+/// Writes one stretch, and says where the next begins.
+async fn step(
+    store: &Store,
+    shared: &Arc<Shared>,
+    place: Place,
+    end: Place,
+) -> Result<Place, StoreError> {
+    let stretch = on_disk(shared, move |shared| shared.directory.read(place, end)).await?;
+    let Stretch { kept, bytes, damaged, finished } = stretch;
+    if !kept.is_empty() {
+        write(store, shared, &kept).await?;
+    }
+    if damaged > 0 {
+        let total = shared.unreadable.fetch_add(damaged, Ordering::Relaxed) + damaged;
+        tracing::warn!(damaged, total, "the spool has lines that can't be read");
+    }
+    let reached = Place { segment: place.segment, bytes: place.bytes + bytes };
+    if !finished {
+        return Ok(reached);
+    }
+    on_disk(shared, move |shared| shared.directory.remove(place.segment)).await.ok();
+    shared.bytes.fetch_sub(reached.bytes, Ordering::Relaxed);
+    Ok(Place { segment: place.segment + 1, bytes: 0 })
+}
+
+async fn on_disk<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    work: impl FnOnce(&Shared) -> io::Result<T> + Send + 'static,
+) -> Result<T, StoreError> {
+    let shared = Arc::clone(shared);
+    let done = tokio::task::spawn_blocking(move || work(&shared)).await;
+    done.map_err(StoreError::unavailable)?.map_err(StoreError::unavailable)
+}
+
+async fn write(store: &Store, shared: &Arc<Shared>, kept: &[Kept]) -> Result<(), StoreError> {
+    match in_time(store, kept).await {
+        Err(StoreError::Invalid(_)) => {}
+        done => return done,
+    }
+    // One of them will never be taken: find it, and let the others pass.
+    for one in kept {
+        match in_time(store, std::slice::from_ref(one)).await {
+            Err(StoreError::Invalid(why)) => {
+                let total = shared.rejected.fetch_add(1, Ordering::Relaxed) + 1;
+                tracing::error!(call = %one.call, why, total, "the database refuses a record");
+                let one = one.clone();
+                on_disk(shared, move |shared| shared.directory.reject(&one)).await?;
+            }
+            done => done?,
+        }
+    }
+    Ok(())
+}
+
+async fn in_time(store: &Store, kept: &[Kept]) -> Result<(), StoreError> {
+    timeout(WRITE_TIMEOUT, call::write(store, kept)).await.map_err(StoreError::unavailable)?
+}

@@ -1,0 +1,110 @@
+//! What is kept: tenants, numbers, prompts, flows and their versions, call records and timelines; in an SQLite
+//! file or in PostgreSQL. SQL is nowhere else.
+//!
+//! Tenants' data is reached only through [`Store::tenant`], which takes the tenant: a query that forgets it
+//! can't be written. What concerns all tenants is behind [`Store::operator`], for the command line and for the
+//! daemon itself.
+//!
+//! A call asks neither: it is routed by [`Directory`], a copy in memory, and written down by [`Recorder`],
+//! which puts records on disk first.
+
+mod call;
+mod config;
+mod directory;
+mod drain;
+mod error;
+mod flow;
+mod migrate;
+mod number;
+mod pool;
+mod prompt;
+mod recorder;
+mod routes;
+mod spool;
+mod tenant;
+mod watch;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::watch::Sender;
+
+use crate::base::ids::TenantId;
+
+use pool::Pool;
+
+pub use call::{Cursor, Page};
+pub use config::{Config, Database, DatabaseError, DefaultFlow, Speech};
+pub use directory::Directory;
+pub use error::StoreError;
+pub use flow::{Draft, Signature, Version};
+pub use number::NewNumber;
+pub use recorder::{Lost, Recorder, Settled};
+pub use routes::{Asked, Ground, NoRoute, Routes};
+pub use tenant::{NewTenant, Operator};
+
+/// The database; a clone is the same one.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: Pool,
+    /// Rung after each change that new calls may notice.
+    changed: Arc<Sender<u64>>,
+}
+
+impl Store {
+    /// Connects and brings the tables up to date. A missing SQLite file is made.
+    pub async fn open(config: &Config) -> Result<Self, StoreError> {
+        let pool = Pool::open(config).await?;
+        migrate::migrate(&pool).await?;
+        Ok(Self { pool, changed: Arc::new(Sender::new(0)) })
+    }
+
+    /// What belongs to one tenant.
+    pub fn tenant(&self, tenant: TenantId) -> TenantScope {
+        TenantScope { store: self.clone(), tenant }
+    }
+
+    /// What concerns all tenants.
+    pub fn operator(&self) -> Operator {
+        Operator::new(self.clone())
+    }
+
+    fn ring(&self) {
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Lets every connection go, so that nothing holds the file or the server.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// One tenant's part of the store: nothing here can see another's.
+#[derive(Debug, Clone)]
+pub struct TenantScope {
+    store: Store,
+    tenant: TenantId,
+}
+
+impl TenantScope {
+    pub const fn id(&self) -> TenantId {
+        self.tenant
+    }
+
+    fn key(&self) -> String {
+        self.tenant.to_string()
+    }
+}
+
+/// Milliseconds since 1970, as the tables hold times.
+fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+fn timestamp(ms: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(ms).map_err(StoreError::corrupt)
+}
+
+fn positive(number: i64) -> Result<u32, StoreError> {
+    u32::try_from(number).map_err(StoreError::corrupt)
+}

@@ -1,0 +1,164 @@
+//! Connections: SQLite or PostgreSQL behind one name. A query's text is the same for both; its body is
+//! compiled once for each.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, SqlitePool};
+
+use super::StoreError;
+use super::config::{Config, Database};
+
+/// How long a request waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long SQLite waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// One of the two databases.
+#[derive(Debug, Clone)]
+pub(super) enum Pool {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+/// Runs the same body on whichever database it is.
+macro_rules! on {
+    ($pool:expr, $db:ident => $body:expr) => {
+        match $pool {
+            $crate::store::pool::Pool::Sqlite($db) => $body,
+            $crate::store::pool::Pool::Postgres($db) => $body,
+        }
+    };
+}
+
+/// The same inside a transaction, which is rolled back when the body leaves by `?`. SQLite takes the write
+/// lock at once: a transaction that reads first and writes later could not wait for it.
+macro_rules! in_transaction {
+    ($pool:expr, $tx:ident => $body:block) => {
+        $crate::store::pool::begin_with!($pool, "BEGIN IMMEDIATE", "BEGIN", $tx => $body)
+    };
+}
+
+/// The same inside a transaction that sees the database as of one moment.
+macro_rules! in_snapshot {
+    ($pool:expr, $tx:ident => $body:block) => {
+        $crate::store::pool::begin_with!(
+            $pool, "BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", $tx => $body
+        )
+    };
+}
+
+macro_rules! begin_with {
+    ($pool:expr, $sqlite:literal, $postgres:literal, $tx:ident => $body:block) => {
+        match $pool {
+            $crate::store::pool::Pool::Sqlite(db) => {
+                let mut $tx = db.begin_with($sqlite).await?;
+                let value = $body;
+                $tx.commit().await?;
+                value
+            }
+            $crate::store::pool::Pool::Postgres(db) => {
+                let mut $tx = db.begin_with($postgres).await?;
+                let value = $body;
+                $tx.commit().await?;
+                value
+            }
+        }
+    };
+}
+
+pub(super) use {begin_with, in_snapshot, in_transaction, on};
+
+impl Pool {
+    pub(super) async fn open(config: &Config) -> Result<Self, StoreError> {
+        match &config.database {
+            Database::Sqlite(path) => open_sqlite(path).await.map(Self::Sqlite),
+            Database::Postgres(url) => {
+                let options = PgConnectOptions::from_str(url.reveal())?
+                    .application_name(env!("CARGO_PKG_NAME"));
+                let pool = PgPoolOptions::new()
+                    .max_connections(config.connections.max(2))
+                    .acquire_timeout(ACQUIRE_TIMEOUT)
+                    .connect_with(options)
+                    .await?;
+                Ok(Self::Postgres(pool))
+            }
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        on!(self, db => db.close().await);
+    }
+}
+
+/// How this program opens an SQLite file. With a write-ahead log readers of other processes don't wait for
+/// us; `synchronous = NORMAL` may lose the last commits on a power cut, never the file's integrity.
+fn sqlite_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+}
+
+async fn open_sqlite(path: &Path) -> Result<SqlitePool, StoreError> {
+    let created = sqlite_options(path).create_if_missing(true);
+    sqlx::ConnectOptions::connect(&created).await?;
+    let file = Arc::new(WatchedFile { path: path.to_owned(), opened: Mutex::new(None) });
+    let noted = Arc::clone(&file);
+    SqlitePoolOptions::new()
+        // One connection: its file is certain to be the one that `WatchedFile` noted.
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_connect(move |_, _| {
+            let noted = Arc::clone(&noted);
+            Box::pin(async move { noted.note().map_err(sqlx::Error::Io) })
+        })
+        .before_acquire(move |_, _| {
+            let same = file.is_same();
+            Box::pin(async move { Ok(same) })
+        })
+        .connect_with(sqlite_options(path))
+        .await
+        .map_err(StoreError::from)
+}
+
+/// Which file is open. SQLite goes on writing into a file that was removed or replaced, and all of it would
+/// be lost: such a connection is given up, and a new one finds the new file or none.
+#[derive(Debug)]
+pub(super) struct WatchedFile {
+    path: PathBuf,
+    opened: Mutex<Option<(u64, u64)>>,
+}
+
+impl WatchedFile {
+    /// The file that is there now.
+    pub(super) fn new(path: &Path) -> io::Result<Self> {
+        let file = Self { path: path.to_owned(), opened: Mutex::new(None) };
+        file.note()?;
+        Ok(file)
+    }
+
+    fn identity(&self) -> io::Result<(u64, u64)> {
+        std::fs::metadata(&self.path).map(|file| (file.dev(), file.ino()))
+    }
+
+    fn note(&self) -> io::Result<()> {
+        let identity = self.identity()?;
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(identity);
+        Ok(())
+    }
+
+    pub(super) fn is_same(&self) -> bool {
+        let opened = *self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        self.identity().ok() == opened
+    }
+}

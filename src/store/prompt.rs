@@ -1,0 +1,132 @@
+//! Prompts: a name, and where FreeSWITCH finds the file.
+
+use sqlx::FromRow;
+
+use super::pool::on;
+use super::{StoreError, TenantScope, now_ms, timestamp};
+use crate::base::ids::PromptName;
+use crate::base::millis::Millis;
+use crate::model::tenant::StoredPrompt;
+
+/// A path is at most this many bytes long.
+const PATH_MAX: usize = 1_024;
+
+#[derive(Debug, FromRow)]
+pub(super) struct PromptRow {
+    tenant: String,
+    name: String,
+    path: String,
+    length_ms: Option<i64>,
+    created_ms: i64,
+}
+
+impl TryFrom<PromptRow> for StoredPrompt {
+    type Error = StoreError;
+    fn try_from(row: PromptRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            tenant: row.tenant.parse().map_err(StoreError::corrupt)?,
+            name: row.name.parse().map_err(StoreError::corrupt)?,
+            path: row.path,
+            length_ms: row.length_ms.map(u64::try_from).transpose().map_err(StoreError::corrupt)?,
+            created: timestamp(row.created_ms)?,
+        })
+    }
+}
+
+pub(super) const ALL: &str = "SELECT * FROM prompt ORDER BY tenant, name";
+
+fn check(path: &str) -> Result<(), StoreError> {
+    let steps_out = path.split('/').any(|part| part == "..");
+    if !path.starts_with('/')
+        || path.len() > PATH_MAX
+        || steps_out
+        || path.chars().any(char::is_control)
+    {
+        return Err(StoreError::Invalid(format!(
+            "a prompt's path must be absolute, at most {PATH_MAX} bytes long, without `..` and control \
+             characters"
+        )));
+    }
+    Ok(())
+}
+
+impl TenantScope {
+    /// Adds a prompt, or gives one that the tenant has another file: calls that begin later play it.
+    pub async fn put_prompt(
+        &self,
+        name: &PromptName,
+        path: &str,
+        length: Option<Millis>,
+    ) -> Result<StoredPrompt, StoreError> {
+        check(path)?;
+        let length = length
+            .map(|length| i64::try_from(length.ms()))
+            .transpose()
+            .map_err(|error| StoreError::Invalid(error.to_string()))?;
+        let done = on!(&self.store.pool, db => {
+            sqlx::query(
+                "INSERT INTO prompt (tenant, name, path, length_ms, created_ms) \
+                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant, name) DO UPDATE SET \
+                 path = excluded.path, length_ms = excluded.length_ms, created_ms = excluded.created_ms",
+            )
+            .bind(self.key())
+            .bind(name.as_str())
+            .bind(path)
+            .bind(length)
+            .bind(now_ms())
+            .execute(db)
+            .await
+            .map(drop)
+        });
+        done.map_err(|error| self.without_tenant(error))?;
+        self.store.ring();
+        self.prompt(name).await
+    }
+
+    pub async fn prompt(&self, name: &PromptName) -> Result<StoredPrompt, StoreError> {
+        let row = on!(&self.store.pool, db => {
+            sqlx::query_as::<_, PromptRow>("SELECT * FROM prompt WHERE tenant = $1 AND name = $2")
+                .bind(self.key())
+                .bind(name.as_str())
+                .fetch_optional(db)
+                .await?
+        });
+        row.ok_or_else(|| StoreError::not_found("prompt", name))?.try_into()
+    }
+
+    /// By name.
+    pub async fn prompts(&self) -> Result<Vec<StoredPrompt>, StoreError> {
+        let rows = on!(&self.store.pool, db => {
+            sqlx::query_as::<_, PromptRow>("SELECT * FROM prompt WHERE tenant = $1 ORDER BY name")
+                .bind(self.key())
+                .fetch_all(db)
+                .await?
+        });
+        rows.into_iter().map(StoredPrompt::try_from).collect()
+    }
+
+    /// Forgets a prompt; its file stays.
+    pub async fn remove_prompt(&self, name: &PromptName) -> Result<(), StoreError> {
+        let rows = on!(&self.store.pool, db => {
+            sqlx::query("DELETE FROM prompt WHERE tenant = $1 AND name = $2")
+                .bind(self.key())
+                .bind(name.as_str())
+                .execute(db)
+                .await?
+                .rows_affected()
+        });
+        if rows == 0 {
+            return Err(StoreError::not_found("prompt", name));
+        }
+        self.store.ring();
+        Ok(())
+    }
+
+    /// A row can't be written for a tenant that does not exist.
+    pub(super) fn without_tenant(&self, error: sqlx::Error) -> StoreError {
+        match StoreError::from(error) {
+            StoreError::Invalid(_) => StoreError::not_found("tenant", self.tenant),
+            other => other,
+        }
+    }
+}

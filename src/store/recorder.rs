@@ -1,0 +1,368 @@
+//! Writes calls down without ever holding one up: a bounded queue, then the spool on disk, then the database.
+//!
+//! A killed process loses at most what came in the last [`GATHER`]; anything else that is given up (a full
+//! queue, a full spool) is counted in [`Lost`] and logged. A full spool keeps what it has; timelines give way
+//! to records.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use super::config::Config;
+use super::spool::{Directory, Kept, LINE_MAX, Place, SYNC_INTERVAL, What, Writer};
+use super::{Store, StoreError, drain};
+use crate::base::ids::{CallId, TenantId};
+use crate::model::record::CallRecord;
+use crate::model::timeline::Entry;
+
+/// Entries and records that may wait for the disk: a second's worth of many thousand calls.
+const QUEUE_MAX: usize = 16_384;
+/// How long entries of a call are gathered, to be written together.
+const GATHER: Duration = Duration::from_millis(50);
+/// Entries and records written together at most.
+const GATHER_MAX: usize = 4_096;
+/// How long to wait before writing to a disk that failed is tried again.
+const DISK_PAUSE: Duration = Duration::from_millis(500);
+
+/// Takes what happens in calls; a clone feeds the same spool.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    queue: SyncSender<Item>,
+    shared: Arc<Shared>,
+    writing: AbortHandle,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.writing.abort();
+    }
+}
+
+/// What was given up since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lost {
+    /// Entries of timelines.
+    pub entries: u64,
+    /// Call records.
+    pub records: u64,
+    /// Lines of the spool that could not be read back: torn by a crash, or damaged.
+    pub unreadable: u64,
+    /// Lines that the database refuses for what they hold; they are in the spool's file `rejected`.
+    pub rejected: u64,
+}
+
+/// Where everything is that was handed in before the question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// In the database.
+    Written,
+    /// On disk at least.
+    Spooled,
+    /// Still in memory, or given up.
+    Waiting,
+}
+
+/// What the queue, the thread and the task know of one another.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) directory: Directory,
+    /// Bytes in all segments.
+    pub(super) bytes: AtomicU64,
+    bytes_max: u64,
+    given: AtomicU64,
+    /// How many items are on disk, and where the last of them ends.
+    pub(super) spooled: watch::Sender<(u64, Place)>,
+    /// Up to where the database has everything.
+    pub(super) written: watch::Sender<Place>,
+    entries_lost: AtomicU64,
+    records_lost: AtomicU64,
+    pub(super) unreadable: AtomicU64,
+    pub(super) rejected: AtomicU64,
+}
+
+enum Item {
+    Entry(TenantId, CallId, Box<Entry>),
+    Record(Box<CallRecord>),
+    /// Write at once.
+    Flush,
+}
+
+impl Recorder {
+    /// Opens the spool, begins to write what an earlier process left in it, and takes more. Call it within a
+    /// tokio runtime.
+    pub fn start(store: &Store, config: &Config) -> Result<Self, StoreError> {
+        let cannot = |error: io::Error| {
+            let path = config.spool.display();
+            StoreError::Invalid(format!("the spool directory `{path}` can't be used: {error}"))
+        };
+        let directory = Directory::open(&config.spool).map_err(cannot)?;
+        let segments = directory.segments().map_err(cannot)?;
+        let first = segments.first().map_or(1, |(number, _)| *number);
+        let next = segments.last().map_or(1, |(number, _)| number + 1);
+        let writer = Writer::new(&directory, next);
+        let shared = Arc::new(Shared {
+            directory,
+            bytes: AtomicU64::new(segments.iter().map(|(_, bytes)| bytes).sum()),
+            bytes_max: config.spool_bytes_max,
+            given: AtomicU64::new(0),
+            spooled: watch::Sender::new((0, writer.place())),
+            written: watch::Sender::new(Place { segment: first, bytes: 0 }),
+            entries_lost: AtomicU64::new(0),
+            records_lost: AtomicU64::new(0),
+            unreadable: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+        });
+        let (queue, items) = sync_channel(QUEUE_MAX);
+        let keeper = Keeper { items, writer, shared: Arc::clone(&shared), kept: 0 };
+        thread::Builder::new().name("spool".into()).spawn(move || keeper.run()).map_err(cannot)?;
+        let writing = tokio::spawn(drain::run(store.clone(), Arc::clone(&shared))).abort_handle();
+        Ok(Self { inner: Arc::new(Inner { queue, shared, writing }) })
+    }
+
+    /// Takes an entry of a call's timeline; never waits.
+    pub fn note(&self, tenant: TenantId, call: CallId, entry: Box<Entry>) {
+        self.give(Item::Entry(tenant, call, entry));
+    }
+
+    /// Takes a call's record; never waits.
+    pub fn record(&self, record: Box<CallRecord>) {
+        self.give(Item::Record(record));
+    }
+
+    fn give(&self, item: Item) {
+        match self.inner.queue.try_send(item) {
+            Ok(()) => {
+                self.inner.shared.given.fetch_add(1, Ordering::SeqCst);
+            }
+            Err(TrySendError::Full(item) | TrySendError::Disconnected(item)) => {
+                self.inner.shared.lose(&item, "the queue to the spool is full");
+            }
+        }
+    }
+
+    /// What was given up since the start.
+    pub fn lost(&self) -> Lost {
+        let shared = &self.inner.shared;
+        Lost {
+            entries: shared.entries_lost.load(Ordering::Relaxed),
+            records: shared.records_lost.load(Ordering::Relaxed),
+            unreadable: shared.unreadable.load(Ordering::Relaxed),
+            rejected: shared.rejected.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Bytes that are on disk and, as far as is known, not in the database.
+    pub fn waiting_bytes(&self) -> u64 {
+        self.inner.shared.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Waits until everything handed in before is in the database, at most so long.
+    pub async fn settle(&self, within: Duration) -> Settled {
+        let shared = &self.inner.shared;
+        let target = shared.given.load(Ordering::SeqCst);
+        // If the queue is full, the thread writes at once anyway.
+        let _ = self.inner.queue.try_send(Item::Flush);
+        let deadline = tokio::time::Instant::now() + within;
+        let mut spooled = shared.spooled.subscribe();
+        let on_disk = spooled.wait_for(|(count, _)| *count >= target);
+        let place = match tokio::time::timeout_at(deadline, on_disk).await {
+            Ok(Ok(state)) => state.1,
+            Ok(Err(_)) | Err(_) => return Settled::Waiting,
+        };
+        let mut written = shared.written.subscribe();
+        let in_database = written.wait_for(|written| *written >= place);
+        match tokio::time::timeout_at(deadline, in_database).await {
+            Ok(Ok(_)) => Settled::Written,
+            Ok(Err(_)) | Err(_) => Settled::Spooled,
+        }
+    }
+}
+
+impl Shared {
+    fn lose(&self, item: &Item, why: &str) {
+        match item {
+            Item::Entry(..) => self.lose_entries(1, why),
+            Item::Record(_) => self.lose_record(why),
+            Item::Flush => {}
+        }
+    }
+
+    fn lose_entries(&self, count: u64, why: &str) {
+        let before = self.entries_lost.fetch_add(count, Ordering::Relaxed);
+        if is_worth_saying(before, count) {
+            tracing::error!(lost = before + count, why, "entries of timelines are being lost");
+        }
+    }
+
+    fn lose_record(&self, why: &str) {
+        let before = self.records_lost.fetch_add(1, Ordering::Relaxed);
+        if is_worth_saying(before, 1) {
+            tracing::error!(lost = before + 1, why, "call records are being lost");
+        }
+    }
+}
+
+/// The first loss and then each that passes a power of two: a flood of losses must not flood the log.
+const fn is_worth_saying(before: u64, count: u64) -> bool {
+    before.checked_next_power_of_two().is_none()
+        || (before + count).leading_zeros() < before.leading_zeros()
+}
+
+/// The thread that writes to disk.
+struct Keeper {
+    items: Receiver<Item>,
+    writer: Writer,
+    shared: Arc<Shared>,
+    /// Items taken so far and written or given up.
+    kept: u64,
+}
+
+impl Keeper {
+    fn run(mut self) {
+        loop {
+            let first = if self.writer.is_open() {
+                self.items.recv_timeout(SYNC_INTERVAL)
+            } else {
+                self.items.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            };
+            match first {
+                Ok(item) => self.keep(item),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if let Err(error) = self.writer.tend() {
+                tracing::error!(%error, "the spool can't be written to disk safely");
+            }
+            self.tell();
+        }
+        if let Err(error) = self.writer.sync() {
+            tracing::error!(%error, "the spool can't be written to disk safely");
+        }
+    }
+
+    fn tell(&self) {
+        let state = (self.kept, self.writer.place());
+        self.shared.spooled.send_if_modified(|told| std::mem::replace(told, state) != state);
+    }
+
+    fn keep(&mut self, first: Item) {
+        let mut gathered = Gathered::default();
+        let until = Instant::now() + GATHER;
+        let mut flush = gathered.take(first);
+        let mut taken = u64::from(!flush);
+        while !flush && taken < GATHER_MAX as u64 {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.items.recv_timeout(left) {
+                Ok(item) => flush = gathered.take(item),
+                Err(_) => break,
+            }
+            taken += u64::from(!flush);
+        }
+        let lines = gathered.encode(&self.shared);
+        self.add(&lines);
+        if flush && let Err(error) = self.writer.sync() {
+            tracing::error!(%error, "the spool can't be written to disk safely");
+        }
+        self.kept += taken;
+    }
+
+    /// Adds lines, and waits for a disk that fails: what comes meanwhile waits in the queue.
+    fn add(&mut self, lines: &[u8]) {
+        if lines.is_empty() {
+            return;
+        }
+        let mut failed = false;
+        while let Err(error) = self.writer.add(lines) {
+            if !failed {
+                tracing::error!(%error, "the spool can't be written; calls go on");
+            }
+            failed = true;
+            thread::sleep(DISK_PAUSE);
+        }
+        if failed {
+            tracing::info!("the spool can be written again");
+        }
+        self.shared.bytes.fetch_add(lines.len() as u64, Ordering::Relaxed);
+    }
+}
+
+/// Items that are written together: a call's entries as one line.
+#[derive(Default)]
+struct Gathered {
+    entries: BTreeMap<(TenantId, CallId), Vec<Entry>>,
+    records: Vec<CallRecord>,
+}
+
+impl Gathered {
+    /// Whether the item asks to be written at once.
+    fn take(&mut self, item: Item) -> bool {
+        match item {
+            Item::Entry(tenant, call, entry) => {
+                self.entries.entry((tenant, call)).or_default().push(*entry);
+            }
+            Item::Record(record) => self.records.push(*record),
+            Item::Flush => return true,
+        }
+        false
+    }
+
+    fn encode(self, shared: &Shared) -> Vec<u8> {
+        let bytes = shared.bytes.load(Ordering::Relaxed);
+        let mut lines = Vec::new();
+        for ((tenant, call), entries) in self.entries {
+            let count = entries.len() as u64;
+            if bytes >= shared.bytes_max / 4 * 3 {
+                shared.lose_entries(count, "the spool is full and the database gone");
+                continue;
+            }
+            let first = entries.first().map_or(0, |entry| entry.sequence);
+            match serde_json::to_string(&entries) {
+                Ok(json) if json.len() < LINE_MAX / 2 => {
+                    let what = What::Timeline { first, entries: json };
+                    Kept { tenant, call, what }.encode(&mut lines);
+                }
+                Ok(_) => shared.lose_entries(count, "they are too long"),
+                Err(_) => shared.lose_entries(count, "they can't be written as JSON"),
+            }
+        }
+        for record in self.records {
+            if bytes >= shared.bytes_max {
+                shared.lose_record("the spool is full and the database gone");
+                continue;
+            }
+            match serde_json::to_string(&record) {
+                Ok(json) if json.len() < LINE_MAX / 2 => {
+                    let (tenant, call) = (record.tenant, record.call);
+                    Kept { tenant, call, what: What::Record { json } }.encode(&mut lines);
+                }
+                Ok(_) => shared.lose_record("it is too long"),
+                Err(_) => shared.lose_record("it can't be written as JSON"),
+            }
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_losses_is_logged_less_and_less() {
+        let said = (0..1_000).filter(|before| is_worth_saying(*before, 1)).count();
+        assert_eq!(said, 10);
+        assert!(is_worth_saying(0, 1));
+    }
+}
