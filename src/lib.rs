@@ -10,5 +10,6 @@ pub mod driver;
 pub mod esl;
 pub mod flow;
 pub mod model;
+pub mod simulator;
 pub mod store;
 pub mod switch;
