@@ -6,10 +6,19 @@ use crate::base::cause::HangupCause;
 use crate::base::digits::{Digit, Digits};
 
 use super::argument::{
-    DialPart, FilePath, FreeText, PlainValue, SayText, Tones, VariableName, Word,
+    DialPart, FilePath, FreeText, PlainValue, Refused, SayText, Tones, VariableName, Why, Word,
 };
 use super::dial_string::DialString;
 
+/// Most sounds in one list (`mod_dptools.c` file_string_context).
+pub const SOUNDS_MAX: usize = 128;
+/// Most variables in one `multiset`, below what it takes (`mod_dptools.c` multiset_function).
+const VARIABLES_MAX: usize = 64;
+/// Most keys in one `send_dtmf`; with the duration 99 bytes are taken (`switch_core_io.c`
+/// switch_core_session_send_dtmf_string).
+const DIGITS_MAX: usize = 80;
+/// Most legs in one dial string, below what it takes (`switch_ivr_originate.c` MAX_PEERS).
+pub const LEGS_MAX: usize = 64;
 /// Separates the pairs of `multiset`: a byte that no value holds.
 const PAIR_SEPARATOR: char = '\u{1f}';
 
@@ -129,6 +138,22 @@ impl Application {
             Self::Sleep(_) => "sleep",
             Self::SendDtmf { .. } => "send_dtmf",
             Self::FlushDtmf => "flush_dtmf",
+        }
+    }
+
+    /// Refuses lists that FreeSWITCH would cut off or take for nothing.
+    pub(super) fn check(&self) -> Result<(), Refused> {
+        let (argument, length, most) = match self {
+            Self::Playback { sounds, .. } => ("list of sounds", sounds.len(), SOUNDS_MAX),
+            Self::Multiset(pairs) => ("list of variables", pairs.len(), VARIABLES_MAX),
+            Self::SendDtmf { digits, .. } => ("string of keys", digits.len(), DIGITS_MAX),
+            Self::Bridge(dial_string) => ("dial string", dial_string.len(), LEGS_MAX),
+            _ => return Ok(()),
+        };
+        match length {
+            0 => Err(Refused { argument, why: Why::Empty }),
+            length if length > most => Err(Refused { argument, why: Why::TooMany(most) }),
+            _ => Ok(()),
         }
     }
 

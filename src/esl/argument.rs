@@ -288,14 +288,14 @@ impl PlainValue {
 
 argument! {
     /// A text for a person: to be spoken. It travels in a body, so it may have several lines. No `\`,
-    /// since the expander rewrites those; no `|`, which separates engine, voice and text
-    /// (`mod_dptools.c` speak_function); no braces, which give the engine parameters
-    /// (`switch_core_speech.c` switch_core_speech_feed_tts).
+    /// since the expander rewrites those, and no braces, which give the engine parameters
+    /// (`switch_core_speech.c` switch_core_speech_feed_tts). It is the last of three fields, and the
+    /// splitter looks no further (`mod_dptools.c` speak_function).
     FreeText
 }
 
 const fn speakable(byte: u8) -> bool {
-    (printable(byte) || byte == b'\n') && !matches!(byte, b'\\' | b'|' | b'{' | b'}')
+    (printable(byte) || byte == b'\n') && !matches!(byte, b'\\' | b'{' | b'}')
 }
 
 impl FreeText {

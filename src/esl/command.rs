@@ -1,6 +1,7 @@
 //! Commands, and the only place that writes bytes for FreeSWITCH.
 
 use std::fmt::Write;
+use std::num::NonZeroU32;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -50,15 +51,15 @@ pub struct Execute {
     pub id: ExecuteId,
     /// Whether later ones wait until this one ends (`event-lock`).
     pub lock: bool,
-    /// How often, 1 or more. Stops early when one run lasts less than half a second.
-    pub loops: u32,
+    /// How often. Stops early when one run lasts less than half a second.
+    pub loops: NonZeroU32,
     pub application: Application,
 }
 
 impl Execute {
     /// Once, and later ones wait.
     pub const fn new(id: ExecuteId, application: Application) -> Self {
-        Self { id, lock: true, loops: 1, application }
+        Self { id, lock: true, loops: NonZeroU32::MIN, application }
     }
 }
 
@@ -177,11 +178,7 @@ fn subscription(events: &[EventName]) -> Result<String, Refused> {
 /// Head and body in one buffer: FreeSWITCH spins while a body is on its way (`mod_event_socket.c`
 /// read_packet).
 fn execute_packet(execute: &Execute) -> Result<Bytes, Refused> {
-    if let Application::Bridge(dial_string) = &execute.application
-        && dial_string.is_empty()
-    {
-        return Err(Refused { argument: "dial string", why: Why::Empty });
-    }
+    execute.application.check()?;
     let argument = execute.application.argument();
     let mut packet = BytesMut::with_capacity(160 + argument.len());
     line(&mut packet, "sendmsg");
@@ -190,7 +187,7 @@ fn execute_packet(execute: &Execute) -> Result<Bytes, Refused> {
     if execute.lock {
         line(&mut packet, "event-lock: true");
     }
-    if execute.loops != 1 {
+    if execute.loops > NonZeroU32::MIN {
         line(&mut packet, &format!("loops: {}", execute.loops));
     }
     line(&mut packet, &format!("Event-UUID: {}", execute.id));

@@ -131,7 +131,7 @@ impl Conversation {
         }
         let packet = command.encode()?;
         match command {
-            Command::Execute(execute) => self.send_execute(execute.id, execute.loops, packet),
+            Command::Execute(execute) => self.send_execute(execute.id, execute.loops.get(), packet),
             Command::Api(Api::Break { all: true, .. }) => {
                 self.lose_waiting();
                 Ok(self.write_next(Asked::BreakAll, &packet))

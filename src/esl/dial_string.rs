@@ -57,9 +57,14 @@ pub struct DialString {
 }
 
 impl DialString {
+    /// How many legs there are to be.
+    pub fn len(&self) -> usize {
+        self.groups.iter().map(Vec::len).sum()
+    }
+
     /// Whether there is nobody to dial.
     pub fn is_empty(&self) -> bool {
-        self.groups.iter().all(Vec::is_empty)
+        self.len() == 0
     }
 }
 

@@ -1,6 +1,13 @@
 //! The Event Socket against recordings of real conversations, arbitrary bytes and hostile values.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::unwrap_in_result,
+    reason = "a test fails by panicking"
+)]
 
 mod conversations;
+mod freeswitch;
 mod recordings;
+mod safety;
 mod streams;
