@@ -7,9 +7,255 @@
 //! - Inputs cannot fail: what is not expected is noted in the timeline and put up with.
 //! - Every action carries an [`output::ActionId`]; a completion whose id is not awaited is stale and ignored.
 //! - Actions, queries and notes leave in one queue: their order is part of the behaviour.
+//! - Every wait has a deadline, and every deadline a name ([`timer::Timer`]).
 //! - After `Output::Ended` nothing follows.
+//!
+//! **Who decides what.** A step (`step/`, a file per kind) orders, waits and says how it ended; only
+//! `run` changes steps, and only `end` ends a call.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod arrival;
 pub mod input;
 pub mod output;
+pub mod state;
+pub mod timer;
+
+mod address;
+mod describe;
+mod end;
+mod fuzz;
+mod journal;
+mod listen;
+mod media;
+mod orders;
+mod run;
+mod step;
+mod variables;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::base::digits::Digits;
+use crate::base::ids::{FlowName, StepName};
+use crate::base::millis::Millis;
+use crate::base::now::Now;
+use crate::flow::program::Program;
+use crate::model::timeline::What;
+
+use arrival::Arrival;
+use input::{Answer, Command, Event, Input};
+use output::{Output, QueryId};
+use state::{State, Waits};
+use step::Heard;
+use timer::Timer;
+use variables::Secrets;
+
+pub use fuzz::fuzz_inputs;
+
+/// One call's machine.
+#[derive(Debug)]
+pub struct Call {
+    program: Arc<Program>,
+    state: State,
+    live: Live,
+    outputs: VecDeque<Output>,
+    /// Where in `outputs` the step begins that was entered last, since the last input.
+    boundary: Option<usize>,
+    over: bool,
+}
+
+/// What a call knows and never writes down.
+#[derive(Debug)]
+struct Live {
+    now: Now,
+    /// The switch's clock and the call's own at one moment: what turns one into the other.
+    origin_mono_ms: u64,
+    origin_age_ms: u64,
+    /// What has been typed in the step so far.
+    typed: Digits,
+    /// What is to be confirmed.
+    input: Digits,
+    secrets: Secrets,
+    /// Whether any flow of the program asks for secret digits: then no key is shown before it is known
+    /// which step it is for.
+    guarded_keys: bool,
+}
+
+/// Why a call can't go on from a written state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ResumeError {
+    #[error("the state is of format {found}; this release reads format {known}")]
+    Format { found: u16, known: u16 },
+    #[error("the state is another tenant's")]
+    Tenant,
+    #[error("flow `{flow}` is needed in version {wanted}, not {found:?}")]
+    Version { flow: FlowName, wanted: u32, found: Option<u32> },
+    #[error("flow `{flow}` has no step `{step}`")]
+    Step { flow: FlowName, step: StepName },
+    #[error("the state is damaged: {0}")]
+    Damaged(&'static str),
+}
+
+impl Call {
+    /// A new call, on its first step. There are outputs to poll.
+    pub fn begin(arrival: Arrival, program: Arc<Program>, now: Now) -> Self {
+        let state = State::new(arrival, &program, now);
+        let mut call = Self::with(state, program, now);
+        call.note_arrival();
+        call.start();
+        call.settle_boundary();
+        call
+    }
+
+    /// A call that another process ran: its step begins again where it waited. There are outputs to poll.
+    ///
+    /// `program` must hold the flows in the versions that [`State::versions`] names.
+    pub fn resume(state: State, program: Arc<Program>, now: Now) -> Result<Self, ResumeError> {
+        state.fits(&program)?;
+        let away = now.wall.duration_since(state.seen).as_millis();
+        let mut call = Self::with(state, program, now);
+        // A clock that was set back must not make the call younger.
+        let away_ms = u64::try_from(away).unwrap_or(0).min(Millis::MAX.ms());
+        call.live.origin_age_ms = call.state.age_ms.saturating_add(away_ms);
+        call.tick(now);
+        call.pick_up();
+        call.settle_boundary();
+        Ok(call)
+    }
+
+    fn with(mut state: State, program: Arc<Program>, now: Now) -> Self {
+        let guarded_keys = variables::asks_secrets(&program);
+        if guarded_keys {
+            state.ahead.guard();
+        }
+        let live = Live {
+            now,
+            origin_mono_ms: now.mono_ms,
+            origin_age_ms: state.age_ms,
+            typed: Digits::default(),
+            input: Digits::default(),
+            secrets: Secrets::default(),
+            guarded_keys,
+        };
+        Self { program, state, live, outputs: VecDeque::new(), boundary: None, over: false }
+    }
+
+    /// Hears one input. After the call's end nothing is heard any more.
+    pub fn handle(&mut self, input: Input, now: Now) {
+        if self.over {
+            return;
+        }
+        self.tick(now);
+        match input {
+            Input::Event(event) => self.event(event),
+            Input::Command(Command::Hangup { cause }) => self.hang_up_by_operator(cause),
+            Input::Answer(id, answer) => self.answer(id, answer),
+            Input::Timeout => self.timeout(),
+        }
+        self.settle_boundary();
+    }
+
+    /// The next output, if there is one.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        let output = self.outputs.pop_front();
+        if output.is_none() && self.outputs.capacity() > 0 {
+            // A call that waits holds no empty room.
+            self.outputs = VecDeque::new();
+        }
+        output
+    }
+
+    /// When `Input::Timeout` is due, on the clock of [`Now::mono_ms`], and for what. One that lies in the
+    /// past is due at once.
+    pub fn poll_timeout(&self) -> Option<(u64, Timer)> {
+        let (age, timer) = self.state.timers.first()?;
+        let later = age.saturating_sub(self.live.origin_age_ms);
+        Some((self.live.origin_mono_ms.saturating_add(later), timer))
+    }
+
+    /// What another process needs to go on from here. It is right at every moment between two inputs, and
+    /// worth writing after each [`Output::Boundary`].
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    fn tick(&mut self, now: Now) {
+        let passed = now.mono_ms.saturating_sub(self.live.origin_mono_ms);
+        let age = self.live.origin_age_ms.saturating_add(passed);
+        self.state.age_ms = self.state.age_ms.max(age);
+        self.state.seen = now.wall;
+        self.live.now = now;
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Digit(digit) => self.key(digit),
+            Event::Done(id, ending) => {
+                self.note_done(id, describe::ending(&ending));
+                self.ended(id, ending);
+            }
+            Event::Refused(id, reason) => {
+                self.note_done(id, format!("refused: {}", describe::clean(&reason)));
+                self.refused(id, reason);
+            }
+            Event::Answered => self.answered(),
+            Event::Bridged { other } => self.bridged(other),
+            Event::Unbridged => self.unbridged(),
+            Event::HungUp { cause, by_caller } => self.hung_up(cause, by_caller),
+            Event::LinkLost { reason } => self.link_lost(&reason),
+        }
+    }
+
+    fn bridged(&mut self, other: crate::base::ids::ChannelId) {
+        self.note(What::Bridged { party: other.to_string() });
+        self.state.bridged = Some(other);
+        self.hear(Heard::Bridged);
+    }
+
+    fn unbridged(&mut self) {
+        self.note(What::Unbridged { cause: None });
+        self.state.bridged = None;
+    }
+
+    fn answer(&mut self, id: QueryId, answer: Answer) {
+        self.note(What::Heard { query: id.0, answer: describe::answer(&answer) });
+        if self.state.waits.query == Some(id) {
+            self.state.waits.query = None;
+            self.state.timers.clear(Timer::AnswerOverdue);
+            self.hear(Heard::Answer(answer));
+        }
+    }
+
+    /// One timer at a time: the next is due at once if it is due too.
+    fn timeout(&mut self) {
+        let Some((due, timer)) = self.state.timers.first() else { return };
+        if due > self.state.age_ms {
+            return;
+        }
+        self.state.timers.clear(timer);
+        match timer {
+            Timer::Duration => self.lasted_too_long(),
+            Timer::HangupOverdue => self.hangup_overdue(),
+            Timer::ActionOverdue => self.action_overdue(),
+            Timer::AnswerOverdue => self.answer_overdue(),
+            Timer::FirstKey | Timer::NextKey | Timer::Pause => self.hear(Heard::Due(timer)),
+        }
+    }
+
+    fn settle_boundary(&mut self) {
+        if let Some(at) = self.boundary.take()
+            && !self.over
+        {
+            self.outputs.insert(at.min(self.outputs.len()), Output::Boundary);
+        }
+    }
+
+    /// The step's state has changed so that a process which takes over should know it.
+    fn worth_writing(&mut self) {
+        self.boundary.get_or_insert(self.outputs.len());
+    }
+
+    fn waits(&self) -> &Waits {
+        &self.state.waits
+    }
+}

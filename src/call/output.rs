@@ -71,7 +71,10 @@ pub enum Action {
     CancelDial,
     /// Write channel variables. At once.
     SetVariables(BTreeMap<String, String>),
-    /// Leave for an extension of the dialplan: the switch takes the call away from us.
+    /// Throw a recording's file away: nobody is to hear it. At once.
+    Discard { path: String },
+    /// Leave for an extension of the dialplan: the switch takes the call away from us. Ends when the switch
+    /// has it; the loss of the link says the same.
     Transfer { extension: String, context: String },
     /// Hang the caller's leg up. At once.
     Hangup(HangupCause),

@@ -1,0 +1,116 @@
+//! Orders, endings and answers in words, for the timeline. Nothing secret, nothing long.
+
+use super::input::{Answer, Dialed, Ending};
+use super::output::{Action, DialAddress, DialOrder, Media};
+use crate::base::digits::Digits;
+
+/// Texts from outside are cut to this many characters in notes.
+const TEXT_SHOWN: usize = 120;
+/// Things to play that are named one by one.
+const MEDIA_SHOWN: usize = 6;
+
+/// A text from outside, on one line and not longer than a note bears.
+pub(in crate::call) fn clean(text: &str) -> String {
+    let mut shown: String =
+        text.chars().take(TEXT_SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(TEXT_SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+pub(in crate::call) fn action(action: &Action, party: impl Fn(&str) -> String) -> String {
+    match action {
+        Action::Answer => "answer".into(),
+        Action::Ring => "ring".into(),
+        Action::Reject(reason) => format!("reject: {reason:?}").to_lowercase(),
+        Action::Play { media, stop_on } => play(media, stop_on),
+        Action::Silence => "stop playing".into(),
+        Action::Record(order) => format!("record up to {}", order.max_length),
+        Action::Dial(order) => dial(order, party),
+        Action::CancelDial => "give up the dial".into(),
+        Action::SetVariables(variables) => {
+            let names: Vec<&str> = variables.keys().map(String::as_str).collect();
+            format!("set {}", names.join(", "))
+        }
+        Action::Discard { path } => format!("throw away {}", clean(path)),
+        Action::Transfer { extension, context } => {
+            format!("transfer to {} in {}", party(extension), clean(context))
+        }
+        Action::Hangup(cause) => format!("hang up: {cause}"),
+        Action::Release { refused } => format!("give back to the dialplan: {}", clean(refused)),
+    }
+}
+
+fn play(media: &[Media], stop_on: &Digits) -> String {
+    let mut shown: Vec<String> = media.iter().take(MEDIA_SHOWN).map(medium).collect();
+    if media.len() > MEDIA_SHOWN {
+        shown.push(format!("{} more", media.len() - MEDIA_SHOWN));
+    }
+    let keys = if stop_on.is_empty() { "" } else { ", until a key" };
+    format!("play {}{keys}", shown.join(", "))
+}
+
+fn medium(media: &Media) -> String {
+    match media {
+        Media::File { name, .. } => name.clone(),
+        Media::Tone(_) => "a tone".into(),
+        Media::Silence(length) => format!("{length} of silence"),
+        Media::Say { kind, .. } => format!("{kind:?} spoken").to_lowercase(),
+        Media::Speak { .. } => "text to speech".into(),
+    }
+}
+
+fn dial(order: &DialOrder, party: impl Fn(&str) -> String) -> String {
+    let targets: Vec<String> =
+        order.targets.iter().map(|target| address(&target.address, &party)).collect();
+    format!("dial {}", targets.join(", "))
+}
+
+/// Where a target is, with its number as `party` lets it be shown.
+pub(in crate::call) fn address(address: &DialAddress, party: &impl Fn(&str) -> String) -> String {
+    match address {
+        DialAddress::Extension { extension, .. } => party(extension),
+        DialAddress::Number { number, gateway } => format!("{} by {gateway}", party(number)),
+        DialAddress::Sip { user, host } => format!("{}@{}", party(user), clean(host)),
+    }
+}
+
+pub(in crate::call) fn ending(ending: &Ending) -> String {
+    match ending {
+        Ending::Finished => "finished".into(),
+        Ending::FileMissing { file } => format!("file missing: {}", clean(file)),
+        Ending::Recorded { length_ms, terminator } => {
+            let by = if terminator.is_some() { ", ended by a key" } else { "" };
+            format!("recorded {length_ms} ms{by}")
+        }
+        Ending::Dialed(dialed) => dialed_in_words(dialed),
+        Ending::Failed { detail } => format!("failed: {}", clean(detail)),
+    }
+}
+
+fn dialed_in_words(dialed: &Dialed) -> String {
+    if dialed.answered {
+        format!("conversation over: {}", dialed.cause)
+    } else {
+        format!("not answered: {}", dialed.cause)
+    }
+}
+
+pub(in crate::call) fn answer(answer: &Answer) -> String {
+    match answer {
+        Answer::Http(Ok(answer)) => {
+            format!("status {}, {} bytes", answer.status, answer.body.len())
+        }
+        Answer::Http(Err(failure)) => clean(&failure.to_string()),
+    }
+}
+
+/// The ending as a failure, where it is one.
+pub(in crate::call) fn failure(ending: &Ending) -> Option<String> {
+    match ending {
+        Ending::Finished | Ending::Recorded { .. } | Ending::Dialed(_) => None,
+        Ending::FileMissing { file } => Some(format!("the file {} is missing", clean(file))),
+        Ending::Failed { detail } => Some(clean(detail)),
+    }
+}

@@ -1,0 +1,55 @@
+//! The deadlines of a call, each with its name.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What a deadline is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Timer {
+    /// The call lasts too long.
+    Duration,
+    /// The hang-up that was ordered is not confirmed.
+    HangupOverdue,
+    /// An action takes longer than it can.
+    ActionOverdue,
+    /// A query is not answered.
+    AnswerOverdue,
+    /// No key was pressed.
+    FirstKey,
+    /// No further key was pressed.
+    NextKey,
+    /// A pause of the flow is over.
+    Pause,
+}
+
+/// Deadlines on the call's own clock, milliseconds since its first input: what is left of each stays the
+/// same in whichever process the call goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(in crate::call) struct Timers(BTreeMap<Timer, u64>);
+
+impl Timers {
+    pub(in crate::call) fn set(&mut self, timer: Timer, at: u64) {
+        self.0.insert(timer, at);
+    }
+
+    pub(in crate::call) fn clear(&mut self, timer: Timer) {
+        self.0.remove(&timer);
+    }
+
+    pub(in crate::call) fn clear_all(&mut self) {
+        self.0.clear();
+    }
+
+    /// Forgets all that belong to a step.
+    pub(in crate::call) fn clear_step(&mut self) {
+        self.0.retain(|timer, _| matches!(timer, Timer::Duration | Timer::HangupOverdue));
+    }
+
+    /// The earliest; of two at one time, the one named first.
+    pub(in crate::call) fn first(&self) -> Option<(u64, Timer)> {
+        self.0.iter().map(|(timer, at)| (*at, *timer)).min()
+    }
+}
