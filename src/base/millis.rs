@@ -6,13 +6,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
 /// A length of time in whole milliseconds.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+#[serde(into = "String")]
 pub struct Millis(pub u64);
 
 /// Why a text is not a length of time.
@@ -85,10 +84,24 @@ impl fmt::Display for Millis {
     }
 }
 
-impl TryFrom<String> for Millis {
-    type Error = MillisError;
-    fn try_from(text: String) -> Result<Self, MillisError> {
-        text.parse()
+impl<'de> Deserialize<'de> for Millis {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(MillisVisitor)
+    }
+}
+
+/// Says what is wanted where a bare number stands.
+struct MillisVisitor;
+
+impl Visitor<'_> for MillisVisitor {
+    type Value = Millis;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a length of time such as `500ms`, `3s`, `1m30s` or `2h`")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Millis, E> {
+        text.parse().map_err(E::custom)
     }
 }
 

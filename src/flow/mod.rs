@@ -2,13 +2,18 @@
 //! kind and leaves by one of that kind's outcomes. Nothing here runs: [`crate::call`] walks the graph.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod document;
 pub mod exits;
 pub mod expr;
 pub mod kind;
 pub mod nearest;
+pub mod parse;
+pub mod problem;
 pub mod program;
 pub mod prompt;
+mod shape;
 pub mod value;
+pub mod ways;
 
 use std::collections::BTreeMap;
 
@@ -19,7 +24,11 @@ use crate::base::ids::{StepName, VarName};
 use crate::base::millis::Millis;
 
 pub use exits::{Exits, Outcome};
-pub use kind::Step;
+pub use kind::{Kind, Step};
+#[doc(hidden)]
+pub use parse::fuzz as fuzz_parse;
+pub use parse::{parse, parse_yaml};
+pub use problem::{Problem, Severity};
 pub use value::Value;
 
 /// One flow of a tenant, as written.

@@ -1,6 +1,7 @@
 //! `dial`: another party is called and joined to the caller.
 
 use schemars::JsonSchema;
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
 use crate::base::digits::Digits;
@@ -49,17 +50,58 @@ const fn ring_for() -> Millis {
 }
 
 /// Whom to dial.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Target {
     #[serde(flatten)]
     pub to: Address,
     /// `all`: this target begins to ring so much later.
-    #[serde(default)]
+    #[schemars(default)]
     pub delay: Millis,
     /// Another ring time than the step's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Millis>,
+}
+
+impl<'de> Deserialize<'de> for Target {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        WrittenTarget::deserialize(deserializer)?.try_into().map_err(D::Error::custom)
+    }
+}
+
+/// Every key that a target may have; which go together is told in words.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTarget {
+    extension: Option<Template>,
+    number: Option<Template>,
+    gateway: Option<GatewayName>,
+    sip: Option<Template>,
+    #[serde(default)]
+    delay: Millis,
+    timeout: Option<Millis>,
+}
+
+impl TryFrom<WrittenTarget> for Target {
+    type Error = &'static str;
+    fn try_from(written: WrittenTarget) -> Result<Self, &'static str> {
+        let WrittenTarget { extension, number, gateway, sip, delay, timeout } = written;
+        let to = match (extension, number, gateway, sip) {
+            (Some(extension), None, None, None) => Address::Extension { extension },
+            (None, Some(number), Some(gateway), None) => Address::Number { number, gateway },
+            (None, None, None, Some(sip)) => Address::Sip { sip },
+            (None, Some(_), None, None) => {
+                return Err("a `number` needs the `gateway` that it is dialed through");
+            }
+            (None, None, Some(_), None) => {
+                return Err("a `gateway` needs the `number` that is dialed through it");
+            }
+            _ => {
+                return Err("a target is one of `extension`, `number` with `gateway`, and `sip`");
+            }
+        };
+        Ok(Self { to, delay, timeout })
+    }
 }
 
 /// Where a target is.

@@ -1,5 +1,5 @@
-//! The kinds of steps, a file each: what an author writes for it. What each does is in `call::step`, under
-//! the same name.
+//! The kinds of steps, a file each: what an author writes for it. What each does is in `call::step`,
+//! under the same name.
 
 pub mod answer;
 pub mod branch;
@@ -15,8 +15,12 @@ pub mod set;
 pub mod subflow;
 pub mod transfer;
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::exits::Outcome;
 
 /// A step: its kind and what that kind needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,4 +42,115 @@ pub enum Step {
     Flow(subflow::Subflow),
     Return(subflow::Return),
     Hangup(hangup::Hangup),
+}
+
+impl Step {
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Answer(_) => Kind::Answer,
+            Self::Ring(_) => Kind::Ring,
+            Self::Reject(_) => Kind::Reject,
+            Self::Play(_) => Kind::Play,
+            Self::Menu(_) => Kind::Menu,
+            Self::Gather(_) => Kind::Gather,
+            Self::Set(_) => Kind::Set,
+            Self::Branch(_) => Kind::Branch,
+            Self::Hours(_) => Kind::Hours,
+            Self::Http(_) => Kind::Http,
+            Self::Dial(_) => Kind::Dial,
+            Self::Transfer(_) => Kind::Transfer,
+            Self::Message(_) => Kind::Message,
+            Self::Flow(_) => Kind::Flow,
+            Self::Return(_) => Kind::Return,
+            Self::Hangup(_) => Kind::Hangup,
+        }
+    }
+}
+
+/// A kind of step, without its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Answer,
+    Ring,
+    Reject,
+    Play,
+    Menu,
+    Gather,
+    Set,
+    Branch,
+    Hours,
+    Http,
+    Dial,
+    Transfer,
+    Message,
+    Flow,
+    Return,
+    Hangup,
+}
+
+impl Kind {
+    pub const ALL: [Self; 16] = [
+        Self::Answer,
+        Self::Ring,
+        Self::Reject,
+        Self::Play,
+        Self::Menu,
+        Self::Gather,
+        Self::Set,
+        Self::Branch,
+        Self::Hours,
+        Self::Http,
+        Self::Dial,
+        Self::Transfer,
+        Self::Message,
+        Self::Flow,
+        Self::Return,
+        Self::Hangup,
+    ];
+
+    /// As it is written in a flow.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Ring => "ring",
+            Self::Reject => "reject",
+            Self::Play => "play",
+            Self::Menu => "menu",
+            Self::Gather => "gather",
+            Self::Set => "set",
+            Self::Branch => "branch",
+            Self::Hours => "hours",
+            Self::Http => "http",
+            Self::Dial => "dial",
+            Self::Transfer => "transfer",
+            Self::Message => "message",
+            Self::Flow => "flow",
+            Self::Return => "return",
+            Self::Hangup => "hangup",
+        }
+    }
+
+    /// The outcomes that may stand in its `on`; `next`, where it has one, stands beside it.
+    pub const fn outcomes(self) -> &'static [Outcome] {
+        use Outcome as O;
+        match self {
+            Self::Answer | Self::Ring | Self::Set | Self::Branch | Self::Return | Self::Hangup => {
+                &[]
+            }
+            Self::Reject | Self::Play | Self::Http | Self::Transfer | Self::Flow => &[O::Failed],
+            Self::Menu | Self::Gather => &[O::NoInput, O::Invalid, O::TooMany, O::Failed],
+            Self::Hours => &[O::Closed, O::Holiday],
+            Self::Dial => {
+                &[O::Busy, O::NoAnswer, O::Rejected, O::Unreachable, O::Cancelled, O::Failed]
+            }
+            Self::Message => &[O::TooShort, O::Failed],
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
