@@ -1,0 +1,98 @@
+//! Records and timelines, from the hand of a call to the database.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use callwright::model::timeline::What;
+use callwright::store::{Config, Recorder, Settled, StoreError};
+
+use crate::bench::{Bench, call_id, entry, on_both, record};
+
+const SOON: Duration = Duration::from_secs(10);
+
+async fn a_call_is_read_back_as_it_was_written(bench: Bench) {
+    let tenant = bench.tenant("acme").await.id;
+    let recorder = Recorder::start(&bench.store, &bench.config).unwrap();
+    let call = call_id();
+    let hostile = "\u{0} \r\n ' \" \\ \u{1f4de} 'x'); DROP TABLE tenant; --";
+    recorder.note(tenant, call, entry(1, hostile));
+    recorder.note(tenant, call, entry(2, "second"));
+    assert_eq!(recorder.settle(SOON).await, Settled::Written);
+    let scope = bench.store.tenant(tenant);
+    assert_eq!(scope.timeline(call).await.unwrap().len(), 2, "a running call can be read");
+    recorder.note(tenant, call, entry(3, "third"));
+    recorder.record(record(tenant, call, 5));
+    assert_eq!(recorder.settle(SOON).await, Settled::Written);
+    assert_eq!(scope.call(call).await.unwrap(), *record(tenant, call, 5));
+    let timeline = scope.timeline(call).await.unwrap();
+    let numbers: Vec<_> = timeline.iter().map(|entry| entry.sequence).collect();
+    assert_eq!(numbers, [1, 2, 3]);
+    assert_eq!(timeline[0].what, What::Noticed { text: hostile.into() });
+    assert_eq!(recorder.lost(), callwright::store::Lost::default());
+}
+
+async fn calls_are_listed_newest_first_page_by_page(bench: Bench) {
+    let tenant = bench.tenant("acme").await.id;
+    let recorder = Recorder::start(&bench.store, &bench.config).unwrap();
+    for second in 0..25 {
+        // Five begin in the same millisecond each time.
+        recorder.record(record(tenant, call_id(), second / 5));
+    }
+    assert_eq!(recorder.settle(SOON).await, Settled::Written);
+    let scope = bench.store.tenant(tenant);
+    let (mut seen, mut after, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = scope.calls(after, 7).await.unwrap();
+        pages += 1;
+        seen.extend(page.calls);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((seen.len(), pages), (25, 4));
+    assert!(seen.is_sorted_by(|one, two| one.started >= two.started));
+    assert_eq!(seen.iter().map(|head| head.call).collect::<BTreeSet<_>>().len(), 25);
+}
+
+async fn what_an_earlier_process_spooled_is_written_and_only_once(bench: Bench) {
+    let tenant = bench.tenant("acme").await.id;
+    let (first, second) = (call_id(), call_id());
+    let recorder = Recorder::start(&bench.store, &bench.config).unwrap();
+    recorder.record(record(tenant, first, 1));
+    recorder.note(tenant, first, entry(1, "one"));
+    assert_eq!(recorder.settle(SOON).await, Settled::Written);
+    // As if the process had died before it removed the segment, and in the middle of a line.
+    let elsewhere = Config { spool: bench.folder.path().join("after"), ..bench.config.clone() };
+    std::fs::create_dir(&elsewhere.spool).unwrap();
+    let segment = std::fs::read_dir(&bench.config.spool).unwrap().map(Result::unwrap);
+    let segment = segment.map(|file| file.path()).find(|path| path.extension().is_some()).unwrap();
+    let mut lines = std::fs::read(&segment).unwrap();
+    let half = lines[..lines.len() / 3].to_vec();
+    lines.extend(half);
+    std::fs::write(elsewhere.spool.join("000000000041.spool"), lines).unwrap();
+
+    let again = Recorder::start(&bench.store, &elsewhere).unwrap();
+    again.record(record(tenant, second, 2));
+    assert_eq!(again.settle(SOON).await, Settled::Written);
+    assert_eq!(again.lost().unreadable, 1);
+    let scope = bench.store.tenant(tenant);
+    assert_eq!(scope.calls(None, 10).await.unwrap().calls.len(), 2);
+    assert_eq!(scope.timeline(first).await.unwrap().len(), 1);
+    assert!(!elsewhere.spool.join("000000000041.spool").exists(), "what is written is removed");
+}
+
+async fn a_spool_belongs_to_one_process(bench: Bench) {
+    let _first = Recorder::start(&bench.store, &bench.config).unwrap();
+    match Recorder::start(&bench.store, &bench.config) {
+        Err(StoreError::Invalid(why)) => assert!(why.contains("spool"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+on_both!(
+    a_call_is_read_back_as_it_was_written,
+    calls_are_listed_newest_first_page_by_page,
+    what_an_earlier_process_spooled_is_written_and_only_once,
+    a_spool_belongs_to_one_process,
+);
