@@ -119,3 +119,41 @@ async fn write(store: &Store, shared: &Arc<Shared>, kept: &[Kept]) -> Result<(),
 async fn in_time(store: &Store, kept: &[Kept]) -> Result<(), StoreError> {
     timeout(WRITE_TIMEOUT, call::write(store, kept)).await.map_err(StoreError::unavailable)?
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::{CallId, TenantId};
+    use crate::store::spool::What;
+    use crate::store::{Config, Database, Recorder};
+
+    #[tokio::test]
+    async fn what_the_database_never_takes_is_put_aside_and_the_rest_passes() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config {
+            database: Database::Sqlite(folder.path().join("test.db")),
+            spool: folder.path().join("spool"),
+            ..Config::default()
+        };
+        let store = Store::open(&config).await.unwrap();
+        let kept = |call: u128, what| Kept {
+            tenant: TenantId(uuid::Uuid::from_u128(1)),
+            call: CallId(uuid::Uuid::from_u128(call)),
+            what,
+        };
+        let mut lines = Vec::new();
+        let bad = kept(1, What::Record { json: r#"{"from":"another version"}"#.into() });
+        let good = kept(2, What::Timeline { first: 1, entries: "[]".into() });
+        bad.encode(&mut lines);
+        good.encode(&mut lines);
+        std::fs::create_dir(&config.spool).unwrap();
+        std::fs::write(config.spool.join("000000000001.spool"), &lines).unwrap();
+        let recorder = Recorder::start(&store, &config).unwrap();
+        recorder.settle(Duration::from_secs(10)).await;
+        assert_eq!(recorder.lost().rejected, 1);
+        let scope = store.tenant(good.tenant);
+        assert!(scope.timeline(good.call).await.unwrap().is_empty());
+        let aside = std::fs::read(config.spool.join("rejected")).unwrap();
+        assert_eq!(Kept::decode(aside.strip_suffix(b"\n").unwrap()), Some(bad));
+    }
+}

@@ -286,3 +286,143 @@ fn called(flow: &Flow) -> impl Iterator<Item = FlowName> + '_ {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> FlowName {
+        text.parse().unwrap()
+    }
+
+    fn tenant(number: u128, gateways: &[&str]) -> Tenant {
+        Tenant {
+            id: TenantId(Uuid::from_u128(number)),
+            slug: name(&format!("t{number}")),
+            name: String::new(),
+            domain: format!("t{number}.example"),
+            domain_uuid: Some(Uuid::from_u128(number + 100)),
+            timezone: "UTC".into(),
+            gateways: gateways.iter().map(|gateway| gateway.parse().unwrap()).collect(),
+            sip_hosts: Vec::new(),
+            contexts: Vec::new(),
+            mask_parties: false,
+            created: "2026-11-22T00:00:00Z".parse().unwrap(),
+        }
+    }
+
+    fn number(
+        tenant: u128,
+        number: NumberMatch,
+        flow: &str,
+        order: i32,
+        reach: Reach,
+    ) -> NumberRoute {
+        let tenant = TenantId(Uuid::from_u128(tenant));
+        NumberRoute { tenant, number, flow: name(flow), order, reach }
+    }
+
+    fn exact(text: &str) -> NumberMatch {
+        NumberMatch::Exact(text.into())
+    }
+
+    fn pattern(text: &str) -> NumberMatch {
+        NumberMatch::Pattern(text.into())
+    }
+
+    /// Two tenants that share the gateway `carrier`, each with a gateway of its own.
+    fn routes(default_flow: Option<DefaultFlow>) -> Routes {
+        let document = serde_json::json!({
+            "callwright": 1, "start": "bye", "steps": { "bye": { "kind": "hangup" } },
+        });
+        let flow: Flow = serde_json::from_value(document).unwrap();
+        let published = |text: &str| {
+            let published = Published { name: name(text), version: 1, flow: flow.clone() };
+            (name(text), Arc::new(published))
+        };
+        let flows = ["exact", "low", "high", "inside", "lost"].map(published);
+        let tenants = vec![tenant(1, &["carrier", "own1"]), tenant(2, &["carrier", "own2"])];
+        let numbers = vec![
+            number(1, exact("+15550100"), "exact", 0, Reach::Everywhere),
+            number(1, pattern(r"\+1555\d{4}"), "high", 20, Reach::Everywhere),
+            number(2, pattern(r"\+1555\d+"), "low", 10, Reach::Everywhere),
+            number(1, exact("100"), "inside", 0, Reach::Tenant),
+            number(2, exact("100"), "exact", 0, Reach::Tenant),
+            number(2, exact("300"), "unpublished", 0, Reach::Everywhere),
+        ];
+        let both = tenants.iter().map(|tenant| (tenant.id, flows.clone().into())).collect();
+        let facts = Facts { tenants, numbers, prompts: Vec::new(), flows: both };
+        let ground = Ground { default_flow, ..Ground::default() };
+        Routes::draw(facts, &ground, &Routes::default())
+    }
+
+    /// Tenant and flow as `1 exact`, or the word of the refusal.
+    fn found(asked: Asked<'_>) -> String {
+        match routes(None).find(&asked) {
+            Ok(program) => format!("{} {}", program.tenant.0.as_u128(), program.main),
+            Err(refused) => refused.word().into(),
+        }
+    }
+
+    fn dialed(dialed: &str) -> Asked<'_> {
+        Asked { dialed, ..Asked::default() }
+    }
+
+    #[test]
+    fn an_exact_number_comes_before_any_pattern_and_patterns_in_their_order() {
+        assert_eq!(found(dialed("+15550100")), "1 exact");
+        assert_eq!(found(dialed("+15550101")), "2 low");
+        let through_own = Asked { gateway: Some("own1"), ..dialed("+15550101") };
+        assert_eq!(found(through_own), "1 high");
+    }
+
+    #[test]
+    fn the_domain_counts_more_than_the_gateway_and_that_more_than_the_number() {
+        let uuid = Uuid::from_u128(101).to_string();
+        let all = Asked {
+            domain_uuid: Some(&uuid),
+            domain_name: Some("t2.example"),
+            gateway: Some("own2"),
+            ..dialed("100")
+        };
+        assert_eq!(found(all), "1 inside");
+        assert_eq!(found(Asked { domain_uuid: None, ..all }), "2 exact");
+        let by_name = Asked { domain_name: Some("T1.Example"), domain_uuid: None, ..all };
+        assert_eq!(found(by_name), "1 inside");
+        let by_gateway = Asked { gateway: Some("own1"), ..dialed("100") };
+        assert_eq!(found(by_gateway), "1 inside");
+        assert_eq!(found(dialed("100")), "unknown_number");
+    }
+
+    #[test]
+    fn a_known_tenants_call_never_reaches_another_tenants_number() {
+        let own = Asked { gateway: Some("own2"), ..dialed("+15550100") };
+        assert_eq!(found(own), "2 low");
+        let domain = Asked { domain_name: Some("t1.example"), ..dialed("300") };
+        assert_eq!(found(domain), "unknown_number");
+    }
+
+    #[test]
+    fn a_domain_or_gateway_that_nobody_or_several_have_says_nothing() {
+        let strange = Asked {
+            domain_uuid: Some("not a uuid"),
+            domain_name: Some("switch.local"),
+            gateway: Some("carrier"),
+            ..dialed("+15550100")
+        };
+        assert_eq!(found(strange), "1 exact");
+        let empty =
+            Asked { domain_uuid: Some(""), domain_name: Some(""), gateway: Some(""), ..strange };
+        assert_eq!(found(empty), "1 exact");
+    }
+
+    #[test]
+    fn without_a_flow_the_reason_is_said_and_the_default_helps_only_strangers() {
+        assert_eq!(found(dialed("300")), "not_published");
+        let default = DefaultFlow { tenant: name("t2"), flow: name("lost") };
+        let routes = routes(Some(default));
+        let lost = routes.find(&dialed("999")).unwrap();
+        assert_eq!((lost.tenant.0.as_u128(), lost.main.as_str()), (2, "lost"));
+        assert!(routes.find(&dialed("300")).is_err());
+    }
+}

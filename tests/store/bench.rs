@@ -34,7 +34,7 @@ impl Bench {
 
     /// None, and a loud word, where there is no PostgreSQL.
     pub(crate) async fn postgres() -> Option<Self> {
-        let Some(url) = server() else { return None };
+        let url = server()?;
         let name = format!("callwright_{}", Uuid::now_v7().simple());
         let mut connection = PgConnection::connect(&url).await.unwrap();
         connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
