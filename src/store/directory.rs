@@ -17,11 +17,12 @@ use tokio::time::{sleep, timeout};
 use super::number::NumberRow;
 use super::pool::{in_snapshot, on};
 use super::prompt::PromptRow;
-use super::routes::{Asked, Facts, Ground, NoRoute, Routes};
+use super::routes::{Asked, Facts, Ground, NoRoute, Routes, program};
 use super::tenant::TenantRow;
 use super::watch::Watch;
-use super::{Config, Store, StoreError, number, positive, prompt};
+use super::{Config, Store, StoreError, TenantScope, number, positive, prompt};
 use crate::base::ids::{FlowId, FlowName, TenantId};
+use crate::flow::Flow;
 use crate::flow::program::{Program, Published};
 use crate::model::tenant::{NumberRoute, StoredPrompt, Tenant};
 
@@ -102,6 +103,31 @@ impl Directory {
     /// Reads the database now if anything changed; otherwise done soon after each change by itself.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         self.core.refresh().await
+    }
+}
+
+impl TenantScope {
+    /// The program of a flow that is not published: `main` with this content as version 0, and all else as
+    /// calls would get it now. For simulations.
+    pub async fn program(
+        &self,
+        main: &FlowName,
+        flow: Flow,
+        ground: &Ground,
+    ) -> Result<Program, StoreError> {
+        let tenant = self.tenant().await?;
+        let prompts = self.prompts().await?;
+        let mut flows = BTreeMap::new();
+        for head in self.flows().await? {
+            let Some(version) = head.version.filter(|_| head.name != *main) else { continue };
+            let document = self.version(&head.name, version).await?.document;
+            let flow = serde_json::from_value(document).map_err(StoreError::corrupt)?;
+            let name = head.name;
+            flows.insert(name.clone(), Arc::new(Published { name, version, flow }));
+        }
+        let draft = Published { name: main.clone(), version: 0, flow };
+        flows.insert(main.clone(), Arc::new(draft));
+        Ok(program(main, &flows, &prompts, &tenant, ground))
     }
 }
 

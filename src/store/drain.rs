@@ -69,7 +69,7 @@ async fn step(
     place: Place,
     end: Place,
 ) -> Result<Place, StoreError> {
-    let stretch = on_disk(shared, move |shared| shared.directory.read(place, end)).await?;
+    let stretch = on_disk(shared, move |shared| shared.spool.read(place, end)).await?;
     let Stretch { kept, bytes, damaged, finished } = stretch;
     if !kept.is_empty() {
         write(store, shared, &kept).await?;
@@ -82,7 +82,7 @@ async fn step(
     if !finished {
         return Ok(reached);
     }
-    on_disk(shared, move |shared| shared.directory.remove(place.segment)).await.ok();
+    on_disk(shared, move |shared| shared.spool.remove(place.segment)).await.ok();
     shared.bytes.fetch_sub(reached.bytes, Ordering::Relaxed);
     Ok(Place { segment: place.segment + 1, bytes: 0 })
 }
@@ -108,7 +108,7 @@ async fn write(store: &Store, shared: &Arc<Shared>, kept: &[Kept]) -> Result<(),
                 let total = shared.rejected.fetch_add(1, Ordering::Relaxed) + 1;
                 tracing::error!(call = %one.call, why, total, "the database refuses a record");
                 let one = one.clone();
-                on_disk(shared, move |shared| shared.directory.reject(&one)).await?;
+                on_disk(shared, move |shared| shared.spool.reject(&one)).await?;
             }
             done => done?,
         }

@@ -98,8 +98,9 @@ enum Fault {
 fn judge(code: &str) -> Fault {
     if code.len() == 5 {
         return match code.get(..2) {
-            // Connection, rollback, resources, operator intervention, not in prerequisite state, system.
-            Some("08" | "40" | "53" | "55" | "57" | "58") => Fault::Passing,
+            // Connection, log-in, no such database, rollback, resources, state, intervention, system: what an
+            // operator puts right, or time.
+            Some("08" | "28" | "3D" | "40" | "53" | "55" | "57" | "58") => Fault::Passing,
             Some("22" | "23") => Fault::Value,
             _ => Fault::Lasting,
         };

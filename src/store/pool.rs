@@ -1,8 +1,9 @@
 //! Connections: SQLite or PostgreSQL behind one name. A query's text is the same for both; its body is
 //! compiled once for each.
 
+use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,10 +11,12 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{ConnectOptions, Connection, PgPool, SqlitePool};
+use tokio::time::timeout;
 
 use super::StoreError;
 use super::config::{Config, Database};
+use crate::base::masked::Masked;
 
 /// How long a request waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -81,14 +84,7 @@ impl Pool {
         match &config.database {
             Database::Sqlite(path) => open_sqlite(path).await.map(Self::Sqlite),
             Database::Postgres(url) => {
-                let options = PgConnectOptions::from_str(url.reveal())?
-                    .application_name(env!("CARGO_PKG_NAME"));
-                let pool = PgPoolOptions::new()
-                    .max_connections(config.connections.max(2))
-                    .acquire_timeout(ACQUIRE_TIMEOUT)
-                    .connect_with(options)
-                    .await?;
-                Ok(Self::Postgres(pool))
+                open_postgres(url, config.connections).await.map(Self::Postgres)
             }
         }
     }
@@ -96,6 +92,20 @@ impl Pool {
     pub(super) async fn close(&self) {
         on!(self, db => db.close().await);
     }
+}
+
+async fn open_postgres(url: &Masked<String>, connections: u32) -> Result<PgPool, StoreError> {
+    let options =
+        PgConnectOptions::from_str(url.reveal())?.application_name(env!("CARGO_PKG_NAME"));
+    // Once without the pool, which would only say that its time was up.
+    let first = timeout(ACQUIRE_TIMEOUT, options.connect()).await;
+    first.map_err(StoreError::unavailable)??.close().await?;
+    let pool = PgPoolOptions::new()
+        .max_connections(connections.max(2))
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await?;
+    Ok(pool)
 }
 
 /// How this program opens an SQLite file. With a write-ahead log readers of other processes don't wait for
@@ -110,9 +120,14 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
 }
 
 async fn open_sqlite(path: &Path) -> Result<SqlitePool, StoreError> {
-    let created = sqlite_options(path).create_if_missing(true);
-    sqlx::ConnectOptions::connect(&created).await?;
-    let file = Arc::new(WatchedFile { path: path.to_owned(), opened: Mutex::new(None) });
+    // Records are nobody else's business: the file is its owner's alone, and so are its companions.
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(StoreError::unavailable)?;
+    let file = Arc::new(WatchedFile::new(path).map_err(StoreError::unavailable)?);
     let noted = Arc::clone(&file);
     SqlitePoolOptions::new()
         // One connection: its file is certain to be the one that `WatchedFile` noted.

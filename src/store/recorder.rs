@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::config::Config;
-use super::spool::{Directory, Kept, LINE_MAX, Place, SYNC_INTERVAL, What, Writer};
+use super::spool::{Kept, LINE_MAX, Place, SYNC_INTERVAL, Spool, What, Writer};
 use super::{Store, StoreError, drain};
 use crate::base::ids::{CallId, TenantId};
 use crate::model::record::CallRecord;
@@ -77,7 +77,7 @@ pub enum Settled {
 /// What the queue, the thread and the task know of one another.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) directory: Directory,
+    pub(super) spool: Spool,
     /// Bytes in all segments.
     pub(super) bytes: AtomicU64,
     bytes_max: u64,
@@ -107,13 +107,13 @@ impl Recorder {
             let path = config.spool.display();
             StoreError::Invalid(format!("the spool directory `{path}` can't be used: {error}"))
         };
-        let directory = Directory::open(&config.spool).map_err(cannot)?;
-        let segments = directory.segments().map_err(cannot)?;
+        let spool = Spool::open(&config.spool).map_err(cannot)?;
+        let segments = spool.segments().map_err(cannot)?;
         let first = segments.first().map_or(1, |(number, _)| *number);
         let next = segments.last().map_or(1, |(number, _)| number + 1);
-        let writer = Writer::new(&directory, next);
+        let writer = Writer::new(&spool, next);
         let shared = Arc::new(Shared {
-            directory,
+            spool,
             bytes: AtomicU64::new(segments.iter().map(|(_, bytes)| bytes).sum()),
             bytes_max: config.spool_bytes_max,
             given: AtomicU64::new(0),

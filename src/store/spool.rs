@@ -7,7 +7,7 @@
 //!
 //! Written lines survive the death of the process at once, and of the machine after [`SYNC_INTERVAL`].
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -109,13 +109,13 @@ pub(super) struct Place {
 
 /// The spool's directory, held by this process alone.
 #[derive(Debug)]
-pub(super) struct Directory {
+pub(super) struct Spool {
     path: PathBuf,
     /// Locked as long as it is open.
     _lock: File,
 }
 
-impl Directory {
+impl Spool {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         make_private(path)?;
         let lock = OpenOptions::new()
@@ -124,7 +124,12 @@ impl Directory {
             .write(true)
             .mode(0o600)
             .open(path.join("lock"))?;
-        lock.try_lock().map_err(io::Error::from)?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => {
+                io::Error::new(io::ErrorKind::ResourceBusy, "another process uses it")
+            }
+            TryLockError::Error(error) => error,
+        })?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
@@ -239,8 +244,8 @@ struct Segment {
 }
 
 impl Writer {
-    pub(super) fn new(directory: &Directory, number: u64) -> Self {
-        Self { path: directory.path.clone(), number, open: None }
+    pub(super) fn new(spool: &Spool, number: u64) -> Self {
+        Self { path: spool.path.clone(), number, open: None }
     }
 
     pub(super) fn place(&self) -> Place {
@@ -342,12 +347,15 @@ mod tests {
 
         #[test]
         fn a_line_cut_or_changed_anywhere_is_noticed(at in 0_usize..100, bit in 0_u8..8) {
+            let kept = kept("a text of some length, so that every index is in it");
             let mut line = Vec::new();
-            kept("a text of some length, so that every index is in it").encode(&mut line);
+            kept.encode(&mut line);
             line.pop();
             prop_assert_eq!(Kept::decode(&line[..at]), None);
             line[at] ^= 1 << bit;
-            prop_assert_ne!(Kept::decode(&line), Some(kept("a text of some length, so that every index is in it")));
+            let read = Kept::decode(&line);
+            // A letter of the checksum may change its case.
+            prop_assert!(read.is_none() || (at < 8 && read == Some(kept)));
         }
 
         #[test]
@@ -360,14 +368,14 @@ mod tests {
     #[test]
     fn a_torn_end_costs_only_itself() {
         let folder = tempfile::tempdir().unwrap();
-        let directory = Directory::open(folder.path()).unwrap();
+        let spool = Spool::open(folder.path()).unwrap();
         let mut line = Vec::new();
         kept("whole").encode(&mut line);
         let mut torn = line.clone();
         torn.extend_from_slice(&line[..line.len() / 2]);
-        fs::write(directory.segment(1), &torn).unwrap();
+        fs::write(spool.segment(1), &torn).unwrap();
         let end = Place { segment: 2, bytes: 0 };
-        let stretch = directory.read(Place { segment: 1, bytes: 0 }, end).unwrap();
+        let stretch = spool.read(Place { segment: 1, bytes: 0 }, end).unwrap();
         assert_eq!((stretch.kept, stretch.damaged), (vec![kept("whole")], 1));
         assert!(stretch.finished);
     }
@@ -375,14 +383,14 @@ mod tests {
     #[test]
     fn a_line_longer_than_one_read_is_read_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let directory = Directory::open(folder.path()).unwrap();
+        let spool = Spool::open(folder.path()).unwrap();
         let long = kept(&"x".repeat(3 * READ_BYTES));
         let mut line = Vec::new();
         long.encode(&mut line);
-        let mut writer = Writer::new(&directory, 1);
+        let mut writer = Writer::new(&spool, 1);
         writer.add(&line).unwrap();
         writer.add(&line).unwrap();
-        let stretch = directory.read(Place { segment: 1, bytes: 0 }, writer.place()).unwrap();
+        let stretch = spool.read(Place { segment: 1, bytes: 0 }, writer.place()).unwrap();
         assert_eq!(stretch.kept, vec![long]);
         assert_eq!(stretch.bytes, line.len() as u64);
         assert!(!stretch.finished);
@@ -391,9 +399,9 @@ mod tests {
     #[test]
     fn a_directory_is_one_processs_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let first = Directory::open(folder.path()).unwrap();
-        assert!(Directory::open(folder.path()).is_err());
+        let first = Spool::open(folder.path()).unwrap();
+        assert!(Spool::open(folder.path()).is_err());
         drop(first);
-        assert!(Directory::open(folder.path()).is_ok());
+        assert!(Spool::open(folder.path()).is_ok());
     }
 }

@@ -71,6 +71,12 @@ async fn flows_that_are_called_and_prompts_come_with_the_program(bench: Bench) {
     assert_eq!(names, ["a", "b", "main"]);
     assert_eq!(program.prompts["hello"].path, "/p/hello.wav");
     assert!(program.settings.message_directory.ends_with(&tenant.id.to_string()));
+
+    let draft = serde_json::from_value(calls).unwrap();
+    let draft = scope.program(&name("main"), draft, &(&bench.config).into()).await.unwrap();
+    assert_eq!(draft.flows.keys().collect::<Vec<_>>(), program.flows.keys().collect::<Vec<_>>());
+    assert_eq!((draft.flows["main"].version, draft.flows["a"].version), (0, 1));
+    assert_eq!(draft.prompts, program.prompts);
 }
 
 async fn an_unknown_number_gets_the_default_flow_or_a_reason(mut bench: Bench) {
