@@ -30,3 +30,29 @@ pub(super) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file that was added is compiled in only when this module is: touch it, or this fails.
+    #[test]
+    fn both_databases_have_the_same_numbers_and_every_file_is_in_the_program() {
+        let carried = |migrator: &Migrator| -> Vec<String> {
+            let names =
+                migrator.iter().map(|one| format!("{:04}_{}", one.version, one.description));
+            names.map(|name| name.replace(' ', "_")).collect()
+        };
+        assert_eq!(carried(&SQLITE), carried(&POSTGRES));
+        for folder in ["sqlite", "postgres"] {
+            let folder = format!("{}/migrations/{folder}", env!("CARGO_MANIFEST_DIR"));
+            let names = std::fs::read_dir(folder).unwrap().map(|file| {
+                let path = file.unwrap().path();
+                path.file_stem().unwrap().to_str().unwrap().to_owned()
+            });
+            let mut names: Vec<_> = names.collect();
+            names.sort();
+            assert_eq!(names, carried(&SQLITE));
+        }
+    }
+}

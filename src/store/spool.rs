@@ -23,6 +23,8 @@ const SEGMENT_BYTES: u64 = 4 * 1_024 * 1_024;
 const SEGMENT_AGE: Duration = Duration::from_secs(5);
 /// What a power cut may take.
 pub(super) const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// The file of what the database refuses does not grow beyond this; what comes later is only counted.
+const REJECTED_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
 /// Bytes read at once, if no line is longer.
 const READ_BYTES: usize = 256 * 1_024;
 
@@ -156,12 +158,13 @@ impl Spool {
         fs::remove_file(self.segment(number))
     }
 
-    /// Puts a line aside that the database will never take.
+    /// Puts a line aside that the database will never take, as long as there is room for such.
     pub(super) fn reject(&self, kept: &Kept) -> io::Result<()> {
         let mut line = Vec::new();
         kept.encode(&mut line);
         let path = self.path.join("rejected");
-        OpenOptions::new().create(true).append(true).mode(0o600).open(path)?.write_all(&line)
+        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        if file.metadata()?.len() < REJECTED_BYTES_MAX { file.write_all(&line) } else { Ok(()) }
     }
 
     /// Reads whole lines from `place` on, up to `end` where that is in the same segment.
@@ -171,7 +174,8 @@ impl Spool {
         let mut file = match File::open(self.segment(place.segment)) {
             Ok(file) => file,
             Err(error) if closed && error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Stretch { finished: true, ..Stretch::default() });
+                // Numbers have no gaps: somebody else removed it.
+                return Ok(Stretch { finished: true, damaged: 1, ..Stretch::default() });
             }
             Err(error) => return Err(error),
         };
@@ -200,7 +204,7 @@ pub(super) struct Stretch {
     pub(super) kept: Vec<Kept>,
     /// Bytes that these lines take.
     pub(super) bytes: u64,
-    /// Lines that their checksum tells to be damaged; the last may be half a line.
+    /// Lines that their checksum tells to be damaged, the last may be half a line; a missing segment is one.
     pub(super) damaged: u64,
     /// Whether the segment is closed and was read to its end.
     pub(super) finished: bool,

@@ -73,7 +73,8 @@ impl Daemon {
         assert_eq!(self.recorder.settle(SOON).await, Settled::Written);
         assert_eq!(self.calls_in_database().await, 120);
         assert_eq!(self.recorder.lost(), callwright::store::Lost::default());
-        publish(&self.bench.store, self.tenant, "main", "two").await;
+        let elsewhere = self.bench.another_store().await;
+        publish(&elsewhere, self.tenant, "main", "two").await;
         eventually("routing follows again", async || self.routed_version() == 2).await;
     }
 }
