@@ -5,12 +5,14 @@
 pub mod document;
 pub mod exits;
 pub mod expr;
+pub mod keys;
 pub mod kind;
 pub mod nearest;
 pub mod parse;
 pub mod problem;
 pub mod program;
 pub mod prompt;
+pub mod schedule;
 mod shape;
 pub mod value;
 pub mod ways;

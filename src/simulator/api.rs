@@ -1,10 +1,11 @@
-//! API commands (mod_commands.c) that a controller of one call uses. Anything else: command not found.
+//! API commands (mod_commands.c) that a controller of one call uses. Anything else: command not
+//! found.
 
 use super::arguments::split;
-use super::channel::{Channel, Job, Work};
+use super::channel::{Channel, Hold, Job, Work};
 use super::events::Kind;
 use super::execute::cause_of;
-use super::wire::{atoi, until};
+use super::wire::{Packet, atoi, until};
 use crate::base::cause::HangupCause;
 
 /// Scheduled commands and background jobs of one call.
@@ -105,7 +106,10 @@ impl Channel {
             b"uuid_dump" => return self.dump(words.get(1).is_some_and(|w| w == b"json")),
             b"uuid_transfer" => return self.api_transfer(words),
             b"uuid_record" => return self.api_record(words),
-            b"uuid_broadcast" => return b"+OK Message sent\n".to_vec(),
+            b"uuid_broadcast" => {
+                self.api_broadcast(words);
+                return b"+OK Message sent\n".to_vec();
+            }
             _ => {}
         }
         b"+OK\n".to_vec()
@@ -142,7 +146,8 @@ impl Channel {
         b"+OK\n".to_vec()
     }
 
-    /// Not checked for `${`: what is set here may be expanded later (mod_commands.c, `uuid_setvar_function`).
+    /// Not checked for `${`: what is set here may be expanded later (mod_commands.c,
+    /// `uuid_setvar_function`).
     fn api_setvar(&mut self, args: &[u8]) -> Vec<u8> {
         let words = split(args, b' ', 2);
         if words.len() < 2 {
@@ -187,14 +192,39 @@ impl Channel {
         if !self.is_me(&words[usize::from(off).min(words.len())..]) {
             return b"+OK Success\n".to_vec();
         }
-        let before = self.call_state();
-        if self.held != off {
+        if (self.hold == Hold::Held) != off {
             return b"-ERR Operation failed\n".to_vec();
         }
-        self.held = !off;
-        self.fire(Kind::CallState, &[("Original-Channel-Call-State", before.as_bytes())], &[]);
-        self.fire(if off { Kind::Unhold } else { Kind::Hold }, &[], &[]);
+        if off {
+            self.set_hold(Hold::Ending);
+            self.fire(Kind::Unhold, &[], &[]);
+            self.set_hold(Hold::None);
+        } else {
+            self.set_hold(Hold::Held);
+            self.fire(Kind::Hold, &[], &[]);
+        }
         b"+OK Success\n".to_vec()
+    }
+
+    fn set_hold(&mut self, hold: Hold) {
+        let before = self.call_state();
+        self.hold = hold;
+        self.fire_call_state(before);
+    }
+
+    /// `<uuid> <path or app::args> [aleg|bleg|both]`: queued with `event-lock`
+    /// (switch_ivr_async.c).
+    fn api_broadcast(&mut self, words: &[Vec<u8>]) {
+        let Some(what) = words.get(1) else { return };
+        if words.get(2).is_some_and(|leg| leg == b"bleg") {
+            return;
+        }
+        let at = what.windows(2).position(|w| w == b"::");
+        let (app, arg) = match at {
+            Some(at) => (&what[..at], &what[at + 2..]),
+            None => (&b"playback"[..], &what[..]),
+        };
+        self.enqueue(Packet::execute(app, arg));
     }
 
     fn api_transfer(&mut self, words: &[Vec<u8>]) -> Vec<u8> {
@@ -227,7 +257,8 @@ impl Channel {
         b"+OK Success\n".to_vec()
     }
 
-    /// `sched_hangup [+]<t> <uuid> [cause]` and its like; times are relative to now if they begin with `+`.
+    /// `sched_hangup [+]<t> <uuid> [cause]` and its like; times are relative to now if they begin
+    /// with `+`.
     fn api_schedule(&mut self, command: &[u8], words: &[Vec<u8>], args: &[u8]) -> Vec<u8> {
         let (Some(time), Some(second)) = (words.first(), words.get(1)) else {
             return b"-USAGE: [+]<time> <uuid>\n".to_vec();

@@ -1,7 +1,7 @@
 //! Splits arguments as FreeSWITCH's tokenizer does (switch_utils.c, `switch_separate_string`).
 
-/// At most `most` parts; what is beyond is left in no part, as in FreeSWITCH. A leading `^^X` changes the
-/// delimiter to `X`.
+/// At most `most` parts; what is beyond is left in no part, as in FreeSWITCH. A leading `^^X`
+/// changes the delimiter to `X`.
 pub(super) fn split(text: &[u8], delimiter: u8, most: usize) -> Vec<Vec<u8>> {
     let (text, delimiter) = match text {
         [b'^', b'^', chosen, rest @ ..] if !rest.is_empty() => (rest, *chosen),
@@ -83,8 +83,9 @@ const fn unescape(byte: u8, delimiter: u8) -> Option<u8> {
     }
 }
 
-/// `name=value` pairs between brackets at the start of `text`, and what follows them. A leading `^^X`
-/// inside the brackets changes the separator (switch_event.c, `switch_event_create_brackets`).
+/// `name=value` pairs between brackets at the start of `text`, and what follows them. A leading
+/// `^^X` inside the brackets changes the separator (switch_event.c,
+/// `switch_event_create_brackets`).
 pub(super) fn brackets(text: &[u8], open: u8, close: u8) -> (Pairs, &[u8]) {
     let mut pairs = Vec::new();
     let mut rest = text;

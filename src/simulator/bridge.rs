@@ -340,8 +340,8 @@ impl Channel {
         self.vars.set(&b"originate_failed_cause"[..], name);
     }
 
-    /// A failed bridge hangs the caller up unless `continue_on_fail` says otherwise (switch_channel.c,
-    /// `switch_channel_handle_cause`).
+    /// A failed bridge hangs the caller up unless `continue_on_fail` says otherwise
+    /// (switch_channel.c, `switch_channel_handle_cause`).
     fn fail(&mut self, cause: HangupCause) {
         self.tell_failure(cause);
         let goes_on = match self.vars.get(b"continue_on_fail") {

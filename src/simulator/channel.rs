@@ -35,6 +35,15 @@ pub(super) enum Progress {
     Answered,
 }
 
+/// Whether the caller was put on hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hold {
+    None,
+    Held,
+    /// It is just being taken off hold.
+    Ending,
+}
+
 /// Something due later: a scheduled command, or the result of a background job.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -59,8 +68,8 @@ pub(super) struct Peer {
     pub(super) times: Times,
 }
 
-/// One call and its Event Socket connection. Every method takes the time it happens at; times never go
-/// back. [`Channel::deadline`] says when `tick` has something to do next.
+/// One call and its Event Socket connection. Every method takes the time it happens at; times
+/// never go back. [`Channel::deadline`] says when `tick` has something to do next.
 #[derive(Debug)]
 pub struct Channel {
     pub(super) call: Call,
@@ -70,7 +79,7 @@ pub struct Channel {
     pub(super) vars: Variables,
     pub(super) times: Times,
     pub(super) progress: Progress,
-    pub(super) held: bool,
+    pub(super) hold: Hold,
     pub(super) callee: Vec<u8>,
     pub(super) stack: Vec<Frame>,
     pub(super) queue: VecDeque<Packet>,
@@ -95,8 +104,8 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// A call that has just come in: its dialplan runs up to the first action that takes time. When that
-    /// is `socket`, [`Channel::wants`] names the hosts to connect to.
+    /// A call that has just come in: its dialplan runs up to the first action that takes time.
+    /// When that is `socket`, [`Channel::wants`] names the hosts to connect to.
     pub fn new(call: Call, world: Arc<World>, now: Now) -> Self {
         let times = Times { created: now.wall.as_microsecond(), ..Times::default() };
         let mut channel = Self {
@@ -108,7 +117,7 @@ impl Channel {
             origin: now.mono_ms,
             times,
             progress: Progress::New,
-            held: false,
+            hold: Hold::None,
             callee: Vec::new(),
             stack: Vec::new(),
             queue: VecDeque::new(),
@@ -134,7 +143,8 @@ impl Channel {
         channel
     }
 
-    /// The argument of the `socket` action that waits for a connection: `host:port|host:port async full`.
+    /// The argument of the `socket` action that waits for a connection: `host:port|host:port async
+    /// full`.
     pub fn wants(&self) -> Option<&str> {
         self.hosts.as_deref()
     }

@@ -332,7 +332,8 @@ fn divert_events(line: &[u8]) -> Answer {
     }
 }
 
-/// While lingering, a new number of seconds is read as a moment of 1970: the connection ends at once.
+/// While lingering, a new number of seconds is read as a moment of 1970: the connection ends at
+/// once.
 fn linger(link: &mut Link, line: &[u8]) -> Answer {
     let argument = line.get(6..).unwrap_or_default().trim_ascii();
     if argument.is_empty() {

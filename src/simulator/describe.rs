@@ -1,7 +1,7 @@
 //! Writes events and the `connect` reply: which headers, in which order (switch_channel.c,
 //! `switch_channel_event_set_data`), as the recordings show them.
 
-use super::channel::{Channel, Progress};
+use super::channel::{Channel, Hold, Progress};
 use super::encode::Headers;
 use super::events::Kind;
 use super::hangup::State;
@@ -21,7 +21,8 @@ const CODEC: [(&str, &str); 6] = [
 pub(super) type Extra<'a> = &'a [(&'a str, &'a [u8])];
 
 impl Channel {
-    /// Fires an event: if the connection is subscribed to it, it waits there for the listener's next look.
+    /// Fires an event: if the connection is subscribed to it, it waits there for the listener's
+    /// next look.
     pub(super) fn fire(&mut self, kind: Kind, before: Extra<'_>, after: Extra<'_>) {
         self.fire_with_body(kind, before, after, None);
     }
@@ -190,11 +191,35 @@ impl Channel {
             Some(State::Executing) => ("CS_EXECUTE", "10"),
             Some(State::HangingUp) => ("CS_HANGUP", "10"),
             Some(State::Reporting) => ("CS_REPORTING", "11"),
-            None if self.divert.as_ref().is_some_and(|divert| divert.routing) => {
-                ("CS_ROUTING", "3")
-            }
+            None if self.is_routing() => ("CS_ROUTING", "3"),
             None => ("CS_EXECUTE", "4"),
         }
+    }
+
+    /// Tells that the call state is another than `before`.
+    pub(super) fn fire_call_state(&mut self, before: &str) {
+        const STATES: [&str; 9] = [
+            "DOWN",
+            "DIALING",
+            "RINGING",
+            "EARLY",
+            "ACTIVE",
+            "HELD",
+            "RING_WAIT",
+            "HANGUP",
+            "UNHELD",
+        ];
+        let state = self.call_state();
+        let number = STATES.iter().position(|s| *s == state).unwrap_or_default().to_string();
+        let extra = [
+            ("Original-Channel-Call-State", before.as_bytes()),
+            ("Channel-Call-State-Number", number.as_bytes()),
+        ];
+        self.fire(Kind::CallState, &extra, &[]);
+    }
+
+    fn is_routing(&self) -> bool {
+        self.divert.as_ref().is_some_and(|divert| divert.routing && divert.has_left)
     }
 
     /// `Channel-Call-State`: it follows the answer by one event, see `answer`.
@@ -202,8 +227,10 @@ impl Channel {
         if self.ended.as_ref().is_some_and(|ended| ended.state_is_down) {
             return "HANGUP";
         }
-        match (self.progress, self.held) {
-            (_, true) => "HELD",
+        match (self.progress, self.hold) {
+            _ if self.is_routing() => "RINGING",
+            (_, Hold::Held) => "HELD",
+            (_, Hold::Ending) => "UNHELD",
             (Progress::Answered, _) if self.times.answered_is_told => "ACTIVE",
             (Progress::Early, _) => "EARLY",
             _ => "RINGING",

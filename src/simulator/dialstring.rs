@@ -1,5 +1,5 @@
-//! Dial strings as `bridge` reads them (switch_ivr_originate.c): groups in turn (`|`), targets at once
-//! (`,`), variables for all (`{}`) and for one (`[]`).
+//! Dial strings as `bridge` reads them (switch_ivr_originate.c): groups in turn (`|`), targets at
+//! once (`,`), variables for all (`{}`) and for one (`[]`).
 
 use super::arguments::{Pairs, brackets};
 use super::variables::is_true;
@@ -95,7 +95,8 @@ mod tests {
     #[test]
     fn groups_and_targets_keep_their_variables() {
         let groups = parse(
-            b"{call_timeout=9,a='x|y'}[leg_timeout=2]sofia/gateway/gw/+15550100,user/1001@d|sofia/external/7@h:5060",
+            b"{call_timeout=9,a='x|y'}[leg_timeout=2]sofia/gateway/gw/+15550100,user/1001@d\
+              |sofia/external/7@h:5060",
         );
         assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
         assert_eq!(groups[0][0].number(), "+15550100");

@@ -1,11 +1,12 @@
-//! How FreeSWITCH writes values: percent-encoding in plain events (switch_utils.c, `switch_url_encode`)
-//! and JSON strings whose bytes may not be UTF-8.
+//! How FreeSWITCH writes values: percent-encoding in plain events (switch_utils.c,
+//! `switch_url_encode`) and JSON strings whose bytes may not be UTF-8.
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 /// `SWITCH_URL_UNSAFE` of switch_utils.h.
 const UNSAFE: &[u8] = b"\r\n #%&+:;<=>?@[\\]^`{|}\"";
 
-/// A `%` before two upper-case hex digits is left alone, so what is decoded can differ from what was meant.
+/// A `%` before two upper-case hex digits is left alone, so what is decoded can differ from what
+/// was meant.
 pub(super) fn percent(value: &[u8], out: &mut Vec<u8>) {
     for (index, byte) in value.iter().enumerate() {
         let looks_encoded = *byte == b'%'

@@ -95,7 +95,8 @@ const NAMES: [&str; 91] = [
     "TEXT",
 ];
 
-/// What `myevents` subscribes to (mod_event_socket.c); it lacks PLAYBACK_*, RECORD_*, CALLSTATE and more.
+/// What `myevents` subscribes to (mod_event_socket.c); it lacks PLAYBACK_*, RECORD_*, CALLSTATE
+/// and more.
 const MY_EVENTS: [&str; 23] = [
     "CHANNEL_ANSWER",
     "CHANNEL_APPLICATION",
@@ -245,7 +246,8 @@ impl Kind {
         }
     }
 
-    /// Whether the event carries `variable_*` (switch_channel.c, `switch_channel_event_set_extended_data`).
+    /// Whether the event carries `variable_*` (switch_channel.c,
+    /// `switch_channel_event_set_extended_data`).
     pub(super) const fn carries_variables(self) -> bool {
         !matches!(self, Self::State | Self::CallState | Self::Dtmf | Self::BackgroundJob)
     }

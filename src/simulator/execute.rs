@@ -1,6 +1,7 @@
-//! Runs applications: the call's own thread of FreeSWITCH, as a stack of what it is doing. Commands that
-//! wait in the queue are taken up from inside most applications, so they nest unless `event-lock` keeps
-//! them out (switch_ivr.c, `switch_ivr_parse_event`; switch_core_session.c, `switch_core_session_exec`).
+//! Runs applications: the call's own thread of FreeSWITCH, as a stack of what it is doing.
+//! Commands that wait in the queue are taken up from inside most applications, so they nest unless
+//! `event-lock` keeps them out (switch_ivr.c, `switch_ivr_parse_event`; switch_core_session.c,
+//! `switch_core_session_exec`).
 
 use super::arguments::{Pairs, brackets};
 use super::bridge::Bridge;

@@ -1,5 +1,5 @@
-//! The Event Socket connection of one call, as mod_event_socket.c keeps it: what it is subscribed to, what
-//! waits to be sent, whether it lingers.
+//! The Event Socket connection of one call, as mod_event_socket.c keeps it: what it is subscribed
+//! to, what waits to be sent, whether it lingers.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,8 @@ use super::encode::Headers;
 use super::events::Names;
 use super::wire::Inbox;
 
-/// The listener sleeps this long between looks at its event queue (mod_event_socket.c, `switch_poll`).
+/// The listener sleeps this long between looks at its event queue (mod_event_socket.c,
+/// `switch_poll`).
 pub const EVENT_POLL_MS: u64 = 20;
 /// The controller must have sent its first command by then, on a clock of whole seconds.
 pub const FIRST_COMMAND_S: i64 = 25;
@@ -86,7 +87,8 @@ impl Link {
         self.open && self.listening && self.names.contains(event)
     }
 
-    /// The order of the rules matters: a negative one ends the search (mod_event_socket.c, `event_handler`).
+    /// The order of the rules matters: a negative one ends the search (mod_event_socket.c,
+    /// `event_handler`).
     pub(super) fn passes(&self, headers: &Headers) -> bool {
         let mut send = self.filters.is_empty();
         for ((_, rule), value) in self.filters.iter().zip(headers.watched()) {
@@ -141,7 +143,11 @@ impl Link {
         }
         self.look_at = None;
         self.anchor = now_ms;
-        self.out.append(&mut self.pending);
+        if self.out.is_empty() {
+            self.out = std::mem::take(&mut self.pending);
+        } else {
+            self.out.append(&mut self.pending);
+        }
         true
     }
 

@@ -1,9 +1,11 @@
-//! A stand-in for FreeSWITCH that speaks the outbound Event Socket protocol: one [`Channel`] is one call
-//! with its connection. It does no I/O and knows no clock: bytes, keys and time come in, bytes and
-//! [`Observed`] moments come out, so the same code runs on virtual time in tests and on TCP in the demo.
+//! A stand-in for FreeSWITCH that speaks the outbound Event Socket protocol: one [`Channel`] is
+//! one call with its connection. It does no I/O and knows no clock: bytes, keys and time come in,
+//! bytes and [`Observed`] moments come out, so the same code runs on virtual time in tests and on
+//! TCP in the demo.
 //!
-//! It has its own reading of the protocol and of dial strings, because it must read what FreeSWITCH
-//! would read and not what our encoder meant. `tests/agreement` holds it to recordings of the real one.
+//! It has its own reading of the protocol and of dial strings, because it must read what
+//! FreeSWITCH would read and not what our encoder meant. `tests/agreement` holds it to recordings
+//! of the real one.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod api;

@@ -1,4 +1,5 @@
-//! What a caller experiences, and what an onlooker would note of the call: scripts and tests judge by it.
+//! What a caller experiences, and what an onlooker would note of the call: scripts and tests judge
+//! by it.
 
 use crate::base::cause::HangupCause;
 
@@ -59,7 +60,8 @@ pub enum Observed {
     },
     /// The controller let go; the dialplan goes on.
     Released,
-    /// The controller is gone and nobody will ever take the call on: silence until the caller hangs up.
+    /// The controller is gone and nobody will ever take the call on: silence until the caller
+    /// hangs up.
     Orphaned,
     /// Violation: FreeSWITCH expanded `${...}` in what the controller sent.
     Expanded {

@@ -1,5 +1,6 @@
-//! Sounds: files, lists of files, tones, silence, speech. A playback takes as long as its sound, ends early
-//! on a terminator key or a break, and says `FILE PLAYED` either way (mod_dptools.c, `playback_function`).
+//! Sounds: files, lists of files, tones, silence, speech. A playback takes as long as its sound,
+//! ends early on a terminator key or a break, and says `FILE PLAYED` either way (mod_dptools.c,
+//! `playback_function`).
 
 use super::arguments::split;
 use super::channel::Channel;
@@ -164,7 +165,8 @@ impl Channel {
         !self.digits.is_empty() && self.digit_at <= self.ms()
     }
 
-    /// Takes a key from the caller; true if it is one that ends a playback (mod_dptools.c, `on_dtmf`).
+    /// Takes a key from the caller; true if it is one that ends a playback (mod_dptools.c,
+    /// `on_dtmf`).
     pub(super) fn read_terminator(&mut self) -> bool {
         let Some(digit) = self.read_digit() else { return false };
         let terminators = self.vars.get(b"playback_terminators").unwrap_or(b"*");
@@ -189,7 +191,7 @@ impl Channel {
         let said = words.get(3).or_else(|| words.get(2)).filter(|_| known);
         let item = String::from_utf8_lossy(text).into_owned();
         let characters = said.map_or(0, |said| said.len());
-        self.speech(item, self.world.sounds.per_character.ms() * characters as u64)
+        self.speech(item, self.world.sounds.said_character.ms() * characters as u64)
     }
 
     pub(super) fn begin_speak(&mut self, text: &[u8]) -> Activity {
@@ -206,7 +208,7 @@ impl Channel {
             self.note(Observed::Missing { item: format!("speech engine {engine}") });
             return Activity::Done;
         }
-        let length = self.world.sounds.per_character.ms() * spoken.len() as u64;
+        let length = self.world.sounds.spoken_character.ms() * spoken.len() as u64;
         self.speech(String::from_utf8_lossy(&spoken).into_owned(), length)
     }
 

@@ -1,5 +1,5 @@
-//! One caller, and the channel data that FreeSWITCH tells about such a call in a `connect` reply and in
-//! events: the headers, their order and their sources are those of the recordings.
+//! One caller, and the channel data that FreeSWITCH tells about such a call in a `connect` reply
+//! and in events: the headers, their order and their sources are those of the recordings.
 
 use super::variables::Variables;
 
@@ -140,7 +140,8 @@ pub(super) struct Times {
     pub(super) bridged: i64,
 }
 
-/// A caller profile's headers, in the order of switch_caller.c (`switch_caller_profile_event_set_data`).
+/// A caller profile's headers, in the order of switch_caller.c
+/// (`switch_caller_profile_event_set_data`).
 pub(super) fn profile_headers(
     leg: &Leg<'_>,
     times: &Times,

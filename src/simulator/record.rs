@@ -1,5 +1,5 @@
-//! Recordings: `record`, which is an application of its own, and `record_session` and `uuid_record`, which
-//! run beside everything else.
+//! Recordings: `record`, which is an application of its own, and `record_session` and
+//! `uuid_record`, which run beside everything else.
 
 use super::arguments::split;
 use super::channel::Channel;

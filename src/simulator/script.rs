@@ -1,4 +1,5 @@
-//! A caller's script, in YAML or JSON: whom it calls, who answers where, what it does and what it expects.
+//! A caller's script, in YAML or JSON: whom it calls, who answers where, what it does and what it
+//! expects.
 
 use std::collections::{BTreeMap, BTreeSet};
 

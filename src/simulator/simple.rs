@@ -36,8 +36,8 @@ const IDLE: [&str; 24] = [
     "hash",
 ];
 
-/// Whether an application needs sound, which on an unanswered call makes early media; `None`: there is no
-/// such application.
+/// Whether an application needs sound, which on an unanswered call makes early media; `None`:
+/// there is no such application.
 pub(super) fn needs_media(app: &str) -> Option<bool> {
     match app {
         "playback"
@@ -148,7 +148,7 @@ impl Channel {
         self.note(Observed::Answered);
         self.fire(Kind::Answer, &[], &[]);
         self.times.answered_is_told = true;
-        self.fire(Kind::CallState, &[("Original-Channel-Call-State", before.as_bytes())], &[]);
+        self.fire_call_state(before);
         self.vars.set(&b"endpoint_disposition"[..], &b"ANSWER"[..]);
     }
 

@@ -1,5 +1,6 @@
 //! Channel variables and what FreeSWITCH makes of `${...}` (switch_channel.c,
-//! `switch_channel_expand_variables_check`). Whoever lets a caller's text reach an argument sees it here.
+//! `switch_channel_expand_variables_check`). Whoever lets a caller's text reach an argument sees
+//! it here.
 
 use std::borrow::Cow;
 

@@ -9,13 +9,26 @@ pub(super) const MAX_BODY: usize = 16 * 1024 * 1024;
 /// One command of the controller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Packet {
-    /// The whole header block: FreeSWITCH looks for a command at its start, and in some cases further on.
+    /// The whole header block: FreeSWITCH looks for a command at its start, and in some cases
+    /// further on.
     pub(super) command: Vec<u8>,
     headers: Vec<(Vec<u8>, Vec<u8>)>,
     pub(super) body: Option<Vec<u8>>,
 }
 
 impl Packet {
+    /// The command that runs an application under `event-lock`.
+    pub(super) fn execute(app: &[u8], arg: &[u8]) -> Self {
+        let header = |name: &str, value: &[u8]| (name.as_bytes().to_vec(), value.to_vec());
+        let headers = vec![
+            header("call-command", b"execute"),
+            header("execute-app-name", app),
+            header("execute-app-arg", arg),
+            header("event-lock", b"true"),
+        ];
+        Self { command: b"sendmsg".to_vec(), headers, body: None }
+    }
+
     pub(super) fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers("").find(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes())).map(|(_, v)| v)
     }

@@ -77,8 +77,10 @@ pub struct Sounds {
     pub other: Option<Millis>,
     /// Engines that `speak` knows.
     pub engines: BTreeSet<String>,
-    /// How long each character that is said or spoken lasts; zero as if the sounds were not installed.
-    pub per_character: Millis,
+    /// How long each character lasts that `say` says; zero as if its sounds were not installed.
+    pub said_character: Millis,
+    /// How long each character lasts that `speak` speaks.
+    pub spoken_character: Millis,
 }
 
 impl Default for Sounds {
@@ -88,7 +90,8 @@ impl Default for Sounds {
             missing: BTreeSet::new(),
             other: Some(Millis(2_000)),
             engines: BTreeSet::from(["flite".to_owned()]),
-            per_character: Millis(80),
+            said_character: Millis(400),
+            spoken_character: Millis(80),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::base::ids::{StepName, VarName};
 use crate::base::millis::Millis;
 use crate::flow::Exits;
 use crate::flow::expr::Template;
+use crate::flow::keys::{GatherKeys, Prepared};
 use crate::flow::prompt::Prompt;
 
 /// How keys are listened to, in `menu` and `gather` alike.
@@ -116,6 +117,8 @@ pub struct Gather {
     pub next: StepName,
     #[serde(default, skip_serializing_if = "Exits::is_empty")]
     pub on: Exits,
+    #[serde(skip)]
+    pub(in crate::flow) prepared: Prepared<GatherKeys>,
 }
 
 const fn one() -> u8 {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::gather::Keys;
 use crate::base::ids::{StepName, VarName};
 use crate::flow::Exits;
+use crate::flow::keys::{MenuKeys, Prepared};
 use crate::flow::prompt::Prompt;
 
 /// Plays a prompt and goes where the caller's keys say.
@@ -30,6 +31,8 @@ pub struct Menu {
     pub keys: Keys,
     #[serde(default, skip_serializing_if = "Exits::is_empty")]
     pub on: Exits,
+    #[serde(skip)]
+    pub(in crate::flow) prepared: Prepared<MenuKeys>,
 }
 
 /// Extensions that can be dialed from the menu.
