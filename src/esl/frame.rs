@@ -348,3 +348,122 @@ pub(super) fn indexed(bytes: Bytes) -> Result<Block, FrameProblem> {
     index(&bytes, &mut starts)?;
     Ok(Block::new(bytes, &starts, true))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(stream: &[u8]) -> Result<Vec<Frame>, FrameError> {
+        let mut decoder = Decoder::new();
+        decoder.feed(stream);
+        std::iter::from_fn(|| decoder.next_frame().transpose()).collect()
+    }
+
+    fn problem(stream: &[u8]) -> (u64, FrameProblem) {
+        let error = all(stream).unwrap_err();
+        (error.at, error.problem)
+    }
+
+    #[test]
+    fn a_frame_beyond_a_limit_is_refused_where_it_begins() {
+        let good = b"Content-Type: command/reply\n\n";
+        let behind = |bytes: &[u8]| problem(&[good, bytes].concat());
+        let at = good.len() as u64;
+        let long = BODY_MAX as u64 + 1;
+        let head = format!("Content-Length: {long}\n\n");
+        assert_eq!(behind(head.as_bytes()), (at, FrameProblem::BodyTooLong(long)));
+        assert_eq!(behind(&b"a: b\n".repeat(LINES_MAX + 1)), (at, FrameProblem::TooManyLines));
+        assert_eq!(behind(&vec![b'x'; HEAD_MAX + 1]), (at, FrameProblem::HeadTooLong));
+        for bad in ["-1", "", "1e3", "99999999999999999999", "0x10"] {
+            let head = format!("Content-Length: {bad}\n\n");
+            assert_eq!(behind(head.as_bytes()), (at, FrameProblem::ContentLength(bad.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_huge_body_that_is_only_announced_takes_no_memory() {
+        let mut decoder = Decoder::new();
+        decoder.feed(format!("Content-Length: {BODY_MAX}\n\n").as_bytes());
+        assert!(decoder.next_frame().unwrap().is_none());
+        assert!(decoder.buffer().capacity() <= 2 * READ_CHUNK);
+    }
+
+    #[test]
+    fn nothing_is_held_between_frames() {
+        let mut decoder = Decoder::new();
+        decoder.buffer().extend_from_slice(b"Content-Type: command/reply\nReply-Text: +OK\n\n");
+        let Some(Frame::Reply(head)) = decoder.next_frame().unwrap() else { panic!("no reply") };
+        assert!(decoder.next_frame().unwrap().is_none());
+        assert_eq!((decoder.buffer.capacity(), decoder.starts.capacity()), (0, 0));
+        assert!(head.footprint() < 64, "a kept frame holds only itself: {}", head.footprint());
+    }
+
+    #[test]
+    fn a_reply_is_raw_and_only_the_answer_to_connect_is_encoded() {
+        let raw = b"Content-Type: command/reply\nReply-Text: 50%41%0A\n\n";
+        let [Frame::Reply(head)] = &all(raw).unwrap()[..] else { panic!("no reply") };
+        assert_eq!(head.value("reply-text").unwrap().text(), "50%41%0A");
+        let connected = b"Event-Name: CHANNEL_DATA\nvariable_a: %C3%BC\nvariable_a: 2\n\
+            Content-Type: command/reply\nReply-Text: %2BOK%0A\n\n";
+        let [Frame::Connected(event)] = &all(connected).unwrap()[..] else { panic!("no data") };
+        assert_eq!(event.variable("A").unwrap().text(), "ü");
+        assert_eq!(event.headers("variable_a").count(), 2);
+        assert_eq!(event.text("Reply-Text").unwrap(), "+OK\n");
+    }
+
+    #[test]
+    fn an_event_in_an_event_frame_keeps_its_own_body() {
+        let inner = "Event-Name: BACKGROUND_JOB\nJob-UUID: j1\nContent-Length: 7\n\n+OK a\n\n";
+        let length = inner.len();
+        let stream = format!(
+            "content-length: {length}\ncontent-type: text/event-plain\n\n{inner}\n\
+             Content-Type: api/response\nContent-Length: 3\n\nx\ny"
+        );
+        let [Frame::Event(event), Frame::Output(output)] = &all(stream.as_bytes()).unwrap()[..]
+        else {
+            panic!("not two frames")
+        };
+        assert_eq!(*event.body(), "+OK a\n\n");
+        assert_eq!(event.header("content-length").unwrap().number(), Some(7));
+        assert_eq!(*output, "x\ny");
+    }
+
+    #[test]
+    fn an_event_in_json_is_read_like_a_plain_one() {
+        let json = br#"{"Event-Name":"DTMF","DTMF-Digit":"5","x":["a","b"],"_body":"hi"}"#;
+        let head = format!("Content-Length: {}\nContent-Type: text/event-json\n\n", json.len());
+        let [Frame::Event(event)] = &all(&[head.as_bytes(), json].concat()).unwrap()[..] else {
+            panic!("no event")
+        };
+        assert_eq!(event.digit().map(|digit| digit.byte()), Some(b'5'));
+        assert_eq!(event.header("X").unwrap().items(), [b"a", b"b"]);
+        assert_eq!(*event.body(), "hi");
+        let broken = b"Content-Length: 2\nContent-Type: text/event-json\n\n[}";
+        assert!(matches!(problem(broken), (0, FrameProblem::Json(_))));
+    }
+
+    #[test]
+    fn both_notices_and_the_frames_of_other_connections_are_told_apart() {
+        let stream = b"Content-Type: text/disconnect-notice\nContent-Disposition: linger\n\
+            Linger-Time: -1\nContent-Length: 0\n\nContent-Type: auth/request\n\n\
+            Content-Type: text/rude-rejection\nContent-Length: 3\n\nno\n\
+            Content-Type: log/data\nContent-Length: 2\n\nhi\
+            Content-Type: text/new\nContent-Length: 2\n\nhi\
+            Content-Type: text/disconnect-notice\nContent-Length: 3\n\nbye";
+        let kinds: Vec<String> = all(stream).unwrap().iter().map(|f| format!("{f:?}")).collect();
+        assert_eq!(kinds[0], "Notice(Linger { seconds: None })");
+        assert_eq!(kinds[1], "AuthRequest");
+        assert!(kinds[2].starts_with("Rejected"));
+        assert!(kinds[3].starts_with("Log"));
+        assert!(kinds[4].starts_with("Other"));
+        assert_eq!(kinds[5], "Notice(Disconnect { text: b\"bye\" })");
+    }
+
+    #[test]
+    fn a_header_block_longer_than_short_offsets_reach_is_still_indexed() {
+        let filler = format!("filler: {}\n", "x".repeat(70_000));
+        let stream = format!("{filler}Content-Type: command/reply\nReply-Text: +OK\n\n");
+        let [Frame::Reply(head)] = &all(stream.as_bytes()).unwrap()[..] else { panic!("no reply") };
+        assert_eq!(head.value("Reply-Text").unwrap().text(), "+OK");
+    }
+}

@@ -14,6 +14,8 @@ pub mod conversation;
 pub mod dial_string;
 pub mod event;
 pub mod frame;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod happening;
 mod json;
 mod outstanding;

@@ -11,3 +11,4 @@ mod freeswitch;
 mod recordings;
 mod safety;
 mod streams;
+mod stress;
