@@ -2,4 +2,11 @@
 //! them.
 
 pub mod address;
+pub mod call;
+pub mod desk;
 pub mod http;
+pub mod registry;
+pub mod serve;
+pub mod session;
+pub mod simulate;
+pub mod translate;

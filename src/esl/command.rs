@@ -71,6 +71,12 @@ pub enum Api {
         channel: ChannelId,
         cause: HangupCause,
     },
+    /// Hangs up every channel whose variable has this value (`mod_commands.c` hupall_api_function).
+    KillMarked {
+        cause: HangupCause,
+        name: VariableName,
+        value: Word,
+    },
     /// Stops what is running, and with `all` forgets what is queued.
     Break {
         channel: ChannelId,
@@ -220,6 +226,9 @@ impl Api {
     fn words(&self) -> Result<String, Refused> {
         Ok(match self {
             Self::Kill { channel, cause } => format!("uuid_kill {channel} {cause}"),
+            Self::KillMarked { cause, name, value } => {
+                format!("hupall {cause} {} {}", name.as_str(), value.as_str())
+            }
             Self::Break { channel, all: true } => format!("uuid_break {channel} all"),
             Self::Break { channel, all: false } => format!("uuid_break {channel}"),
             Self::SetVariables { channel, variables } => {

@@ -41,6 +41,7 @@ impl Channel {
             }
             b"uuid_hold" => self.api_hold(&words),
             b"uuid_kill" => self.api_kill(&words),
+            b"hupall" => self.hang_up_marked(&words),
             b"uuid_setvar_multi" => self.api_setvar_multi(args),
             b"uuid_setvar" => self.api_setvar(args),
             b"sched_hangup" | b"sched_transfer" | b"sched_api" => {
@@ -272,10 +273,18 @@ impl Channel {
             args.splitn(skip + 1, |b| *b == b' ').nth(skip).unwrap_or_default().to_vec()
         };
         let work = match command {
-            b"sched_hangup" if second != self.call.uuid.as_bytes() => return NO_CHANNEL.to_vec(),
-            b"sched_hangup" => Work::Hangup(
-                words.get(2).map_or(HangupCause::AllottedTimeout, |word| cause_of(word)),
-            ),
+            b"sched_hangup" => {
+                let cause =
+                    words.get(2).map_or(HangupCause::AllottedTimeout, |word| cause_of(word));
+                if second == self.call.uuid.as_bytes() {
+                    Work::Hangup(cause)
+                } else if self.has_leg(second) {
+                    let cause = cause.name().as_bytes();
+                    Work::Api([b"uuid_kill ", &second[..], b" ", cause].concat())
+                } else {
+                    return NO_CHANNEL.to_vec();
+                }
+            }
             b"sched_transfer" => Work::Api([b"uuid_transfer ", &rest(1)[..]].concat()),
             _ => Work::Api(rest(2)),
         };

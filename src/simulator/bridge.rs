@@ -12,6 +12,7 @@ use super::profile::Times;
 use super::wire::atoi;
 use super::world::{Answers, FarEnd};
 use crate::base::cause::HangupCause;
+use crate::base::digits::Digit;
 
 /// Until a far end rings, answers or refuses, at the least.
 const SETUP_MS: u64 = 40;
@@ -138,8 +139,11 @@ impl Channel {
     }
 
     pub(super) fn serve_bridge(&mut self, bridge: &mut Bridge) -> Served {
-        if self.digit_is_due() {
-            self.read_digit();
+        if self.digit_is_due() && (bridge.talking.is_some() || self.cancel_key().is_some()) {
+            let digit = self.read_digit();
+            if bridge.talking.is_none() && digit.is_some() && digit == self.cancel_key() {
+                self.cancel(bridge);
+            }
             return Served::Again;
         }
         if let Some(talk) = &bridge.talking {
@@ -166,6 +170,21 @@ impl Channel {
             return Served::Ends(End::Normal);
         }
         Served::Waits
+    }
+
+    /// While it rings only this key is read, and others with it (switch_ivr_originate.c).
+    fn cancel_key(&self) -> Option<Digit> {
+        Digit::new(*self.vars.get(b"origination_cancel_key")?.first()?)
+    }
+
+    fn cancel(&mut self, bridge: &mut Bridge) {
+        bridge.groups.clear();
+        let several = bridge.legs.len() > 1;
+        let cause = if several { HangupCause::LoseRace } else { HangupCause::NoAnswer };
+        for at in 0..bridge.legs.len() {
+            self.lose_leg(bridge, at, cause);
+        }
+        bridge.last_cause = cause;
     }
 
     fn serve_leg(&mut self, bridge: &mut Bridge, at: usize) {
@@ -255,6 +274,7 @@ impl Channel {
         let talk = answers.talk.map(|ms| (now + ms.ms(), cause));
         let ends = [talk, call_limit(&leg.target, now)].into_iter().flatten().min_by_key(|e| e.0);
         let number = leg.target.number();
+        let imported = imported(&leg.target);
         let times = Times { created: leg.created, answered: micros, ..Times::default() };
         let peer = Peer {
             uuid: leg.uuid.clone(),
@@ -272,6 +292,9 @@ impl Channel {
         self.vars.set(&b"bridge_channel"[..], peer.channel_name.clone());
         for name in ["originate_disposition", "DIALSTATUS"] {
             self.vars.set(name.as_bytes(), &b"SUCCESS"[..]);
+        }
+        for (name, value) in imported {
+            self.vars.set(name, value);
         }
         self.times.bridged = micros;
         self.peer = Some(peer);
@@ -394,6 +417,22 @@ impl Channel {
         self.end_leg(uuid, cause, false);
     }
 
+    /// `hupall CAUSE NAME VALUE`: every dialled channel whose variable has this value.
+    pub(super) fn hang_up_marked(&mut self, words: &[Vec<u8>]) -> Vec<u8> {
+        let [cause, name, value] = words else { return b"-ERR not simulated\n".to_vec() };
+        let name = String::from_utf8_lossy(name);
+        let marked = |leg: &&Leg| leg.target.variable(&name) == Some(value) && !leg.is_gone();
+        let legs = self.stack.iter().flat_map(|frame| match &frame.activity {
+            Activity::Bridge(bridge) => &bridge.legs[..],
+            _ => &[],
+        });
+        let marked: Vec<_> = legs.filter(marked).map(|leg| leg.uuid.clone()).collect();
+        for uuid in marked {
+            self.hang_up_leg(uuid.as_bytes(), cause_of(cause));
+        }
+        b"+OK hangup all channels matching\n".to_vec()
+    }
+
     /// The far end of the conversation is sent to another place of the dialplan.
     pub(super) fn transfer_far_end(&mut self) -> bool {
         let Some(uuid) = self.peer.as_ref().map(|peer| peer.uuid.clone()) else { return false };
@@ -418,6 +457,16 @@ impl Channel {
             }
         }
     }
+}
+
+/// Variables that the caller takes over (switch_ivr_originate.c, `switch_process_import`).
+fn imported(target: &Target) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let names = target.variable("import").unwrap_or_default().split(|b| *b == b',');
+    let found = names.filter_map(|name| {
+        let value = target.variable(std::str::from_utf8(name).ok()?)?;
+        Some((name.to_vec(), value.to_vec()))
+    });
+    found.collect()
 }
 
 /// `execute_on_answer=sched_hangup +SECONDS [cause]` limits a conversation.

@@ -1,0 +1,604 @@
+//! One call from its connection's first byte to its last, without the connection: bytes, answers
+//! and time come in; bytes, queries and what is to be kept come out.
+//!
+//! **How to drive it.** Feed `buffer` and call `received`, or any other input; write what
+//! `transmit` gives in one go; take `poll` until it gives nothing; come back at `deadline`.
+//!
+//! A session always ends: with the call, with a notice, with the end of the stream, or when a wait
+//! has lasted too long.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use jiff::Timestamp;
+
+use super::desk::{Desk, Turn};
+use super::translate::arrival::{Inquiry, Mode, arrival, inquiry, mode};
+use super::translate::variables::{self, Former};
+use super::translate::{SUBSCRIBED, event, hangup_cause, hung_up_by_caller};
+use crate::base::cause::{HangupCause, Party, Termination};
+use crate::base::ids::{CallId, ChannelId, FlowName, TenantId};
+use crate::base::masked::mask_number;
+use crate::base::now::Now;
+use crate::call::Call;
+use crate::call::arrival::Arrival;
+use crate::call::input::{Answer, Command as Operator, Event, Input};
+use crate::call::output::{Action, ActionId, Output, Query, QueryId};
+use crate::esl;
+use crate::esl::application::Application;
+use crate::esl::argument::{PlainValue, VariableName, Word};
+use crate::esl::command::{Api, Command, Execute};
+use crate::esl::conversation::Conversation;
+use crate::esl::event::EventName;
+use crate::esl::happening::Happening;
+use crate::esl::token::ExecuteId;
+use crate::flow::program::Program;
+use crate::model::record::CallRecord;
+use crate::model::timeline::Entry;
+
+/// How long FreeSWITCH keeps the connection open after the call's end, in seconds. We leave as soon
+/// as the end is complete.
+const LINGER_S: u32 = 10;
+/// How long FreeSWITCH may take to answer `connect`.
+const GREETING_MS: u64 = 30_000;
+/// How long the details of a hang-up are waited for: who hung up is told after the hang-up itself.
+const PARTING_MS: u64 = 1_000;
+/// How long the connection may last after the call's record is complete.
+const ENDING_MS: u64 = 5_000;
+/// Characters of a masked number that are shown.
+const SHOWN: usize = 2;
+/// Inputs that one input may lead to: more are a fault of ours.
+const ROUNDS_MAX: usize = 10_000;
+
+/// Finds the flow for a call; never waits.
+pub trait Router {
+    /// # Errors
+    /// A word for the variable `callwright_refused`.
+    fn route(&self, inquiry: &Inquiry) -> Result<Route, String>;
+}
+
+/// What a call runs.
+#[derive(Debug, Clone)]
+pub struct Route {
+    pub program: Arc<Program>,
+    /// The channel variables that it may read.
+    pub reads: Arc<BTreeSet<String>>,
+}
+
+/// What a session has for the world.
+#[derive(Debug)]
+pub enum Offer {
+    /// Its answer is wanted.
+    Query(QueryId, Query),
+    /// The call has found its flow.
+    Begun,
+    Note(TenantId, Box<Entry>),
+    /// A recording of which nothing is to be kept.
+    Discard(String),
+    /// The call's record; exactly one for each call that began.
+    Ended(Box<CallRecord>),
+    /// The call went back to the dialplan, and why.
+    Refused(String),
+}
+
+/// What never changes from call to call.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The Sofia profile through which SIP addresses are dialed.
+    pub profile: Word,
+}
+
+/// One call and its conversation.
+#[derive(Debug)]
+pub struct Session {
+    call: CallId,
+    talk: Conversation,
+    phase: Phase,
+    offers: VecDeque<Offer>,
+    origin: Option<Box<Origin>>,
+    faulty: bool,
+}
+
+/// How a call began: what a record needs if the call's own state can't be trusted any more.
+#[derive(Debug)]
+struct Origin {
+    tenant: TenantId,
+    flow: FlowName,
+    version: u32,
+    channel: ChannelId,
+    caller_name: String,
+    caller_number: String,
+    dialed: String,
+    started: Timestamp,
+}
+
+/// How a session takes leave after a fault of ours.
+#[derive(Debug)]
+pub struct Leave {
+    /// The last bytes for FreeSWITCH.
+    pub bytes: Bytes,
+    pub record: Option<Box<CallRecord>>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Until FreeSWITCH has told the call's facts.
+    Greeting {
+        refusal: Option<&'static str>,
+        until_ms: u64,
+    },
+    Running(Box<Running>),
+    /// The record is complete, or there will be none.
+    Ending {
+        until_ms: u64,
+    },
+    Closed,
+}
+
+#[derive(Debug)]
+struct Running {
+    call: Call,
+    desk: Desk,
+    channel: ChannelId,
+    parting: Option<Parting>,
+    /// The channel was sent elsewhere.
+    left: bool,
+}
+
+/// The caller's leg is gone, and who ended it is not known yet.
+#[derive(Debug, Clone, Copy)]
+struct Parting {
+    cause: HangupCause,
+    until_ms: u64,
+}
+
+impl Session {
+    /// A connection that was just accepted. With `refusal` the call goes back to the dialplan at
+    /// once.
+    pub fn new(call: CallId, refusal: Option<&'static str>, now: Now) -> Self {
+        let mut talk = Conversation::new();
+        // Nothing here waits for anything before it: one write, and FreeSWITCH is not kept waiting.
+        let greeting = [Command::Connect, Command::Linger(LINGER_S)];
+        for command in greeting.into_iter().chain(Command::subscribe(SUBSCRIBED.to_vec())) {
+            // A new conversation has room, and these commands hold no value of anybody's.
+            let _ = talk.send(&command);
+        }
+        let until_ms = now.mono_ms.saturating_add(GREETING_MS);
+        let phase = Phase::Greeting { refusal, until_ms };
+        Self { call, talk, phase, offers: VecDeque::new(), origin: None, faulty: false }
+    }
+
+    pub const fn id(&self) -> CallId {
+        self.call
+    }
+
+    /// The place to read into, when there is something to read.
+    pub fn buffer(&mut self) -> &mut BytesMut {
+        self.talk.buffer()
+    }
+
+    /// Hears what was read into `buffer`.
+    pub fn received(&mut self, now: Now, settings: &Settings, router: &dyn Router) {
+        while let Some(happening) = self.talk.poll() {
+            self.happen(happening, now, settings, router);
+        }
+    }
+
+    /// Hears an answer to a query.
+    pub fn answer(&mut self, id: QueryId, answer: Answer, now: Now) {
+        self.input(Input::Answer(id, answer), now);
+    }
+
+    /// Hears an operator.
+    pub fn command(&mut self, command: Operator, now: Now) {
+        self.input(Input::Command(command), now);
+    }
+
+    /// The connection is gone.
+    pub fn link_lost(&mut self, now: Now) {
+        self.talk.close();
+        while let Some(happening) = self.talk.poll() {
+            if let Happening::Disconnected(end) = happening {
+                self.disconnected(&end.to_string(), now);
+            }
+        }
+        self.phase = Phase::Closed;
+    }
+
+    /// Gives a call back to the dialplan that has not begun yet; others go on.
+    pub fn decline(&mut self, reason: &'static str) {
+        if let Phase::Greeting { refusal, .. } = &mut self.phase {
+            refusal.get_or_insert(reason);
+        }
+    }
+
+    /// The bytes to be written now.
+    pub fn transmit(&mut self) -> Option<Bytes> {
+        self.talk.transmit()
+    }
+
+    /// What the world is to know or do next.
+    pub fn poll(&mut self) -> Option<Offer> {
+        let offer = self.offers.pop_front();
+        if offer.is_none() && self.offers.capacity() > 0 {
+            // A call that waits holds no empty room.
+            self.offers = VecDeque::new();
+        }
+        offer
+    }
+
+    /// Whether nothing more comes, and the connection may be closed.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed)
+    }
+
+    /// Whether a fault of ours was found: nothing but `leave` makes sense any more.
+    pub const fn is_faulty(&self) -> bool {
+        self.faulty
+    }
+
+    pub const fn found_faulty(&mut self) {
+        self.faulty = true;
+    }
+
+    /// Hangs up and writes the call down, by what is known since its beginning.
+    pub fn leave(&mut self, now: Now) -> Leave {
+        let running = matches!(self.phase, Phase::Running(_));
+        self.phase = Phase::Closed;
+        let Some(origin) = self.origin.take().filter(|_| running) else {
+            let bytes = Command::Exit.encode().unwrap_or_default();
+            return Leave { bytes, record: None };
+        };
+        let cause = HangupCause::NormalTemporaryFailure;
+        let kill = Command::Api(Api::Kill { channel: origin.channel.clone(), cause });
+        let mut bytes = BytesMut::new();
+        for command in [kill, Command::Exit] {
+            bytes.extend_from_slice(&command.encode().unwrap_or_default());
+        }
+        let record = Some(Box::new(origin.record(self.call, cause, now)));
+        Leave { bytes: bytes.freeze(), record }
+    }
+
+    /// When `tick` has something to do, on the clock of `Now::mono_ms`.
+    pub fn deadline(&self) -> Option<u64> {
+        match &self.phase {
+            Phase::Greeting { until_ms, .. } | Phase::Ending { until_ms } => Some(*until_ms),
+            Phase::Running(running) => running.deadline(),
+            Phase::Closed => None,
+        }
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now: Now) {
+        match &mut self.phase {
+            Phase::Greeting { until_ms, .. } | Phase::Ending { until_ms } => {
+                if *until_ms <= now.mono_ms {
+                    self.phase = Phase::Closed;
+                }
+            }
+            Phase::Running(running) => {
+                if let Some(parting) = running.parting {
+                    if parting.until_ms <= now.mono_ms {
+                        self.hung_up(parting.cause, None, now);
+                    }
+                    return;
+                }
+                let commands = running.desk.tick(now.mono_ms);
+                self.say(&commands);
+                self.tick_call(now);
+            }
+            Phase::Closed => {}
+        }
+    }
+
+    fn tick_call(&mut self, now: Now) {
+        for _ in 0..ROUNDS_MAX {
+            let Phase::Running(running) = &self.phase else { return };
+            match running.call.poll_timeout() {
+                Some((due_ms, _)) if due_ms <= now.mono_ms => self.input(Input::Timeout, now),
+                Some(_) | None => return,
+            }
+        }
+    }
+
+    fn happen(&mut self, happening: Happening, now: Now, settings: &Settings, router: &dyn Router) {
+        match happening {
+            Happening::Connected { event, .. } => self.connected(&event, now, settings, router),
+            Happening::Completed { id, event } => {
+                if let Phase::Running(running) = &mut self.phase {
+                    match &running.parting {
+                        Some(parting) => {
+                            let cause = parting.cause;
+                            self.part(&event, cause, now);
+                        }
+                        None => {
+                            let turn = running.desk.completed(id, &event);
+                            self.turn(None, turn, now);
+                        }
+                    }
+                } else if id == REFUSAL {
+                    self.say(&[Command::Exit]);
+                }
+            }
+            Happening::Lost { id, stage } => {
+                if let Phase::Running(running) = &mut self.phase
+                    && running.parting.is_none()
+                {
+                    let events = running.desk.lost(id, stage);
+                    self.hear(events, now);
+                }
+            }
+            Happening::Event(event) => self.event(&event, now),
+            Happening::Disconnected(end) => self.disconnected(&end.to_string(), now),
+            Happening::Started { .. }
+            | Happening::Replied { .. }
+            | Happening::Output { .. }
+            | Happening::Unanswered { .. }
+            | Happening::JobDone { .. }
+            | Happening::Lingering { .. } => {}
+        }
+    }
+
+    fn connected(
+        &mut self,
+        facts: &esl::event::Event,
+        now: Now,
+        settings: &Settings,
+        router: &dyn Router,
+    ) {
+        let Phase::Greeting { refusal, .. } = self.phase else { return };
+        let Some(channel) = facts.unique_id() else {
+            return self.refuse(None, mode(facts), "no_channel", now);
+        };
+        let mode = mode(facts);
+        if let Some(reason) = refusal {
+            return self.refuse(Some(&channel), mode, reason, now);
+        }
+        if !(mode.is_async && mode.full) {
+            return self.refuse(Some(&channel), mode, "socket_mode", now);
+        }
+        let route = match router.route(&inquiry(facts)) {
+            Ok(route) => route,
+            Err(reason) => return self.refuse(Some(&channel), mode, &reason, now),
+        };
+        let Some(arrival) = arrival(facts, self.call, &route.reads) else { return };
+        self.say(&[variables::prepare(&channel)]);
+        let desk = Desk::new(channel.clone(), settings.profile.clone(), Former::of(facts));
+        self.origin = Some(Box::new(Origin::of(&arrival, &route.program, now)));
+        self.offers.push_back(Offer::Begun);
+        let call = Call::begin(arrival, route.program, now);
+        let running = Running { call, desk, channel, parting: None, left: false };
+        self.phase = Phase::Running(Box::new(running));
+        self.drain(now);
+    }
+
+    /// Gives the call back to the dialplan. `socket_resume` makes it go on there although we leave
+    /// at once (`mod_event_socket.c` socket_function); a socket without `async` goes on by itself,
+    /// and must not have it (it would stay in CS_RESET).
+    fn refuse(&mut self, channel: Option<&ChannelId>, mode: Mode, reason: &str, now: Now) {
+        self.offers.push_back(Offer::Refused(reason.to_owned()));
+        match channel {
+            Some(channel) if mode.full && mode.is_async => {
+                self.say(&[variables::refuse(channel, reason), Command::Exit]);
+            }
+            Some(_) => self.refuse_by_application(mode, reason),
+            None => self.say(&[Command::Resume, Command::Exit]),
+        }
+        self.phase = Phase::Ending { until_ms: now.mono_ms.saturating_add(ENDING_MS) };
+    }
+
+    /// Without `full` no variable can be set but by an application, whose end we wait for.
+    fn refuse_by_application(&mut self, mode: Mode, reason: &str) {
+        let name = VariableName::new("callwright_refused");
+        if mode.is_async {
+            self.say(&[Command::Resume]);
+        }
+        if let (Ok(name), Ok(value)) = (name, PlainValue::new(reason)) {
+            let application = Application::Multiset(vec![(name, value)]);
+            self.say(&[Command::Execute(Execute::new(REFUSAL, application))]);
+        }
+        if !mode.is_async {
+            self.say(&[Command::Exit]);
+        }
+    }
+
+    fn event(&mut self, news: &esl::event::Event, now: Now) {
+        let name = news.name();
+        let Phase::Running(running) = &mut self.phase else {
+            if name == EventName::ChannelHangupComplete {
+                self.say(&[Command::Exit]);
+            }
+            return;
+        };
+        if news.unique_id().is_some_and(|channel| channel != running.channel) {
+            return;
+        }
+        match (name, running.parting) {
+            (EventName::ChannelHangupComplete, _) => {
+                let cause = hangup_cause(news);
+                self.hung_up(cause, hung_up_by_caller(news), now);
+                self.say(&[Command::Exit]);
+            }
+            (_, Some(parting)) => self.part(news, parting.cause, now),
+            (EventName::ChannelHangup, None) => {
+                let until_ms = now.mono_ms.saturating_add(PARTING_MS);
+                running.parting = Some(Parting { cause: hangup_cause(news), until_ms });
+            }
+            (_, None) => {
+                let Some(event) = event(news) else { return };
+                if let Event::Bridged { other } = &event {
+                    let commands = running.desk.joined(other);
+                    self.say(&commands);
+                }
+                self.hear(vec![event], now);
+            }
+        }
+    }
+
+    /// After the hang-up, the first event that says who hung up decides.
+    fn part(&mut self, news: &esl::event::Event, cause: HangupCause, now: Now) {
+        if let Some(by_caller) = hung_up_by_caller(news) {
+            self.hung_up(cause, Some(by_caller), now);
+        }
+    }
+
+    fn hung_up(&mut self, cause: HangupCause, by_caller: Option<bool>, now: Now) {
+        self.hear(vec![Event::HungUp { cause, by_caller }], now);
+    }
+
+    fn disconnected(&mut self, reason: &str, now: Now) {
+        if let Phase::Running(running) = &self.phase {
+            let event = match running.parting {
+                Some(parting) => Event::HungUp { cause: parting.cause, by_caller: None },
+                None => Event::LinkLost { reason: reason.to_owned() },
+            };
+            self.hear(vec![event], now);
+        }
+        self.phase = Phase::Closed;
+    }
+
+    fn input(&mut self, input: Input, now: Now) {
+        if let Phase::Running(running) = &mut self.phase {
+            running.call.handle(input, now);
+            self.drain(now);
+        }
+    }
+
+    fn hear(&mut self, events: Vec<Event>, now: Now) {
+        for event in events {
+            self.input(Input::Event(event), now);
+        }
+    }
+
+    /// Carries out what the call wants until it wants nothing more.
+    fn drain(&mut self, now: Now) {
+        let mut heard = VecDeque::new();
+        for _ in 0..ROUNDS_MAX {
+            let Phase::Running(running) = &mut self.phase else { return };
+            match running.call.poll_output() {
+                Some(Output::Action(id, action)) => heard.extend(self.act(id, action, now)),
+                Some(Output::Query(id, query)) => self.offers.push_back(Offer::Query(id, query)),
+                Some(Output::Note(entry)) => self.note(entry),
+                Some(Output::Boundary) => {}
+                Some(Output::Ended(record)) => return self.ended(record, now),
+                None => match heard.pop_front() {
+                    Some(event) => running.call.handle(Input::Event(event), now),
+                    None => return,
+                },
+            }
+        }
+    }
+
+    fn note(&mut self, entry: Box<Entry>) {
+        if let Some(origin) = &self.origin {
+            self.offers.push_back(Offer::Note(origin.tenant, entry));
+        }
+    }
+
+    /// Puts one order to FreeSWITCH; what the call is to hear of it at once.
+    fn act(&mut self, id: ActionId, action: Action, now: Now) -> Vec<Event> {
+        let Phase::Running(running) = &mut self.phase else { return Vec::new() };
+        if running.left {
+            return Vec::new();
+        }
+        match running.desk.order(id, action, now.mono_ms) {
+            Ok(turn) => self.take(Some(id), turn),
+            Err(refused) => vec![Event::Refused(id, refused.to_string())],
+        }
+    }
+
+    fn turn(&mut self, id: Option<ActionId>, turn: Turn, now: Now) {
+        let events = self.take(id, turn);
+        self.hear(events, now);
+    }
+
+    fn take(&mut self, id: Option<ActionId>, turn: Turn) -> Vec<Event> {
+        let mut events = turn.events;
+        self.offers.extend(turn.discard.map(Offer::Discard));
+        let refused = turn.commands.iter().find_map(|command| self.talk.send(command).err());
+        if let Phase::Running(running) = &mut self.phase {
+            running.left |= turn.leaves;
+            if let (Some(refused), Some(id)) = (refused, id) {
+                running.desk.forget(id);
+                events.push(Event::Refused(id, refused.to_string()));
+            }
+        }
+        events
+    }
+
+    fn ended(&mut self, record: Box<CallRecord>, now: Now) {
+        let cause = record.termination.cause;
+        self.offers.push_back(Offer::Ended(record));
+        if let Phase::Running(running) = &self.phase {
+            let up = running.parting.is_none() && !running.left && !self.talk.is_over();
+            let kill = running.desk.kill(cause);
+            if up {
+                // Whatever went wrong, no caller is left behind in silence.
+                self.say(&[kill]);
+            }
+        }
+        self.phase = Phase::Ending { until_ms: now.mono_ms.saturating_add(ENDING_MS) };
+    }
+
+    /// Sends what may be lost: the connection's end, or a limit of it, ends the call anyway.
+    fn say(&mut self, commands: &[Command]) {
+        for command in commands {
+            if let Err(error) = self.talk.send(command) {
+                tracing::debug!(call = %self.call, %error, "a command was not sent");
+            }
+        }
+    }
+}
+
+/// The execute that tells the dialplan why a call comes back; no order has the number 0.
+const REFUSAL: ExecuteId = ExecuteId(0);
+
+impl Origin {
+    fn of(arrival: &Arrival, program: &Program, now: Now) -> Self {
+        Self {
+            tenant: program.tenant,
+            flow: program.main.clone(),
+            version: program.flows.get(&program.main).map_or(0, |published| published.version),
+            channel: arrival.channel.clone(),
+            caller_name: arrival.caller_name.clone(),
+            caller_number: match program.settings.mask_parties {
+                true => mask_number(&arrival.caller_number, SHOWN),
+                false => arrival.caller_number.clone(),
+            },
+            dialed: arrival.dialed.clone(),
+            started: now.wall,
+        }
+    }
+
+    fn record(self, call: CallId, cause: HangupCause, now: Now) -> CallRecord {
+        let reason = "a fault in Callwright ended the call".into();
+        CallRecord {
+            call,
+            tenant: self.tenant,
+            flow: self.flow,
+            version: self.version,
+            caller_name: self.caller_name,
+            caller_number: self.caller_number,
+            dialed: self.dialed,
+            started: self.started,
+            answered: None,
+            ended: now.wall,
+            legs: Vec::new(),
+            path: Vec::new(),
+            termination: Termination { party: Party::Us, cause, reason },
+            recordings: Vec::new(),
+            variables: BTreeMap::new(),
+        }
+    }
+}
+
+impl Running {
+    fn deadline(&self) -> Option<u64> {
+        if let Some(parting) = &self.parting {
+            return Some(parting.until_ms);
+        }
+        let call = self.call.poll_timeout().map(|(due_ms, _)| due_ms);
+        [call, self.desk.deadline()].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,77 @@
+//! What the `connect` reply says about a call.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::ids::CallId;
+use crate::call::arrival::Arrival;
+use crate::esl::event::Event;
+
+/// Longest text taken from a channel, in bytes; the rest is left behind.
+const TEXT_MAX: usize = 4_096;
+
+/// By what a call is led to its tenant and flow. All of it comes from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Inquiry {
+    pub dialed: String,
+    pub caller_number: String,
+    /// FusionPBX's variables of the tenant.
+    pub domain_uuid: Option<String>,
+    pub domain_name: Option<String>,
+    /// The gateway through which the call came.
+    pub gateway: Option<String>,
+}
+
+/// How the dialplan's `socket` action was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mode {
+    /// Applications run while we speak.
+    pub is_async: bool,
+    /// Every command is open to us.
+    pub full: bool,
+}
+
+pub fn mode(event: &Event) -> Mode {
+    let is = |header, word| event.header(header).is_some_and(|value| value == word);
+    Mode { is_async: is("Socket-Mode", "async"), full: is("Control", "full") }
+}
+
+pub fn inquiry(event: &Event) -> Inquiry {
+    Inquiry {
+        dialed: text(event, "Caller-Destination-Number"),
+        caller_number: text(event, "Caller-Caller-ID-Number"),
+        domain_uuid: variable(event, "domain_uuid"),
+        domain_name: variable(event, "domain_name"),
+        gateway: variable(event, "sip_gateway"),
+    }
+}
+
+/// The call's facts; `None` when the channel has no usable identity.
+pub fn arrival(event: &Event, call: CallId, reads: &BTreeSet<String>) -> Option<Arrival> {
+    let values = reads.iter().filter_map(|name| Some((name.clone(), variable(event, name)?)));
+    Some(Arrival {
+        call,
+        channel: event.unique_id()?,
+        caller_name: text(event, "Caller-Caller-ID-Name"),
+        caller_number: text(event, "Caller-Caller-ID-Number"),
+        dialed: text(event, "Caller-Destination-Number"),
+        answered: event.header("Answer-State").is_some_and(|state| state == "answered"),
+        variables: values.collect::<BTreeMap<_, _>>(),
+    })
+}
+
+pub fn variable(event: &Event, name: &str) -> Option<String> {
+    let value = event.variable(name)?;
+    Some(cut(&value.text()))
+}
+
+fn text(event: &Event, header: &str) -> String {
+    event.text(header).map_or_else(String::new, |text| cut(&text))
+}
+
+fn cut(text: &str) -> String {
+    let mut end = text.len().min(TEXT_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,52 @@
+//! Between a call's words and FreeSWITCH's: what happened there becomes an event, what a call
+//! orders becomes typed commands. Nothing here keeps state or waits.
+
+pub mod arrival;
+pub mod dial;
+pub mod media;
+pub mod variables;
+
+use crate::base::cause::HangupCause;
+use crate::call::input::Event;
+use crate::esl;
+use crate::esl::event::EventName;
+
+/// The events without which a call can't be run. Each costs FreeSWITCH a copy of all the channel's
+/// variables, so nothing is asked for that can be known otherwise.
+pub const SUBSCRIBED: [EventName; 7] = [
+    EventName::ChannelAnswer,
+    EventName::ChannelBridge,
+    EventName::ChannelUnbridge,
+    EventName::ChannelExecuteComplete,
+    EventName::ChannelHangup,
+    EventName::ChannelHangupComplete,
+    EventName::Dtmf,
+];
+
+/// What a call hears of an event that tells nothing about one of its orders; hang-ups are not among
+/// them.
+pub fn event(event: &esl::event::Event) -> Option<Event> {
+    match event.name() {
+        EventName::Dtmf => event.digit().map(Event::Digit),
+        EventName::ChannelAnswer => Some(Event::Answered),
+        EventName::ChannelBridge => event.other_leg().map(|other| Event::Bridged { other }),
+        EventName::ChannelUnbridge => Some(Event::Unbridged),
+        _ => None,
+    }
+}
+
+/// Whether the caller hung up itself, as far as mod_sofia says (`mod_sofia.c` sofia_on_hangup,
+/// `sofia.c` sofia_handle_sip_i_bye). The variable is set after CHANNEL_HANGUP was fired.
+pub fn hung_up_by_caller(event: &esl::event::Event) -> Option<bool> {
+    let disposition = event.variable("sip_hangup_disposition")?;
+    match &*disposition.text() {
+        "recv_bye" | "recv_cancel" => Some(true),
+        "send_bye" | "send_cancel" | "send_refuse" => Some(false),
+        _ => None,
+    }
+}
+
+/// The cause of a hang-up event.
+pub fn hangup_cause(event: &esl::event::Event) -> HangupCause {
+    event.hangup_cause().unwrap_or(HangupCause::NormalUnspecified)
+}
