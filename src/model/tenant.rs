@@ -21,8 +21,8 @@ pub struct Tenant {
     pub domain_uuid: Option<Uuid>,
     /// An IANA time zone.
     pub timezone: String,
-    /// Gateways whose inbound calls are this tenant's and through which it may dial. Calls through a gateway
-    /// that several tenants have are told apart by their number.
+    /// Gateways whose inbound calls are this tenant's and through which it may dial. Calls through
+    /// a gateway that several tenants have are told apart by their number.
     pub gateways: Vec<GatewayName>,
     /// Hosts that `dial` may reach by SIP address.
     pub sip_hosts: Vec<String>,
@@ -62,7 +62,8 @@ pub enum Reach {
     /// Any call; an exact number of this reach belongs to one tenant only.
     #[default]
     Everywhere,
-    /// Only calls that are known to be the tenant's by their domain or gateway, such as an extension.
+    /// Only calls that are known to be the tenant's by their domain or gateway, such as an
+    /// extension.
     Tenant,
 }
 

@@ -1,4 +1,5 @@
-//! The timeline of a call: every input, decision and command, with its millisecond; enough to explain it.
+//! The timeline of a call: every input, decision and command, with its millisecond; enough to
+//! explain it.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;

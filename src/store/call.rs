@@ -136,11 +136,16 @@ impl TenantScope {
         if rows.is_empty() {
             return Err(StoreError::not_found("call", call));
         }
-        let mut entries = Vec::new();
+        let mut entries: Vec<Entry> = Vec::new();
         for (stretch,) in rows {
             let stretch: Vec<Entry> =
                 serde_json::from_str(&stretch).map_err(StoreError::corrupt)?;
-            entries.extend(stretch);
+            for entry in stretch {
+                // What was written again after a crash or a full disk is passed over.
+                if entries.last().is_none_or(|last| last.sequence < entry.sequence) {
+                    entries.push(entry);
+                }
+            }
         }
         Ok(entries)
     }
@@ -168,7 +173,8 @@ fn plain(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-/// Writes what was kept, all of it or nothing. Writing a thing again changes nothing.
+/// Writes what was kept, all of it or nothing. Writing a thing again changes nothing; a longer
+/// stretch replaces a shorter one with the same beginning.
 pub(super) async fn write(store: &Store, batch: &[Kept]) -> Result<(), StoreError> {
     in_transaction!(&store.pool, tx => {
         for kept in batch {
@@ -176,7 +182,9 @@ pub(super) async fn write(store: &Store, batch: &[Kept]) -> Result<(), StoreErro
                 What::Timeline { first, entries } => {
                     sqlx::query(
                         "INSERT INTO call_timeline (tenant, call, first, entries) \
-                         VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+                         VALUES ($1, $2, $3, $4) ON CONFLICT (tenant, call, first) DO UPDATE \
+                         SET entries = excluded.entries \
+                         WHERE length(excluded.entries) > length(call_timeline.entries)",
                     )
                     .bind(kept.tenant.to_string())
                     .bind(kept.call.to_string())

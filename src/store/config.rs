@@ -26,8 +26,8 @@ pub struct Config {
     pub spool_bytes_max: u64,
     /// The flow of calls whose number nobody has. Default: none, and such calls are refused.
     pub default_flow: Option<DefaultFlow>,
-    /// Directory in which FreeSWITCH writes messages, one directory below it for each tenant. Absolute.
-    /// Default: `/var/lib/callwright/messages`.
+    /// Directory in which FreeSWITCH writes messages, one directory below it for each tenant.
+    /// Absolute. Default: `/var/lib/callwright/messages`.
     pub message_directory: String,
     /// FreeSWITCH's text-to-speech engine. Default: none.
     pub speech: Option<Speech>,

@@ -1,8 +1,9 @@
-//! Who gets which flow, held in memory: a new call never waits for the database, and a database that is gone
-//! leaves the last picture in use.
+//! Who gets which flow, held in memory: a new call never waits for the database, and a database
+//! that is gone leaves the last picture in use.
 //!
-//! The picture is drawn anew when something changed: at once after this process's own changes, on PostgreSQL's
-//! notification, on SQLite when its file's version moved; and to be safe after [`SAFETY_INTERVAL`].
+//! The picture is drawn anew when something changed: at once after this process's own changes, on
+//! PostgreSQL's notification, on SQLite when its file's version moved; and to be safe after
+//! [`SAFETY_INTERVAL`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -107,8 +108,8 @@ impl Directory {
 }
 
 impl TenantScope {
-    /// The program of a flow that is not published: `main` with this content as version 0, and all else as
-    /// calls would get it now. For simulations.
+    /// The program of a flow that is not published: `main` with this content as version 0, and all
+    /// else as calls would get it now. For simulations.
     pub async fn program(
         &self,
         main: &FlowName,
@@ -207,7 +208,8 @@ fn parse_each<Row, T: TryFrom<Row, Error = StoreError>>(
     rows.into_iter().map(T::try_from).collect()
 }
 
-/// A version by its key; parsed unless it is known. One that can't be read leaves the others in use.
+/// A version by its key; parsed unless it is known. One that can't be read leaves the others in
+/// use.
 fn published(
     row: &FlowRow,
     document: Option<String>,

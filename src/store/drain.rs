@@ -1,43 +1,244 @@
 //! From the spool into the database, for as long as the daemon runs.
+//!
+//! What a call does is held in memory for some seconds, so that the database gets it in few rows;
+//! it is on disk meanwhile. A call that has ended is written soon.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::recorder::Shared;
-use super::spool::{Kept, Place, Stretch};
+use super::spool::{Kept, Place, Stretch, What};
 use super::{Store, StoreError, call};
+use crate::base::ids::{CallId, TenantId};
 
+/// How long what a running call does may be held.
+const HOLD: Duration = Duration::from_secs(5);
+/// How long to gather calls that have ended.
+const ENDED_INTERVAL: Duration = Duration::from_millis(200);
+/// Bytes that are held at most, but for one read more.
+const HELD_BYTES_MAX: usize = 1_024 * 1_024;
 /// A batch that the database has not taken by then is tried again.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// Never returns; stop it between any two steps and nothing is lost.
+/// Runs until the last recorder is gone; stop it between any two steps and nothing is lost.
 pub(super) async fn run(store: Store, shared: Arc<Shared>) {
     let mut spooled = shared.spooled.subscribe();
-    let mut place = *shared.written.borrow();
+    let start = *shared.written.borrow();
+    let mut drain = Drain { store, shared, place: start, held: Held::new(), urged: false };
     let mut outage = Outage::default();
     loop {
         let end = spooled.borrow_and_update().1;
-        if place >= end {
-            if spooled.changed().await.is_err() {
-                return;
+        let wake = match drain.turn(end).await {
+            Ok(wake) => wake,
+            Err(error) => {
+                outage.wait(&error).await;
+                continue;
             }
+        };
+        outage.over();
+        if drain.place < end {
             continue;
         }
-        match step(&store, &shared, place, end).await {
-            Ok(next) => {
-                outage.over();
-                place = next;
-                shared.written.send_replace(place);
-            }
-            Err(error) => outage.wait(&error).await,
+        tokio::select! {
+            changed = spooled.changed() => if changed.is_err() { return },
+            () = drain.shared.urge.notified() => drain.urged = true,
+            () = until(wake) => {}
         }
     }
+}
+
+async fn until(wake: Option<Instant>) {
+    match wake {
+        Some(wake) => sleep_until(wake).await,
+        None => pending().await,
+    }
+}
+
+struct Drain {
+    store: Store,
+    shared: Arc<Shared>,
+    /// Up to where the spool was read.
+    place: Place,
+    held: Held,
+    /// Somebody waits for everything to be written.
+    urged: bool,
+}
+
+impl Drain {
+    /// Reads what there is and writes what is due; says when the next is.
+    async fn turn(&mut self, end: Place) -> Result<Option<Instant>, StoreError> {
+        while self.place < end && self.held.bytes < HELD_BYTES_MAX {
+            self.read(end).await?;
+        }
+        let now = Instant::now();
+        let full = self.held.bytes >= HELD_BYTES_MAX;
+        if self.urged || full || self.held.is_empty() || now >= self.held.since + HOLD {
+            self.write(&self.held.all()).await?;
+            self.held = Held::new();
+            self.settle().await;
+            // What came while this was written is for the next turn.
+            self.urged &= self.place < end;
+        } else if self.held.has_ended() && now >= self.held.ended_written + ENDED_INTERVAL {
+            self.write(&self.held.ended()).await?;
+            self.held.forget_ended();
+        }
+        Ok(self.held.due())
+    }
+
+    async fn read(&mut self, end: Place) -> Result<(), StoreError> {
+        let place = self.place;
+        let stretch = on_disk(&self.shared, move |shared| shared.spool.read(place, end)).await?;
+        let Stretch { kept, bytes, damaged, finished } = stretch;
+        kept.into_iter().for_each(|kept| self.held.take(kept));
+        if damaged > 0 {
+            let total = self.shared.unreadable.fetch_add(damaged, Ordering::Relaxed) + damaged;
+            tracing::warn!(damaged, total, "the spool has lines that can't be read");
+        }
+        self.place.bytes += bytes;
+        if finished {
+            self.place = Place { segment: place.segment + 1, bytes: 0 };
+        }
+        Ok(())
+    }
+
+    /// Everything up to `place` is in the database: removes its segments.
+    async fn settle(&self) {
+        let before = *self.shared.written.borrow();
+        for segment in before.segment..self.place.segment {
+            let removed = on_disk(&self.shared, move |shared| shared.spool.remove(segment)).await;
+            let bytes = removed.unwrap_or_default();
+            self.shared.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        self.shared
+            .written
+            .send_if_modified(|told| std::mem::replace(told, self.place) != self.place);
+    }
+
+    async fn write(&self, kept: &[Kept]) -> Result<(), StoreError> {
+        if kept.is_empty() {
+            return Ok(());
+        }
+        match in_time(&self.store, kept).await {
+            Err(StoreError::Invalid(_)) => {}
+            done => return done,
+        }
+        // One of them will never be taken: find it, and let the others pass.
+        for one in kept {
+            match in_time(&self.store, std::slice::from_ref(one)).await {
+                Err(StoreError::Invalid(why)) => self.reject(one, &why).await?,
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn reject(&self, one: &Kept, why: &str) -> Result<(), StoreError> {
+        let total = self.shared.rejected.fetch_add(1, Ordering::Relaxed) + 1;
+        tracing::error!(call = %one.call, why, total, "the database refuses a record");
+        let one = one.clone();
+        on_disk(&self.shared, move |shared| shared.spool.reject(&one)).await
+    }
+}
+
+type Key = (TenantId, CallId);
+
+/// What was read and is not yet written.
+struct Held {
+    /// A call's entries: the number of the first, and all of them as a JSON list.
+    timelines: BTreeMap<Key, (u32, String)>,
+    records: Vec<Kept>,
+    bytes: usize,
+    since: Instant,
+    ended_written: Instant,
+}
+
+impl Held {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            timelines: BTreeMap::new(),
+            records: Vec::new(),
+            bytes: 0,
+            since: now,
+            ended_written: now,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.timelines.is_empty() && self.records.is_empty()
+    }
+
+    fn has_ended(&self) -> bool {
+        !self.records.is_empty()
+    }
+
+    fn take(&mut self, kept: Kept) {
+        if self.is_empty() {
+            self.since = Instant::now();
+        }
+        match kept.what {
+            What::Record { ref json } => {
+                self.bytes += json.len();
+                self.records.push(kept);
+            }
+            What::Timeline { first, entries } => {
+                self.bytes += entries.len();
+                self.timelines
+                    .entry((kept.tenant, kept.call))
+                    .and_modify(|(_, all)| append(all, &entries))
+                    .or_insert((first, entries));
+            }
+        }
+    }
+
+    /// When something is due, if anything is held.
+    fn due(&self) -> Option<Instant> {
+        let all = (!self.is_empty()).then(|| self.since + HOLD);
+        let ended = self.has_ended().then(|| self.ended_written + ENDED_INTERVAL);
+        all.into_iter().chain(ended).min()
+    }
+
+    fn all(&self) -> Vec<Kept> {
+        let timelines = self.timelines.iter().map(kept);
+        timelines.chain(self.records.iter().cloned()).collect()
+    }
+
+    fn ended(&self) -> Vec<Kept> {
+        let calls: BTreeSet<Key> = self.records.iter().map(Kept::key).collect();
+        let timelines = self.timelines.iter().filter(|(key, _)| calls.contains(key)).map(kept);
+        timelines.chain(self.records.iter().cloned()).collect()
+    }
+
+    fn forget_ended(&mut self) {
+        for record in self.records.drain(..) {
+            self.timelines.remove(&record.key());
+        }
+        self.ended_written = Instant::now();
+    }
+}
+
+fn kept(((tenant, call), (first, entries)): (&Key, &(u32, String))) -> Kept {
+    let what = What::Timeline { first: *first, entries: entries.clone() };
+    Kept { tenant: *tenant, call: *call, what }
+}
+
+/// Adds a JSON list's elements to another's.
+fn append(list: &mut String, more: &str) {
+    let inner = more.strip_prefix('[').and_then(|more| more.strip_suffix(']'));
+    let Some(inner) = inner.filter(|inner| !inner.is_empty()) else { return };
+    if list.pop().is_some() && list.len() > 1 {
+        list.push(',');
+    }
+    list.push_str(inner);
+    list.push(']');
 }
 
 #[derive(Debug, Default)]
@@ -62,31 +263,6 @@ impl Outage {
     }
 }
 
-/// Writes one stretch, and says where the next begins.
-async fn step(
-    store: &Store,
-    shared: &Arc<Shared>,
-    place: Place,
-    end: Place,
-) -> Result<Place, StoreError> {
-    let stretch = on_disk(shared, move |shared| shared.spool.read(place, end)).await?;
-    let Stretch { kept, bytes, damaged, finished } = stretch;
-    if !kept.is_empty() {
-        write(store, shared, &kept).await?;
-    }
-    if damaged > 0 {
-        let total = shared.unreadable.fetch_add(damaged, Ordering::Relaxed) + damaged;
-        tracing::warn!(damaged, total, "the spool has lines that can't be read");
-    }
-    let reached = Place { segment: place.segment, bytes: place.bytes + bytes };
-    if !finished {
-        return Ok(reached);
-    }
-    on_disk(shared, move |shared| shared.spool.remove(place.segment)).await.ok();
-    shared.bytes.fetch_sub(reached.bytes, Ordering::Relaxed);
-    Ok(Place { segment: place.segment + 1, bytes: 0 })
-}
-
 async fn on_disk<T: Send + 'static>(
     shared: &Arc<Shared>,
     work: impl FnOnce(&Shared) -> io::Result<T> + Send + 'static,
@@ -96,26 +272,6 @@ async fn on_disk<T: Send + 'static>(
     done.map_err(StoreError::unavailable)?.map_err(StoreError::unavailable)
 }
 
-async fn write(store: &Store, shared: &Arc<Shared>, kept: &[Kept]) -> Result<(), StoreError> {
-    match in_time(store, kept).await {
-        Err(StoreError::Invalid(_)) => {}
-        done => return done,
-    }
-    // One of them will never be taken: find it, and let the others pass.
-    for one in kept {
-        match in_time(store, std::slice::from_ref(one)).await {
-            Err(StoreError::Invalid(why)) => {
-                let total = shared.rejected.fetch_add(1, Ordering::Relaxed) + 1;
-                tracing::error!(call = %one.call, why, total, "the database refuses a record");
-                let one = one.clone();
-                on_disk(shared, move |shared| shared.spool.reject(&one)).await?;
-            }
-            done => done?,
-        }
-    }
-    Ok(())
-}
-
 async fn in_time(store: &Store, kept: &[Kept]) -> Result<(), StoreError> {
     timeout(WRITE_TIMEOUT, call::write(store, kept)).await.map_err(StoreError::unavailable)?
 }
@@ -123,8 +279,6 @@ async fn in_time(store: &Store, kept: &[Kept]) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::ids::{CallId, TenantId};
-    use crate::store::spool::What;
     use crate::store::{Config, Database, Recorder};
 
     #[tokio::test]
@@ -155,5 +309,16 @@ mod tests {
         assert!(scope.timeline(good.call).await.unwrap().is_empty());
         let aside = std::fs::read(config.spool.join("rejected")).unwrap();
         assert_eq!(Kept::decode(aside.strip_suffix(b"\n").unwrap()), Some(bad));
+    }
+
+    #[test]
+    fn lists_are_joined_element_by_element() {
+        let mut list = "[1]".to_owned();
+        append(&mut list, "[2,3]");
+        append(&mut list, "[]");
+        assert_eq!(list, "[1,2,3]");
+        let mut list = "[]".to_owned();
+        append(&mut list, "[1]");
+        assert_eq!(list, "[1]");
     }
 }

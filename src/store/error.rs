@@ -93,13 +93,13 @@ enum Fault {
     Lasting,
 }
 
-/// SQLSTATE classes are five characters (PostgreSQL manual, appendix A); SQLite's extended result codes are
-/// numbers whose low byte is the primary code (sqlite.org/rescode.html).
+/// SQLSTATE classes are five characters (PostgreSQL manual, appendix A); SQLite's extended result
+/// codes are numbers whose low byte is the primary code (sqlite.org/rescode.html).
 fn judge(code: &str) -> Fault {
     if code.len() == 5 {
         return match code.get(..2) {
-            // Connection, log-in, no such database, rollback, resources, state, intervention, system: what an
-            // operator puts right, or time.
+            // Connection, log-in, no such database, rollback, resources, state, intervention,
+            // system: what an operator puts right, or time.
             Some("08" | "28" | "3D" | "40" | "53" | "55" | "57" | "58") => Fault::Passing,
             Some("22" | "23") => Fault::Value,
             _ => Fault::Lasting,

@@ -59,8 +59,8 @@ struct FlowRow {
     version: i64,
 }
 
-const HEAD: &str = "SELECT id, name, draft_revision, draft_author, draft_saved_ms, version FROM flow \
-     WHERE tenant = $1 AND name = $2";
+const HEAD: &str = "SELECT id, name, draft_revision, draft_author, draft_saved_ms, version \
+     FROM flow WHERE tenant = $1 AND name = $2";
 
 impl TryFrom<FlowRow> for FlowHead {
     type Error = StoreError;
@@ -108,7 +108,8 @@ fn document(text: &str) -> Result<Value, StoreError> {
 macro_rules! add_version {
     ($tx:ident, $flow:expr, $version:expr, $document:expr, $by:expr, $copy_of:expr) => {
         sqlx::query_as::<_, VersionRow>(
-            "INSERT INTO flow_version (flow, version, document, author, note, copy_of, published_ms) \
+            "INSERT INTO flow_version \
+             (flow, version, document, author, note, copy_of, published_ms) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) \
              RETURNING flow, version, author, note, copy_of, published_ms",
         )
@@ -125,8 +126,9 @@ macro_rules! add_version {
 }
 
 impl TenantScope {
-    /// Saves what is being worked on. `revision` is the draft's that was changed: `None` for a flow that must
-    /// not exist yet. If somebody saved in between, nothing is written and it is a conflict.
+    /// Saves what is being worked on. `revision` is the draft's that was changed: `None` for a flow
+    /// that must not exist yet. If somebody saved in between, nothing is written and it is a
+    /// conflict.
     pub async fn save_draft(
         &self,
         name: &FlowName,
@@ -254,8 +256,8 @@ impl TenantScope {
         Ok(Draft { head, document: document(&text)? })
     }
 
-    /// Makes the draft the version that calls get from now on. `check` says why a flow may not be published;
-    /// it sees exactly the document that would be.
+    /// Makes the draft the version that calls get from now on. `check` says why a flow may not be
+    /// published; it sees exactly the document that would be.
     pub async fn publish(
         &self,
         name: &FlowName,
@@ -272,7 +274,8 @@ impl TenantScope {
         let row = in_transaction!(&self.store.pool, tx => {
             let next = sqlx::query_as::<_, (String, i64, String)>(
                 "UPDATE flow SET version = version + 1 \
-                 WHERE tenant = $1 AND name = $2 AND draft_revision = $3 RETURNING id, version, draft",
+                 WHERE tenant = $1 AND name = $2 AND draft_revision = $3 \
+                 RETURNING id, version, draft",
             )
             .bind(self.key())
             .bind(name.as_str())
@@ -281,7 +284,9 @@ impl TenantScope {
             .await?;
             match next {
                 None => None,
-                Some((id, version, text)) => Some(add_version!(tx, id, version, text, by, None::<i64>)),
+                Some((id, version, text)) => {
+                    Some(add_version!(tx, id, version, text, by, None::<i64>))
+                }
             }
         });
         match row {

@@ -1,4 +1,5 @@
-//! The database's shape: numbered SQL files, the same numbers for both databases, carried in the program.
+//! The database's shape: numbered SQL files, the same numbers for both databases, carried in the
+//! program.
 
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use super::pool::Pool;
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// SQLite has no lock around all migrations: of two processes that start at once, one may have to try again.
+/// SQLite has no lock around all migrations: of two processes that start at once, one may have to
+/// try again.
 const SQLITE_ATTEMPTS: u32 = 5;
 const SQLITE_PAUSE: Duration = Duration::from_millis(100);
 

@@ -1,12 +1,12 @@
-//! What is kept: tenants, numbers, prompts, flows and their versions, call records and timelines; in an SQLite
-//! file or in PostgreSQL. SQL is nowhere else.
+//! What is kept: tenants, numbers, prompts, flows and their versions, call records and timelines;
+//! in an SQLite file or in PostgreSQL. SQL is nowhere else.
 //!
-//! Tenants' data is reached only through [`Store::tenant`], which takes the tenant: a query that forgets it
-//! can't be written. What concerns all tenants is behind [`Store::operator`], for the command line and for the
-//! daemon itself.
+//! Tenants' data is reached only through [`Store::tenant`], which takes the tenant: a query that
+//! forgets it can't be written. What concerns all tenants is behind [`Store::operator`], for the
+//! command line and for the daemon itself.
 //!
-//! A call asks neither: it is routed by [`Directory`], a copy in memory, and written down by [`Recorder`],
-//! which puts records on disk first.
+//! A call asks neither: it is routed by [`Directory`], a copy in memory, and written down by
+//! [`Recorder`], which puts records on disk first.
 
 mod call;
 mod config;

@@ -96,8 +96,8 @@ const fn columns(number: &NumberMatch) -> (&'static str, &String) {
 pub(super) const ALL: &str = "SELECT * FROM number ORDER BY kind, place, value, tenant";
 
 impl TenantScope {
-    /// Adds a number, or gives one that the tenant has another flow. The flow must exist; a number that is
-    /// reached from everywhere must not be another tenant's.
+    /// Adds a number, or gives one that the tenant has another flow. The flow must exist; a number
+    /// that is reached from everywhere must not be another tenant's.
     pub async fn put_number(&self, new: &NewNumber) -> Result<NumberRoute, StoreError> {
         new.check()?;
         self.flow(&new.flow).await?;
@@ -110,7 +110,8 @@ impl TenantScope {
             sqlx::query(
                 "INSERT INTO number (tenant, kind, value, flow, place, reach) \
                  VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, kind, value) \
-                 DO UPDATE SET flow = excluded.flow, place = excluded.place, reach = excluded.reach",
+                 DO UPDATE SET flow = excluded.flow, place = excluded.place, \
+                 reach = excluded.reach",
             )
             .bind(self.key())
             .bind(kind)

@@ -1,5 +1,5 @@
-//! Connections: SQLite or PostgreSQL behind one name. A query's text is the same for both; its body is
-//! compiled once for each.
+//! Connections: SQLite or PostgreSQL behind one name. A query's text is the same for both; its body
+//! is compiled once for each.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -41,8 +41,8 @@ macro_rules! on {
     };
 }
 
-/// The same inside a transaction, which is rolled back when the body leaves by `?`. SQLite takes the write
-/// lock at once: a transaction that reads first and writes later could not wait for it.
+/// The same inside a transaction, which is rolled back when the body leaves by `?`. SQLite takes
+/// the write lock at once: a transaction that reads first and writes later could not wait for it.
 macro_rules! in_transaction {
     ($pool:expr, $tx:ident => $body:block) => {
         $crate::store::pool::begin_with!($pool, "BEGIN IMMEDIATE", "BEGIN", $tx => $body)
@@ -108,8 +108,9 @@ async fn open_postgres(url: &Masked<String>, connections: u32) -> Result<PgPool,
     Ok(pool)
 }
 
-/// How this program opens an SQLite file. With a write-ahead log readers of other processes don't wait for
-/// us; `synchronous = NORMAL` may lose the last commits on a power cut, never the file's integrity.
+/// How this program opens an SQLite file. With a write-ahead log readers of other processes don't
+/// wait for us; `synchronous = NORMAL` may lose the last commits on a power cut, never the file's
+/// integrity.
 fn sqlite_options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
@@ -146,8 +147,8 @@ async fn open_sqlite(path: &Path) -> Result<SqlitePool, StoreError> {
         .map_err(StoreError::from)
 }
 
-/// Which file is open. SQLite goes on writing into a file that was removed or replaced, and all of it would
-/// be lost: such a connection is given up, and a new one finds the new file or none.
+/// Which file is open. SQLite goes on writing into a file that was removed or replaced, and all of
+/// it would be lost: such a connection is given up, and a new one finds the new file or none.
 #[derive(Debug)]
 pub(super) struct WatchedFile {
     path: PathBuf,

@@ -43,15 +43,16 @@ fn check(path: &str) -> Result<(), StoreError> {
         || path.chars().any(char::is_control)
     {
         return Err(StoreError::Invalid(format!(
-            "a prompt's path must be absolute, at most {PATH_MAX} bytes long, without `..` and control \
-             characters"
+            "a prompt's path must be absolute, at most {PATH_MAX} bytes long, without `..` and \
+             control characters"
         )));
     }
     Ok(())
 }
 
 impl TenantScope {
-    /// Adds a prompt, or gives one that the tenant has another file: calls that begin later play it.
+    /// Adds a prompt, or gives one that the tenant has another file: calls that begin later play
+    /// it.
     pub async fn put_prompt(
         &self,
         name: &PromptName,
@@ -67,7 +68,8 @@ impl TenantScope {
             sqlx::query(
                 "INSERT INTO prompt (tenant, name, path, length_ms, created_ms) \
                  VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant, name) DO UPDATE SET \
-                 path = excluded.path, length_ms = excluded.length_ms, created_ms = excluded.created_ms",
+                 path = excluded.path, length_ms = excluded.length_ms, \
+                 created_ms = excluded.created_ms",
             )
             .bind(self.key())
             .bind(name.as_str())

@@ -1,8 +1,9 @@
-//! Writes calls down without ever holding one up: a bounded queue, then the spool on disk, then the database.
+//! Writes calls down without ever holding one up: a bounded queue, then the spool on disk, then the
+//! database.
 //!
-//! A killed process loses at most what came in the last [`GATHER`]; anything else that is given up (a full
-//! queue, a full spool) is counted in [`Lost`] and logged. A full spool keeps what it has; timelines give way
-//! to records.
+//! A killed process loses at most what came in the last [`GATHER`]; anything else that is given up
+//! (a full queue, a full spool) is counted in [`Lost`] and logged. A full spool keeps what it has;
+//! timelines give way to records.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,7 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
 use super::config::Config;
@@ -86,6 +87,8 @@ pub(super) struct Shared {
     pub(super) spooled: watch::Sender<(u64, Place)>,
     /// Up to where the database has everything.
     pub(super) written: watch::Sender<Place>,
+    /// Somebody waits for that.
+    pub(super) urge: Notify,
     entries_lost: AtomicU64,
     records_lost: AtomicU64,
     pub(super) unreadable: AtomicU64,
@@ -100,8 +103,8 @@ enum Item {
 }
 
 impl Recorder {
-    /// Opens the spool, begins to write what an earlier process left in it, and takes more. Call it within a
-    /// tokio runtime.
+    /// Opens the spool, begins to write what an earlier process left in it, and takes more. Call it
+    /// within a tokio runtime.
     pub fn start(store: &Store, config: &Config) -> Result<Self, StoreError> {
         let cannot = |error: io::Error| {
             let path = config.spool.display();
@@ -119,6 +122,7 @@ impl Recorder {
             given: AtomicU64::new(0),
             spooled: watch::Sender::new((0, writer.place())),
             written: watch::Sender::new(Place { segment: first, bytes: 0 }),
+            urge: Notify::new(),
             entries_lost: AtomicU64::new(0),
             records_lost: AtomicU64::new(0),
             unreadable: AtomicU64::new(0),
@@ -181,6 +185,7 @@ impl Recorder {
             Ok(Ok(state)) => state.1,
             Ok(Err(_)) | Err(_) => return Settled::Waiting,
         };
+        shared.urge.notify_one();
         let mut written = shared.written.subscribe();
         let in_database = written.wait_for(|written| *written >= place);
         match tokio::time::timeout_at(deadline, in_database).await {
@@ -214,7 +219,8 @@ impl Shared {
     }
 }
 
-/// The first loss and then each that passes a power of two: a flood of losses must not flood the log.
+/// The first loss and then each that passes a power of two: a flood of losses must not flood the
+/// log.
 const fn is_worth_saying(before: u64, count: u64) -> bool {
     before.checked_next_power_of_two().is_none()
         || (before + count).leading_zeros() < before.leading_zeros()

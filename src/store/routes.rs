@@ -1,7 +1,7 @@
 //! Which call gets which flow: a picture of one moment, without I/O.
 //!
-//! The tenant is known by FusionPBX's domain, else by the gateway through which the call came, else by the
-//! number. Within a tenant, exact numbers come before patterns, and patterns in their order.
+//! The tenant is known by FusionPBX's domain, else by the gateway through which the call came, else
+//! by the number. Within a tenant, exact numbers come before patterns, and patterns in their order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,11 +1,12 @@
 //! The spool: what waits on disk until the database has it.
 //!
-//! Segments are numbered files of lines, `checksum kind tenant call first json`. One thread writes and one task
-//! reads; neither waits for the other. A segment is removed when the database has all of it, so a process that
-//! dies leaves some lines to be written twice, which changes nothing, and at most half a line, which its
-//! checksum tells.
+//! Segments are numbered files of lines, `checksum kind tenant call first json`. One thread writes
+//! and one task reads; neither waits for the other. A segment is removed when the database has all
+//! of it, so a process that dies leaves some lines to be written twice, which changes nothing, and
+//! at most half a line, which its checksum tells.
 //!
-//! Written lines survive the death of the process at once, and of the machine after [`SYNC_INTERVAL`].
+//! Written lines survive the death of the process at once, and of the machine after
+//! [`SYNC_INTERVAL`].
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -23,7 +24,8 @@ const SEGMENT_BYTES: u64 = 4 * 1_024 * 1_024;
 const SEGMENT_AGE: Duration = Duration::from_secs(5);
 /// What a power cut may take.
 pub(super) const SYNC_INTERVAL: Duration = Duration::from_secs(1);
-/// The file of what the database refuses does not grow beyond this; what comes later is only counted.
+/// The file of what the database refuses does not grow beyond this; what comes later is only
+/// counted.
 const REJECTED_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
 /// Bytes read at once, if no line is longer.
 const READ_BYTES: usize = 256 * 1_024;
@@ -45,6 +47,10 @@ pub(super) enum What {
 }
 
 impl Kept {
+    pub(super) const fn key(&self) -> (TenantId, CallId) {
+        (self.tenant, self.call)
+    }
+
     /// One line with its line feed. JSON has none of its own.
     pub(super) fn encode(&self, into: &mut Vec<u8>) {
         let (kind, first, json) = match &self.what {
@@ -154,8 +160,12 @@ impl Spool {
         Ok(found)
     }
 
-    pub(super) fn remove(&self, number: u64) -> io::Result<()> {
-        fs::remove_file(self.segment(number))
+    /// Removes a segment, and says how long it was.
+    pub(super) fn remove(&self, number: u64) -> io::Result<u64> {
+        let path = self.segment(number);
+        let bytes = fs::metadata(&path)?.len();
+        fs::remove_file(path)?;
+        Ok(bytes)
     }
 
     /// Puts a line aside that the database will never take, as long as there is room for such.
@@ -204,7 +214,8 @@ pub(super) struct Stretch {
     pub(super) kept: Vec<Kept>,
     /// Bytes that these lines take.
     pub(super) bytes: u64,
-    /// Lines that their checksum tells to be damaged, the last may be half a line; a missing segment is one.
+    /// Lines that their checksum tells to be damaged, the last may be half a line; a missing
+    /// segment is one.
     pub(super) damaged: u64,
     /// Whether the segment is closed and was read to its end.
     pub(super) finished: bool,
@@ -260,7 +271,8 @@ impl Writer {
         self.open.is_some()
     }
 
-    /// Adds lines. After an error the next attempt begins another segment: what is in this one may be torn.
+    /// Adds lines. After an error the next attempt begins another segment: what is in this one may
+    /// be torn.
     pub(super) fn add(&mut self, lines: &[u8]) -> io::Result<()> {
         let done = self.append(lines);
         if done.is_err() && self.open.is_some() {

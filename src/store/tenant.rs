@@ -142,10 +142,11 @@ impl TryFrom<TenantRow> for Tenant {
     }
 }
 
-const INSERT: &str = "INSERT INTO tenant (slug, name, domain, domain_uuid, timezone, gateways, sip_hosts, \
-     contexts, mask_parties, id, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-const UPDATE: &str = "UPDATE tenant SET slug = $1, name = $2, domain = $3, domain_uuid = $4, timezone = $5, \
-     gateways = $6, sip_hosts = $7, contexts = $8, mask_parties = $9 WHERE id = $10";
+const INSERT: &str = "INSERT INTO tenant \
+     (slug, name, domain, domain_uuid, timezone, gateways, sip_hosts, contexts, mask_parties, \
+     id, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const UPDATE: &str = "UPDATE tenant SET slug = $1, name = $2, domain = $3, domain_uuid = $4, \
+     timezone = $5, gateways = $6, sip_hosts = $7, contexts = $8, mask_parties = $9 WHERE id = $10";
 
 /// Binds the columns that `INSERT` and `UPDATE` name in the same order.
 macro_rules! bind_tenant {
@@ -190,7 +191,8 @@ impl TenantScope {
     pub async fn change(&self, new: &NewTenant) -> Result<Tenant, StoreError> {
         new.check()?;
         let done = on!(&self.store.pool, db => {
-            bind_tenant!(UPDATE, new).bind(self.key()).execute(db).await.map(|done| done.rows_affected())
+            let done = bind_tenant!(UPDATE, new).bind(self.key()).execute(db).await;
+            done.map(|done| done.rows_affected())
         });
         let rows = done.map_err(|error| StoreError::from(error).taken(|| taken(new)))?;
         if rows == 0 {
@@ -201,7 +203,8 @@ impl TenantScope {
     }
 }
 
-/// What concerns all tenants: for the operator's command line and the daemon, never for a tenant's request.
+/// What concerns all tenants: for the operator's command line and the daemon, never for a tenant's
+/// request.
 #[derive(Debug, Clone)]
 pub struct Operator {
     pub(super) store: Store,
@@ -217,7 +220,8 @@ impl Operator {
         new.check()?;
         let id = TenantId(Uuid::now_v7());
         let done = on!(&self.store.pool, db => {
-            bind_tenant!(INSERT, new).bind(id.to_string()).bind(now_ms()).execute(db).await.map(drop)
+            let insert = bind_tenant!(INSERT, new).bind(id.to_string()).bind(now_ms());
+            insert.execute(db).await.map(drop)
         });
         done.map_err(|error| StoreError::from(error).taken(|| taken(new)))?;
         self.store.ring();
@@ -227,7 +231,9 @@ impl Operator {
     /// All tenants, by slug.
     pub async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
         let rows = on!(&self.store.pool, db => {
-            sqlx::query_as::<_, TenantRow>("SELECT * FROM tenant ORDER BY slug").fetch_all(db).await?
+            sqlx::query_as::<_, TenantRow>("SELECT * FROM tenant ORDER BY slug")
+                .fetch_all(db)
+                .await?
         });
         rows.into_iter().map(Tenant::try_from).collect()
     }

@@ -12,7 +12,8 @@ use super::pool::{Pool, WatchedFile};
 
 /// What the trigger notifies (`migrations/postgres`).
 const CHANNEL: &str = "callwright_routing";
-/// How often SQLite's file is asked whether another process wrote; that takes some microseconds and no disk.
+/// How often SQLite's file is asked whether another process wrote; that takes some microseconds and
+/// no disk.
 const FILE_INTERVAL: Duration = Duration::from_millis(500);
 /// How long after a failure to try again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -32,8 +33,8 @@ impl Watch {
         }
     }
 
-    /// Returns when something may have changed. Cancelling it loses no change: the next call begins with the
-    /// same connection.
+    /// Returns when something may have changed. Cancelling it loses no change: the next call begins
+    /// with the same connection.
     pub(super) async fn changed(&mut self) {
         loop {
             let done = match self {

@@ -1,4 +1,5 @@
-//! Routing: what is published is found, without a restart and without asking the database for each call.
+//! Routing: what is published is found, without a restart and without asking the database for each
+//! call.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! The store on both databases: each test runs on an SQLite file, and on PostgreSQL where
-//! `CALLWRIGHT_TEST_POSTGRES` holds the URL of a server that may be filled (`tests/postgres run …`).
+//! `CALLWRIGHT_TEST_POSTGRES` holds the URL of a server that may be filled (`tests/postgres run
+//! …`).
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
 
 mod bench;

@@ -43,7 +43,8 @@ impl Daemon {
         program.flows[&program.main].version
     }
 
-    /// Routes and writes down some calls as drivers would, and fails if that ever takes a call's time.
+    /// Routes and writes down some calls as drivers would, and fails if that ever takes a call's
+    /// time.
     fn serve(&self, calls: u32) {
         for _ in 0..calls {
             let call = call_id();

@@ -62,7 +62,11 @@ async fn what_an_earlier_process_spooled_is_written_and_only_once(bench: Bench) 
     recorder.record(record(tenant, first, 1));
     recorder.note(tenant, first, entry(1, "one"));
     assert_eq!(recorder.settle(SOON).await, Settled::Written);
-    // As if the process had died before it removed the segment, and in the middle of a line.
+    // A stretch of its own, which the next process reads together with the first.
+    recorder.note(tenant, first, entry(2, "two"));
+    assert_eq!(recorder.settle(SOON).await, Settled::Written);
+    // As if the process had died before it removed the segment, after a disk that failed made it
+    // write some lines again, and in the middle of one.
     let elsewhere = Config { spool: bench.folder.path().join("after"), ..bench.config.clone() };
     std::fs::create_dir(&elsewhere.spool).unwrap();
     let segment = std::fs::read_dir(&bench.config.spool).unwrap().map(Result::unwrap);
@@ -78,7 +82,8 @@ async fn what_an_earlier_process_spooled_is_written_and_only_once(bench: Bench) 
     assert_eq!(again.lost().unreadable, 1);
     let scope = bench.store.tenant(tenant);
     assert_eq!(scope.calls(None, 10).await.unwrap().calls.len(), 2);
-    assert_eq!(scope.timeline(first).await.unwrap().len(), 1);
+    let timeline = scope.timeline(first).await.unwrap();
+    assert_eq!(timeline, [*entry(1, "one"), *entry(2, "two")]);
     assert!(!elsewhere.spool.join("000000000041.spool").exists(), "what is written is removed");
 }
 
