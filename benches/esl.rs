@@ -1,5 +1,5 @@
-//! How fast FreeSWITCH's events are decoded: in memory, and through a loopback socket beside another
-//! client of the Event Socket.
+//! How fast FreeSWITCH's events are decoded: in memory, and through a loopback socket beside
+//! another client of the Event Socket.
 //!
 //! `cargo bench --bench esl`. With `CALLWRIGHT_ESL_PEER=PROGRAM` the same stream is also served to
 //! `PROGRAM PORT`, in turns with our own client; it must read to the end of the stream, look up

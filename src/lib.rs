@@ -1,5 +1,5 @@
-//! Callwright controls FreeSWITCH calls: FreeSWITCH's dialplan hands a call over on a socket, and one
-//! state machine for each call runs the tenant's flow.
+//! Callwright controls FreeSWITCH calls: FreeSWITCH's dialplan hands a call over on a socket, and
+//! one state machine for each call runs the tenant's flow.
 //!
 //! The modules stand on floors; each uses only lower ones (`tests/tidy` checks it).
 //! `ARCHITECTURE.md` is the map.

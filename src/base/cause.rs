@@ -1,5 +1,5 @@
-//! Why calls end: FreeSWITCH's hang-up causes (Q.850 names, `src/include/switch_types.h` switch_call_cause_t)
-//! and our own judgement of who ended a call.
+//! Why calls end: FreeSWITCH's hang-up causes (Q.850 names, `src/include/switch_types.h`
+//! switch_call_cause_t) and our own judgement of who ended a call.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 macro_rules! causes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal),* $(,)?) => {
         /// A hang-up cause that FreeSWITCH names. A name we don't know is kept as `Other`.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Serialize, Deserialize, JsonSchema)]
         pub enum HangupCause {
             $($(#[$doc])* #[serde(rename = $name)] $variant,)*
             /// A cause this list lacks; FreeSWITCH takes an unknown name for NORMAL_CLEARING.

@@ -1,5 +1,5 @@
-//! The sixteen keys of a telephone, and strings of them. Digits are PINs and card numbers: printing them
-//! for a developer (`Debug`) shows only how many there are.
+//! The sixteen keys of a telephone, and strings of them. Digits are PINs and card numbers: printing
+//! them for a developer (`Debug`) shows only how many there are.
 
 use std::fmt;
 use std::str::FromStr;

@@ -65,7 +65,10 @@ uuid_id!(
 );
 
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $expected:literal, $max:literal, $first:expr, $rest:expr, $pattern:literal) => {
+    (
+        $(#[$doc:meta])* $name:ident, $what:literal, $expected:literal, $max:literal,
+        $first:expr, $rest:expr, $pattern:literal
+    ) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
@@ -175,7 +178,8 @@ name!(
     "^[a-z][a-z0-9_]{0,62}$"
 );
 name!(
-    /// A Sofia gateway's name: one global name space in FreeSWITCH (mod_sofia sofia.c, parse_gateways).
+    /// A Sofia gateway's name: one global name space in FreeSWITCH (mod_sofia sofia.c,
+    /// parse_gateways).
     GatewayName,
     "gateway name",
     "1 to 63 letters, digits, `_`, `.` or `-`",

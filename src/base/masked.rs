@@ -31,8 +31,8 @@ impl<T> fmt::Display for Masked<T> {
     }
 }
 
-/// A party's number with all but its last `shown` characters replaced: `+155501•••`-like records keep a
-/// caller recognisable to who knows the number, and to nobody else.
+/// A party's number with all but its last `shown` characters replaced: `+155501•••`-like records
+/// keep a caller recognisable to who knows the number, and to nobody else.
 pub fn mask_number(number: &str, shown: usize) -> String {
     let length = number.chars().count();
     let hidden = length.saturating_sub(shown);

@@ -1,5 +1,5 @@
-//! Words that every floor shares: identities, numbers, digits, causes, time. Nothing here waits, reads
-//! a clock or keeps state.
+//! Words that every floor shares: identities, numbers, digits, causes, time. Nothing here waits,
+//! reads a clock or keeps state.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod cause;

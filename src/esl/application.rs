@@ -1,4 +1,5 @@
-//! The dialplan applications that we use, each with typed arguments, and how each argument is written.
+//! The dialplan applications that we use, each with typed arguments, and how each argument is
+//! written.
 
 use std::fmt::Write;
 
@@ -91,7 +92,8 @@ pub enum Application {
         text: FreeText,
         terminators: Terminators,
     },
-    /// Records the caller until the limit (seconds), a key, or `silence_s` seconds below `threshold`.
+    /// Records the caller until the limit (seconds), a key, or `silence_s` seconds below
+    /// `threshold`.
     Record {
         path: FilePath,
         limit_s: u32,
@@ -186,8 +188,8 @@ impl Application {
         }
     }
 
-    /// Whether the argument goes in a body: free text, and whatever is long, because FreeSWITCH reads
-    /// headers byte by byte and bodies at once (`mod_event_socket.c` read_packet).
+    /// Whether the argument goes in a body: free text, and whatever is long, because FreeSWITCH
+    /// reads headers byte by byte and bodies at once (`mod_event_socket.c` read_packet).
     pub(super) fn wants_body(&self, argument: &str) -> bool {
         matches!(self, Self::Speak { .. }) || argument.len() > super::command::HEADER_ARGUMENT_MAX
     }

@@ -7,10 +7,12 @@
 //! - `${…}` and `$${…}` in an application's argument are replaced, run APIs included, and a `\` may
 //!   stand between `$` and `{` (`switch_channel.c` switch_channel_expand_variables_check,
 //!   `switch_utils.h` switch_string_var_check_const);
-//! - `\\`, `\n`, `\s`, `\t`, `\'` make the same pass rewrite backslashes (switch_string_has_escaped_data);
+//! - `\\`, `\n`, `\s`, `\t`, `\'` make the same pass rewrite backslashes
+//!   (switch_string_has_escaped_data);
 //! - a leading `%[…]` or `%X[…]` sets variables (`switch_core_session.c` switch_core_session_exec);
 //! - words split at spaces or a given byte, `'` groups, `\` escapes, a leading `^^X` makes X the
-//!   separator, outer spaces go (`switch_utils.c` switch_separate_string, cleanup_separated_string);
+//!   separator, outer spaces go (`switch_utils.c` switch_separate_string,
+//!   cleanup_separated_string);
 //! - a value that begins `ARRAY::` becomes several (`switch_event.c` switch_event_base_add_header).
 
 use std::fmt;
@@ -78,8 +80,8 @@ fn check_bytes(
     }
 }
 
-/// Where FreeSWITCH would begin to expand, or might if more text followed: a `$` before `{`, `$`, `\`
-/// or the end.
+/// Where FreeSWITCH would begin to expand, or might if more text followed: a `$` before `{`, `$`,
+/// `\` or the end.
 fn expansion(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     memchr::memchr_iter(b'$', bytes)
@@ -135,8 +137,8 @@ macro_rules! argument {
 }
 
 argument! {
-    /// An absolute path of a sound file: letters, digits, bytes beyond ASCII and `/_.-+=`, nothing that
-    /// any splitter, opener (`{…}`, `!`, `@@`) or expander looks for (`switch_core_file.c`
+    /// An absolute path of a sound file: letters, digits, bytes beyond ASCII and `/_.-+=`, nothing
+    /// that any splitter, opener (`{…}`, `!`, `@@`) or expander looks for (`switch_core_file.c`
     /// switch_core_perform_file_open, `mod_dptools.c` playback_function, file_string_file_open).
     FilePath
 }
@@ -175,8 +177,9 @@ impl Tones {
 }
 
 argument! {
-    /// A number, user or extension: letters, digits and `_.-+*#`, none of which separates anything in a
-    /// dial string or in the words of a command (`switch_ivr_originate.c` switch_ivr_originate).
+    /// A number, user or extension: letters, digits and `_.-+*#`, none of which separates anything
+    /// in a dial string or in the words of a command (`switch_ivr_originate.c`
+    /// switch_ivr_originate).
     DialPart
 }
 
@@ -226,8 +229,8 @@ impl Word {
 }
 
 argument! {
-    /// The name of a channel variable: letters, digits and `_.-`, and none whose value FreeSWITCH would
-    /// execute (`execute_on_…`, `api_on_…`, `api_hangup_hook`, `…_exec_…`: `switch_channel.c`
+    /// The name of a channel variable: letters, digits and `_.-`, and none whose value FreeSWITCH
+    /// would execute (`execute_on_…`, `api_on_…`, `api_hangup_hook`, `…_exec_…`: `switch_channel.c`
     /// switch_channel_execute_on, switch_channel_api_on).
     VariableName
 }
@@ -269,8 +272,8 @@ impl VariableValue {
 }
 
 argument! {
-    /// A variable's value for `multiset`, whose two passes of expansion and one of splitting would eat
-    /// quotes and backslashes (`mod_dptools.c` multiset_function, base_set): it has none.
+    /// A variable's value for `multiset`, whose two passes of expansion and one of splitting would
+    /// eat quotes and backslashes (`mod_dptools.c` multiset_function, base_set): it has none.
     PlainValue
 }
 
@@ -287,10 +290,10 @@ impl PlainValue {
 }
 
 argument! {
-    /// A text for a person: to be spoken. It travels in a body, so it may have several lines. No `\`,
-    /// since the expander rewrites those, and no braces, which give the engine parameters
-    /// (`switch_core_speech.c` switch_core_speech_feed_tts). It is the last of three fields, and the
-    /// splitter looks no further (`mod_dptools.c` speak_function).
+    /// A text for a person: to be spoken. It travels in a body, so it may have several lines. No
+    /// `\`, since the expander rewrites those, and no braces, which give the engine parameters
+    /// (`switch_core_speech.c` switch_core_speech_feed_tts). It is the last of three fields, and
+    /// the splitter looks no further (`mod_dptools.c` speak_function).
     FreeText
 }
 
@@ -342,8 +345,8 @@ impl DisplayName {
 }
 
 argument! {
-    /// What the `say` application pronounces: a number, digits, a date as seconds since 1970, a time.
-    /// One word without quotes (`mod_dptools.c` say_function).
+    /// What the `say` application pronounces: a number, digits, a date as seconds since 1970, a
+    /// time. One word without quotes (`mod_dptools.c` say_function).
     SayText
 }
 
@@ -356,8 +359,8 @@ impl SayText {
 }
 
 argument! {
-    /// A regular expression for FreeSWITCH: no space, quote, backslash or `$` but a last one, because
-    /// tokeniser and expander would change it. Write `[0-9]` for `\d`.
+    /// A regular expression for FreeSWITCH: no space, quote, backslash or `$` but a last one,
+    /// because tokeniser and expander would change it. Write `[0-9]` for `\d`.
     RegexArg
 }
 

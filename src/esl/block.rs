@@ -1,5 +1,5 @@
-//! A block of `Name: value` lines as one allocation of bytes and one of line starts. Names and values
-//! are found when asked for, not before.
+//! A block of `Name: value` lines as one allocation of bytes and one of line starts. Names and
+//! values are found when asked for, not before.
 
 use std::fmt;
 

@@ -133,10 +133,11 @@ impl Command {
     /// The commands that leave only `events`, and only those of this call.
     ///
     /// `myevents` sets a flag that restricts every later subscription to the own channel and to the
-    /// own background jobs (`mod_event_socket.c` event_handler, LFLAG_MYEVENTS, lines 375-383), but it
-    /// also subscribes to 23 kinds of event; `noevents` drops those and leaves the flag (2593-2607);
-    /// `event` then adds what is wanted. `filter Unique-ID …` instead would need the channel's identity
-    /// before it can be sent, and would drop BACKGROUND_JOB, which has no Unique-ID (311-372).
+    /// own background jobs (`mod_event_socket.c` event_handler, LFLAG_MYEVENTS, lines 375-383), but
+    /// it also subscribes to 23 kinds of event; `noevents` drops those and leaves the flag
+    /// (2593-2607); `event` then adds what is wanted. `filter Unique-ID …` instead would need the
+    /// channel's identity before it can be sent, and would drop BACKGROUND_JOB, which has no
+    /// Unique-ID (311-372).
     pub fn subscribe(events: Vec<EventName>) -> [Self; 3] {
         [Self::MyEvents, Self::NoEvents, Self::Events(events)]
     }

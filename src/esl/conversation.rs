@@ -1,9 +1,9 @@
 //! One outbound connection, both directions: replies are matched in order, executes by the identity
 //! that they were given, and whatever is awaited ends with the call.
 //!
-//! **How to drive it.** Read into `buffer()` (or `receive` bytes), then `poll()` until it gives nothing;
-//! `send()` what is to be said, and write what `transmit()` gives in one go. At the end of the stream
-//! call `close()` and poll once more.
+//! **How to drive it.** Read into `buffer()` (or `receive` bytes), then `poll()` until it gives
+//!  nothing; `send()` what is to be said, and write what `transmit()` gives in one go. At the end
+//!  of the stream call `close()` and poll once more.
 
 use std::collections::VecDeque;
 
@@ -19,8 +19,8 @@ use super::outstanding::{Outstanding, Round};
 use super::reply::Reply;
 use super::token::ExecuteId;
 
-/// Most executes at once in FreeSWITCH's queue, which holds 256 and closes the connection at the next
-/// (`switch_core_pvt.h` SWITCH_MESSAGE_QUEUE_LEN, `mod_event_socket.c` parse_command).
+/// Most executes at once in FreeSWITCH's queue, which holds 256 and closes the connection at the
+/// next (`switch_core_pvt.h` SWITCH_MESSAGE_QUEUE_LEN, `mod_event_socket.c` parse_command).
 pub const QUEUED_MAX: usize = 64;
 /// Most executes that wait here until FreeSWITCH's queue has room.
 pub const WAITING_MAX: usize = 128;
@@ -232,7 +232,8 @@ impl Conversation {
         self.happenings.push_back(happening);
     }
 
-    /// The command that an answer belongs to: answers come in order (`mod_event_socket.c` listener_run).
+    /// The command that an answer belongs to: answers come in order (`mod_event_socket.c`
+    /// listener_run).
     fn answer(&mut self) -> Option<(Ticket, Asked)> {
         match self.unanswered.pop_front() {
             Some(command) => Some((command.ticket, command.asked)),

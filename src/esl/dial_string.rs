@@ -1,6 +1,6 @@
 //! Dial strings: whom to dial, at once or in turn, with which variables. Built from parts that hold
-//! nothing `switch_ivr_originate.c` splits at (`,` `|` `:_:` `{}` `[]` `<>` `^^` quotes, spaces), so a
-//! part can't become two.
+//! nothing `switch_ivr_originate.c` splits at (`,` `|` `:_:` `{}` `[]` `<>` `^^` quotes, spaces),
+//! so a part can't become two.
 
 use std::fmt::{self, Write};
 

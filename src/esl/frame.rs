@@ -1,5 +1,5 @@
-//! Cuts FreeSWITCH's byte stream into frames: header lines, a blank line, and as many bytes of body as
-//! `Content-Length` says (`mod_event_socket.c` read_packet and listener_run write them).
+//! Cuts FreeSWITCH's byte stream into frames: header lines, a blank line, and as many bytes of body
+//! as `Content-Length` says (`mod_event_socket.c` read_packet and listener_run write them).
 
 use bytes::{Buf, Bytes, BytesMut};
 use thiserror::Error;
@@ -69,7 +69,8 @@ pub enum Frame {
 /// The two kinds of `text/disconnect-notice`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// The call has ended, the connection stays open for `seconds` (`None`: for as long as we like).
+    /// The call has ended, the connection stays open for `seconds` (`None`: for as long as we
+    /// like).
     Linger { seconds: Option<u32> },
     /// FreeSWITCH closes the connection, and says this.
     Disconnect { text: Bytes },
@@ -101,8 +102,8 @@ impl Decoder {
         Self::default()
     }
 
-    /// The place to read into. Ask for it when there is something to read, not before: what a waiting
-    /// call has no use for it should not hold.
+    /// The place to read into. Ask for it when there is something to read, not before: what a
+    /// waiting call has no use for it should not hold.
     pub fn buffer(&mut self) -> &mut BytesMut {
         if self.buffer.capacity() - self.buffer.len() < READ_CHUNK / 4 {
             self.buffer.reserve(READ_CHUNK);
@@ -295,8 +296,8 @@ fn content_length(value: Value<'_>) -> Result<usize, FrameProblem> {
         .ok_or(FrameProblem::BodyTooLong(length))
 }
 
-/// The `connect` reply is an event written as a reply: its `+OK` is URL-encoded, no other reply's is
-/// (`mod_event_socket.c` parse_command, "connect").
+/// The `connect` reply is an event written as a reply: its `+OK` is URL-encoded, no other reply's
+/// is (`mod_event_socket.c` parse_command, "connect").
 fn is_serialized(block: &Block) -> bool {
     let encoded = block.value("Reply-Text").is_some_and(|text| text.raw().starts_with(b"%2B"));
     encoded && block.value("Event-Name").is_some()

@@ -1,5 +1,5 @@
-//! What a fuzzer runs: arbitrary bytes as FreeSWITCH's side of a connection. Panics where a promise is
-//! broken. `tests/fuzz` calls these, and `tests/esl` does with a fixed sequence of bytes.
+//! What a fuzzer runs: arbitrary bytes as FreeSWITCH's side of a connection. Panics where a promise
+//! is broken. `tests/fuzz` calls these, and `tests/esl` does with a fixed sequence of bytes.
 
 use crate::base::ids::ChannelId;
 
@@ -10,8 +10,8 @@ use super::frame::{Decoder, Frame, FrameError};
 use super::happening::Happening;
 use super::token::ExecuteId;
 
-/// Cuts the bytes into frames, at once and in pieces: both must come to the same frames and the same
-/// error, and every value must be readable.
+/// Cuts the bytes into frames, at once and in pieces: both must come to the same frames and the
+/// same error, and every value must be readable.
 pub fn decoder(bytes: &[u8]) {
     let step = bytes.first().map_or(1, |byte| usize::from(*byte) % 64 + 1);
     let whole = frames(bytes.chunks(bytes.len().max(1)));

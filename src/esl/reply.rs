@@ -1,4 +1,5 @@
-//! Answers to commands: the small grammar of `+OK`, `-ERR`, `-USAGE` and `+OK Job-UUID:`, and bare text.
+//! Answers to commands: the small grammar of `+OK`, `-ERR`, `-USAGE` and `+OK Job-UUID:`, and bare
+//! text.
 
 use bytes::Bytes;
 use nom::branch::alt;

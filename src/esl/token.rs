@@ -1,5 +1,5 @@
-//! Identities that we give to what we ask for, and that FreeSWITCH gives back. They are short, because
-//! FreeSWITCH reads a command's head with one system call for each byte.
+//! Identities that we give to what we ask for, and that FreeSWITCH gives back. They are short,
+//! because FreeSWITCH reads a command's head with one system call for each byte.
 
 use std::fmt;
 use std::str::FromStr;

@@ -35,7 +35,8 @@ impl<'a> Value<'a> {
     }
 
     /// The value's own bytes. FreeSWITCH leaves `%` alone before two upper-case hex digits
-    /// (`switch_utils.c` switch_url_encode_opt), so a literal `%41` can't be told from an encoded `A`.
+    /// (`switch_utils.c` switch_url_encode_opt), so a literal `%41` can't be told from an encoded
+    /// `A`.
     pub fn bytes(&self) -> Cow<'a, [u8]> {
         if self.encoded { decode(self.raw) } else { Cow::Borrowed(self.raw) }
     }

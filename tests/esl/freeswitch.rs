@@ -1,5 +1,5 @@
-//! FreeSWITCH's own reading of what we send, rule by rule from its 1.10.12 sources, so that a test can
-//! see what a command would make it do.
+//! FreeSWITCH's own reading of what we send, rule by rule from its 1.10.12 sources, so that a test
+//! can see what a command would make it do.
 
 /// One packet as `mod_event_socket.c` read_packet takes it apart.
 #[derive(Debug, PartialEq, Eq)]
@@ -108,8 +108,8 @@ fn after_line(block: &[u8]) -> Option<&[u8]> {
     (!rest.is_empty()).then_some(rest)
 }
 
-/// switch_channel_expand_variables. Panics where a variable or an API would be looked up; otherwise the
-/// text with its escapes rewritten.
+/// switch_channel_expand_variables. Panics where a variable or an API would be looked up; otherwise
+/// the text with its escapes rewritten.
 pub(crate) fn expand(text: &[u8]) -> Vec<u8> {
     let mut dollar = false;
     for byte in text {

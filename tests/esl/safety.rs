@@ -1,5 +1,5 @@
-//! No value adds a line, a header, a command, an argument or a variable, or is expanded: whatever the
-//! builders accept is read back by FreeSWITCH's rules as exactly what was meant.
+//! No value adds a line, a header, a command, an argument or a variable, or is expanded: whatever
+//! the builders accept is read back by FreeSWITCH's rules as exactly what was meant.
 
 use callwright::base::cause::HangupCause;
 use callwright::base::digits::Digits;
@@ -306,7 +306,7 @@ proptest! {
         prop_assert_eq!(scope, []);
         let set = separate(&argument, b' ', 256);
         let expected: Vec<String> =
-            pairs.iter().map(|(name, value)| format!("{}={}", name.as_str(), value.as_str())).collect();
+            pairs.iter().map(|(name, value)| [name.as_str(), value.as_str()].join("=")).collect();
         is(&set, &expected.iter().map(String::as_str).collect::<Vec<_>>());
         for (_, value) in &pairs {
             prop_assert_eq!(expand(value.as_str().as_bytes()), value.as_str().as_bytes());
@@ -325,7 +325,7 @@ proptest! {
         let list = line.strip_prefix(format!("api uuid_setvar_multi {} ", channel()).as_bytes());
         let set = separate(list.unwrap(), b';', 64);
         let expected: Vec<String> =
-            pairs.iter().map(|(name, value)| format!("{}={}", name.as_str(), value.as_str())).collect();
+            pairs.iter().map(|(name, value)| [name.as_str(), value.as_str()].join("=")).collect();
         is(&set, &expected.iter().map(String::as_str).collect::<Vec<_>>());
         for (_, value) in &pairs {
             // A later `${one}` looks for more in the value.

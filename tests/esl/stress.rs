@@ -1,4 +1,5 @@
-//! Recordings spoilt in a fixed sequence of ways: the decoder and the conversation must put up with all.
+//! Recordings spoilt in a fixed sequence of ways: the decoder and the conversation must put up with
+//! all.
 
 use callwright::esl::fuzz;
 

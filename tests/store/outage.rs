@@ -172,7 +172,7 @@ const VICTIM_FOLDER: &str = "CALLWRIGHT_TEST_VICTIM";
 
 /// Not a test of its own: the process that the next one kills.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn victim() {
+async fn victim_of_a_kill() {
     let Ok(folder) = std::env::var(VICTIM_FOLDER).map(PathBuf::from) else { return };
     let database = Database::Sqlite(folder.join("victim.db"));
     let config = Config { database, spool: folder.join("spool"), ..Config::default() };
@@ -191,7 +191,7 @@ async fn what_a_killed_process_had_written_is_read_by_the_next() {
     let folder = bench.folder.path().join("victim");
     std::fs::create_dir(&folder).unwrap();
     let mut victim = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "outage::victim"])
+        .args(["--exact", "outage::victim_of_a_kill"])
         .env(VICTIM_FOLDER, &folder)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -1,0 +1,196 @@
+//! A FreeSWITCH of our own, and its inbound Event Socket.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// How long FreeSWITCH may take to start on a busy machine.
+const START_MAX: Duration = Duration::from_secs(60);
+const PASSWORD: &str = "for-this-test";
+
+/// The ports of one run, none of them fixed.
+#[derive(Clone, Copy)]
+pub(crate) struct Ports {
+    pub(crate) event: u16,
+    pub(crate) internal: u16,
+    pub(crate) external: u16,
+    pub(crate) phones: u16,
+    pub(crate) daemon: u16,
+    rtp: u16,
+}
+
+impl Ports {
+    fn free() -> Self {
+        let udp: Vec<_> = (0..3).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        let tcp: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let udp: Vec<u16> = udp.iter().map(|s| s.local_addr().unwrap().port()).collect();
+        let tcp: Vec<u16> = tcp.iter().map(|s| s.local_addr().unwrap().port()).collect();
+        // Below the ports that the kernel gives out; FreeSWITCH tries each before it uses it.
+        let rtp = 12_000 + u16::try_from(std::process::id() % 40).unwrap() * 400;
+        let [internal, external, phones] = udp[..] else { unreachable!() };
+        Self { event: tcp[0], daemon: tcp[1], internal, external, phones, rtp }
+    }
+}
+
+pub(crate) struct Switch {
+    pub(crate) ports: Ports,
+    folder: PathBuf,
+    process: Child,
+    link: Mutex<BufReader<TcpStream>>,
+    /// Why each leg that is over has ended.
+    ended: Arc<Mutex<BTreeMap<String, String>>>,
+}
+
+impl Switch {
+    pub(crate) fn start(prefix: &str, folder: &Path) -> Self {
+        let ports = Ports::free();
+        configure(folder, ports);
+        let mut command = Command::new(Path::new(prefix).join("bin/freeswitch"));
+        command.args(["-nonat", "-np", "-nf", "-nc", "-conf"]).arg(folder.join("freeswitch-conf"));
+        for kind in ["log", "db", "run", "storage", "recordings", "temp", "cache", "certs"] {
+            fs::create_dir_all(folder.join(kind)).unwrap();
+            command.arg(format!("-{kind}")).arg(folder.join(kind));
+        }
+        let console = fs::File::create(folder.join("console.txt")).unwrap();
+        command.stdin(Stdio::null()).stdout(console.try_clone().unwrap()).stderr(console);
+        let mut process = command.spawn().expect("FREESWITCH_PREFIX names an installation");
+        let link = connect(ports.event, &mut process);
+        let ended = Arc::default();
+        watch(connect(ports.event, &mut process), Arc::clone(&ended));
+        let link = Mutex::new(link);
+        let switch = Self { ports, folder: folder.to_owned(), process, link, ended };
+        let began = Instant::now();
+        while switch.api("sofia status").matches("RUNNING").count() < 3 {
+            assert!(began.elapsed() < START_MAX, "profiles: {}", switch.api("sofia status"));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        switch
+    }
+
+    /// Runs an API command and gives its answer.
+    pub(crate) fn api(&self, command: &str) -> String {
+        let mut link = self.link.lock().unwrap();
+        link.get_mut().write_all(format!("api {command}\n\n").as_bytes()).unwrap();
+        frame(&mut link).expect("FreeSWITCH answers").1.trim().to_owned()
+    }
+
+    /// Starts an API command that takes its time; its answer is not waited for.
+    pub(crate) fn begin(&self, command: &str) {
+        let mut link = self.link.lock().unwrap();
+        link.get_mut().write_all(format!("bgapi {command}\n\n").as_bytes()).unwrap();
+        frame(&mut link).expect("FreeSWITCH answers");
+    }
+
+    /// FreeSWITCH's cause for the end of a leg, when it has ended.
+    pub(crate) fn ended(&self, uuid: &str) -> Option<String> {
+        self.ended.lock().unwrap().get(uuid).cloned()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        let log = fs::read(self.folder.join("log/freeswitch.log")).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn connect(port: u16, process: &mut Child) -> BufReader<TcpStream> {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = process.try_wait().unwrap() {
+            panic!("FreeSWITCH ended: {status}");
+        }
+        if let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) {
+            let mut link = BufReader::new(stream);
+            frame(&mut link).expect("a greeting");
+            link.get_mut().write_all(format!("auth {PASSWORD}\n\n").as_bytes()).unwrap();
+            let (head, _) = frame(&mut link).expect("an answer");
+            assert!(head.contains("+OK"), "{head}");
+            return link;
+        }
+        assert!(began.elapsed() < START_MAX, "no Event Socket on port {port}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Notes every leg's end until FreeSWITCH is gone.
+fn watch(mut link: BufReader<TcpStream>, ended: Arc<Mutex<BTreeMap<String, String>>>) {
+    link.get_mut().write_all(b"event plain CHANNEL_HANGUP_COMPLETE\n\n").unwrap();
+    std::thread::spawn(move || {
+        while let Ok((_, event)) = frame(&mut link) {
+            let value = |name| event.lines().find_map(|line: &str| line.strip_prefix(name));
+            if let (Some(uuid), Some(cause)) = (value("Unique-ID: "), value("Hangup-Cause: ")) {
+                ended.lock().unwrap().insert(uuid.to_owned(), cause.to_owned());
+            }
+        }
+    });
+}
+
+/// One frame: its header lines and its body.
+fn frame(link: &mut BufReader<TcpStream>) -> std::io::Result<(String, String)> {
+    let mut head = String::new();
+    while !head.ends_with("\n\n") {
+        if link.read_line(&mut head)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+    let mut body = vec![0; length.map_or(0, |digits| digits.trim().parse().unwrap())];
+    link.read_exact(&mut body)?;
+    Ok((head, String::from_utf8_lossy(&body).into_owned()))
+}
+
+/// The project's own files, with other ports and a third profile for the phones.
+fn configure(folder: &Path, ports: Ports) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in ["freeswitch-conf", "dialplan"] {
+        copy(&root.join(name), &folder.join(name));
+    }
+    let phones = root.join("tests/freeswitch/phones");
+    let conf = folder.join("freeswitch-conf");
+    fs::copy(phones.join("profile.xml"), conf.join("sip_profiles/phones.xml")).unwrap();
+    fs::copy(phones.join("dialplan.xml"), folder.join("dialplan/phones.xml")).unwrap();
+    let settings = [
+        ("internal_sip_port", ports.internal.to_string()),
+        ("external_sip_port", ports.external.to_string()),
+        ("rtp_start_port", ports.rtp.to_string()),
+        ("rtp_end_port", (ports.rtp + 399).to_string()),
+        ("event_socket_port", ports.event.to_string()),
+        ("event_socket_password", PASSWORD.to_owned()),
+        ("callwright_address", format!("127.0.0.1:{}", ports.daemon)),
+        // The announcement as one tone that the tests know.
+        ("callwright_announcement", "tone_stream://%(1000,0,1900)".to_owned()),
+    ];
+    let mut text = fs::read_to_string(conf.join("vars.xml")).unwrap();
+    for (name, value) in settings {
+        let start = text.find(&format!("data=\"{name}=")).expect(name);
+        let length = text[start..].find("\"/>").unwrap();
+        text.replace_range(start..start + length, &format!("data=\"{name}={value}"));
+    }
+    let ours =
+        format!("  <X-PRE-PROCESS cmd=\"set\" data=\"phones_port={}\"/>\n</include>", ports.phones);
+    fs::write(conf.join("vars.xml"), text.replace("</include>", &ours)).unwrap();
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
