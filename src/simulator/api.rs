@@ -62,7 +62,8 @@ impl Channel {
     }
 
     fn api_on_call(&mut self, command: &[u8], words: &[Vec<u8>]) -> Vec<u8> {
-        const KNOWN: [&[u8]; 14] = [
+        const KNOWN: [&[u8]; 15] = [
+            b"uuid_bridge",
             b"uuid_answer",
             b"uuid_pre_answer",
             b"uuid_ring_ready",

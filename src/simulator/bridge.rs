@@ -139,7 +139,7 @@ impl Channel {
     }
 
     pub(super) fn serve_bridge(&mut self, bridge: &mut Bridge) -> Served {
-        if self.digit_is_due() && (bridge.talking.is_some() || self.cancel_key().is_some()) {
+        if self.digit_is_due() && self.bridge_reads_digits(bridge) {
             let digit = self.read_digit();
             if bridge.talking.is_none() && digit.is_some() && digit == self.cancel_key() {
                 self.cancel(bridge);
@@ -170,6 +170,10 @@ impl Channel {
             return Served::Ends(End::Normal);
         }
         Served::Waits
+    }
+
+    pub(super) fn bridge_reads_digits(&self, bridge: &Bridge) -> bool {
+        bridge.talking.is_some() || self.cancel_key().is_some()
     }
 
     /// While it rings only this key is read, and others with it (switch_ivr_originate.c).

@@ -5,21 +5,38 @@ const HEX: &[u8; 16] = b"0123456789ABCDEF";
 /// `SWITCH_URL_UNSAFE` of switch_utils.h.
 const UNSAFE: &[u8] = b"\r\n #%&+:;<=>?@[\\]^`{|}\"";
 
+/// Which bytes stand for themselves.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0x20;
+    while byte < 0x7F {
+        plain[byte] = true;
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < UNSAFE.len() {
+        plain[UNSAFE[at] as usize] = false;
+        at += 1;
+    }
+    plain
+};
+
 /// A `%` before two upper-case hex digits is left alone, so what is decoded can differ from what
 /// was meant.
 pub(super) fn percent(value: &[u8], out: &mut Vec<u8>) {
     for (index, byte) in value.iter().enumerate() {
-        let looks_encoded = *byte == b'%'
-            && value
-                .get(index + 1..index + 3)
-                .is_some_and(|two| two.iter().all(|b| HEX.contains(b)));
-        let plain = (b' '..=b'~').contains(byte) && !UNSAFE.contains(byte);
-        if plain || looks_encoded {
+        let looks_encoded = || {
+            let next = value.get(index + 1..index + 3);
+            *byte == b'%' && next.is_some_and(|two| two.iter().all(|b| HEX.contains(b)))
+        };
+        if PLAIN[usize::from(*byte)] || looks_encoded() {
             out.push(*byte);
         } else {
-            out.push(b'%');
-            out.push(HEX[usize::from(byte >> 4)]);
-            out.push(HEX[usize::from(byte & 15)]);
+            out.extend_from_slice(&[
+                b'%',
+                HEX[usize::from(byte >> 4)],
+                HEX[usize::from(byte & 15)],
+            ]);
         }
     }
 }

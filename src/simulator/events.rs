@@ -153,6 +153,10 @@ impl Names {
         Self(self.0 & !other.0)
     }
 
+    pub(super) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     pub(super) fn contains(self, name: &str) -> bool {
         Self::of(name.as_bytes()).is_some_and(|one| self.0 & one.0 == one.0)
     }

@@ -164,8 +164,8 @@ impl Channel {
         }
         let frame = self.stack.last()?;
         let broken = self.break_at.filter(|_| breakable(&frame.activity));
-        let digit =
-            (!self.digits.is_empty() && reads_digits(&frame.activity)).then_some(self.digit_at);
+        let reads = self.reads_digits(&frame.activity);
+        let digit = (reads && !self.digits.is_empty()).then_some(self.digit_at);
         let own = match &frame.activity {
             Activity::Done => Some(self.ms()),
             Activity::Park(park) if !park.entered => Some(park.enters_at),
@@ -440,6 +440,17 @@ impl Channel {
         if sleep.until <= self.ms() { Served::Ends(End::Normal) } else { Served::Waits }
     }
 
+    fn reads_digits(&self, activity: &Activity) -> bool {
+        match activity {
+            Activity::Park(park) => park.entered,
+            Activity::Bridge(bridge) => self.bridge_reads_digits(bridge),
+            Activity::Play(_) | Activity::Sleep(_) | Activity::Collect(_) | Activity::Record(_) => {
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// True when the application was told to stop; it is told once.
     pub(super) fn take_break(&mut self) -> bool {
         let due = self.break_at.is_some_and(|at| at <= self.ms());
@@ -453,18 +464,6 @@ impl Channel {
 const fn breakable(activity: &Activity) -> bool {
     matches!(activity, Activity::Play(_) | Activity::Sleep(_) | Activity::Record(_))
         || matches!(activity, Activity::Collect(_))
-}
-
-const fn reads_digits(activity: &Activity) -> bool {
-    matches!(
-        activity,
-        Activity::Park(Park { entered: true, .. })
-            | Activity::Play(_)
-            | Activity::Sleep(_)
-            | Activity::Collect(_)
-            | Activity::Record(_)
-            | Activity::Bridge(_)
-    )
 }
 
 /// A cause by name or number; what is unknown is NORMAL_CLEARING (`switch_channel_str2cause`).

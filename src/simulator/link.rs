@@ -84,7 +84,7 @@ impl Link {
     }
 
     pub(super) fn wants(&self, event: &str) -> bool {
-        self.open && self.listening && self.names.contains(event)
+        self.open && self.listening && !self.names.is_empty() && self.names.contains(event)
     }
 
     /// The order of the rules matters: a negative one ends the search (mod_event_socket.c,

@@ -9,7 +9,9 @@ use super::wire::{atoi, until};
 use crate::base::cause::HangupCause;
 
 /// Applications of FreeSWITCH that are known but do nothing here.
-const IDLE: [&str; 24] = [
+const IDLE: [&str; 26] = [
+    "send_dtmf",
+    "queue_dtmf",
     "log",
     "info",
     "event",

@@ -64,6 +64,15 @@ fn a_far_end_that_hangs_up_gives_the_caller_back() {
 }
 
 #[test]
+fn a_key_pressed_while_it_rings_waits_and_keeps_nobody_busy() {
+    let (mut sim, _) = bridged(&[("1", "\"no_answer\"")], "[leg_timeout=3]user/1", 1_000);
+    sim.press("7");
+    assert!(!sim.after(500).contains("DTMF-Digit"));
+    assert!(sim.channel.deadline().is_some_and(|at| at > sim.now.mono_ms));
+    assert!(sim.after(3_000).contains("DTMF-Digit: 7"), "the park reads it");
+}
+
+#[test]
 fn a_conversation_can_have_a_limit() {
     let string = "[execute_on_answer='sched_hangup +3 allotted_timeout']user/1";
     let (sim, _) = bridged(&[("1", r#"{"answer":"0s"}"#)], string, 4_000);
