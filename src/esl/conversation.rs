@@ -2,8 +2,8 @@
 //! that they were given, and whatever is awaited ends with the call.
 //!
 //! **How to drive it.** Read into `buffer()` (or `receive` bytes), then `poll()` until it gives
-//!  nothing; `send()` what is to be said, and write what `transmit()` gives in one go. At the end
-//!  of the stream call `close()` and poll once more.
+//! nothing; `send()` what is to be said, and write what `transmit()` gives in one go. At the end of
+//! the stream call `close()` and poll once more.
 
 use std::collections::VecDeque;
 

@@ -273,7 +273,21 @@ fn index(bytes: &[u8], starts: &mut Vec<u32>) -> Result<usize, FrameProblem> {
     starts.clear();
     starts.push(0);
     let mut line = 0;
-    for end in memchr::memchr_iter(b'\n', bytes) {
+    let (groups, tail) = bytes.as_chunks::<GROUP>();
+    for (nth, group) in groups.iter().enumerate() {
+        let mut ends = line_ends(group);
+        while ends != 0 {
+            let end = nth * GROUP + ends.trailing_zeros() as usize;
+            ends &= ends - 1;
+            if end == line {
+                return Ok(end);
+            }
+            line = end + 1;
+            push_start(starts, line)?;
+        }
+    }
+    let before = bytes.len() - tail.len();
+    for end in memchr::memchr_iter(b'\n', tail).map(|offset| before + offset) {
         if end == line {
             return Ok(end);
         }
@@ -284,6 +298,24 @@ fn index(bytes: &[u8], starts: &mut Vec<u32>) -> Result<usize, FrameProblem> {
         push_start(starts, bytes.len())?;
     }
     Ok(bytes.len())
+}
+
+/// Bytes looked at together: lines of an event are short, so that a search for each costs more than
+/// the search itself.
+const GROUP: usize = 64;
+
+/// A bit for every line feed, the lowest for the first byte.
+fn line_ends(group: &[u8; GROUP]) -> u64 {
+    const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
+    const LINE_FEEDS: u64 = u64::from_ne_bytes([b'\n'; 8]);
+    let (words, _) = group.as_chunks::<8>();
+    words.iter().enumerate().fold(0, |ends, (nth, word)| {
+        let zero_at_hit = u64::from_le_bytes(*word) ^ LINE_FEEDS;
+        let high_at_hit = !(((zero_at_hit & LOW) + LOW) | zero_at_hit | LOW);
+        // Gathers the eight high bits in the top byte.
+        let gathered = (high_at_hit >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        ends | gathered << (nth * 8)
+    })
 }
 
 fn content_length(value: Value<'_>) -> Result<usize, FrameProblem> {
@@ -378,6 +410,18 @@ mod tests {
         for bad in ["-1", "", "1e3", "99999999999999999999", "0x10"] {
             let head = format!("Content-Length: {bad}\n\n");
             assert_eq!(behind(head.as_bytes()), (at, FrameProblem::ContentLength(bad.to_owned())));
+        }
+    }
+
+    #[test]
+    fn line_ends_are_found_at_every_place_and_nowhere_else() {
+        for filler in 0..=u8::MAX {
+            let every = if filler == b'\n' { u64::MAX } else { 0 };
+            for at in 0..GROUP {
+                let mut group = [filler; GROUP];
+                group[at] = b'\n';
+                assert_eq!(line_ends(&group), every | 1 << at, "{filler} around {at}");
+            }
         }
     }
 
