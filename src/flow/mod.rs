@@ -2,6 +2,7 @@
 //! kind and leaves by one of that kind's outcomes. Nothing here runs: [`crate::call`] walks the graph.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod check;
 pub mod document;
 pub mod exits;
 pub mod expr;
@@ -13,8 +14,10 @@ pub mod problem;
 pub mod program;
 pub mod prompt;
 pub mod schedule;
+mod secrets;
 mod shape;
 pub mod value;
+pub mod visit;
 pub mod ways;
 
 use std::collections::BTreeMap;

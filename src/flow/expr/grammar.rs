@@ -12,7 +12,7 @@ use crate::flow::nearest::nearest;
 use crate::flow::value::read_number;
 
 /// Words that can't be variables.
-const RESERVED: [&str; 12] = [
+pub(in crate::flow) const RESERVED: [&str; 12] = [
     "and",
     "or",
     "not",

@@ -33,6 +33,7 @@ use serde::{Deserialize, Serialize};
 use super::value::Value;
 use node::Node;
 
+pub(super) use grammar::RESERVED;
 pub use template::Template;
 pub use types::{BUILT_IN, Doubt, KnownVariables, Type};
 

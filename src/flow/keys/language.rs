@@ -61,7 +61,7 @@ impl std::fmt::Debug for Language {
 
 impl Language {
     /// One sequence.
-    pub(super) fn literal(keys: &str) -> Self {
+    pub(in crate::flow) fn literal(keys: &str) -> Self {
         let bytes = keys.as_bytes();
         Self::explored(0, STATES_MAX, |at: &usize| {
             let step = |key| (bytes.get(*at) == Some(&key)).then_some(at + 1);
@@ -78,7 +78,7 @@ impl Language {
     }
 
     /// The sequences that a pattern matches from their first key to their last.
-    pub(super) fn pattern(pattern: &str) -> Result<Self, PatternError> {
+    pub(in crate::flow) fn pattern(pattern: &str) -> Result<Self, PatternError> {
         let dfa = dense::Builder::new()
             .syntax(syntax::Config::new().unicode(false).utf8(false))
             .thompson(thompson::Config::new().nfa_size_limit(Some(BUILD_SIZE_MAX)))
@@ -107,12 +107,12 @@ impl Language {
     }
 
     /// The sequences that are in both.
-    pub(super) fn and(&self, other: &Self) -> Self {
+    pub(in crate::flow) fn and(&self, other: &Self) -> Self {
         self.joined(other, |one, other| one && other, true)
     }
 
     /// The sequences that are in this and not in the other.
-    pub(super) fn without(&self, other: &Self) -> Self {
+    pub(in crate::flow) fn without(&self, other: &Self) -> Self {
         self.joined(other, |one, other| one && !other, false)
     }
 
@@ -206,13 +206,12 @@ impl Language {
         )
     }
 
-    pub(super) fn accepts(&self, keys: &str) -> bool {
+    pub(in crate::flow) fn accepts(&self, keys: &str) -> bool {
         self.standing(keys).accepted
     }
 
     /// One of the shortest sequences of the set, if there is any.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for the checker"))]
-    pub(super) fn example(&self) -> Option<String> {
+    pub(in crate::flow) fn example(&self) -> Option<String> {
         let mut seen = vec![false; self.states.len()];
         let mut open = std::collections::VecDeque::from([(0_u16, String::new())]);
         while let Some((at, keys)) = open.pop_front() {
@@ -232,8 +231,7 @@ impl Language {
 
     /// The beginnings of the set's sequences that the other set holds: who wants the longer one must not
     /// pause there.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for the checker"))]
-    pub(super) fn example_beginning_in(&self, other: &Self) -> Option<String> {
+    pub(in crate::flow) fn example_beginning_in(&self, other: &Self) -> Option<String> {
         let mut beginnings = self.clone();
         for state in &mut beginnings.states {
             state.accepts = state.more;

@@ -150,6 +150,11 @@ impl GatherKeys {
         Ok(Self { inputs, secret: gather.secret })
     }
 
+    /// Whether no input can match.
+    pub(super) fn is_impossible(&self) -> bool {
+        self.inputs.example().is_none()
+    }
+
     /// `accept` is what the step's `accept` comes to in this call; an empty list accepts everything.
     ///
     /// Of a secret input only its length is judged before its end: whoever guesses must not learn from the

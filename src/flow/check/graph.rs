@@ -1,0 +1,174 @@
+//! The shape of the graph: targets, reachability, loops, outcomes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Found, place};
+use crate::base::ids::StepName;
+use crate::flow::nearest::nearest;
+use crate::flow::{Flow, Kind, Outcome, Step};
+
+pub(super) fn check(flow: &Flow, found: &mut Found) {
+    targets(flow, found);
+    unreachable(flow, found);
+    silent_loops(flow, found);
+    outcomes(flow, found);
+}
+
+fn targets(flow: &Flow, found: &mut Found) {
+    let mut look = |path: String, to: &StepName| {
+        if !flow.steps.contains_key(to) {
+            found.error(path, "dangling-target", format!("there is no step `{to}`"));
+            let near = nearest(to.as_str(), flow.steps.keys().map(StepName::as_str));
+            found.hint(near.map(|near| format!("do you mean `{near}`?")));
+        }
+    };
+    look("start".into(), &flow.start);
+    if let Some(fallback) = &flow.fallback {
+        look("fallback".into(), fallback);
+    }
+    for (name, step) in &flow.steps {
+        for way in step.ways() {
+            look(place(name, &way.path), way.to);
+        }
+    }
+}
+
+/// The steps that a call can come to.
+pub(in crate::flow) fn reachable(flow: &Flow) -> BTreeSet<&StepName> {
+    let mut seen = BTreeSet::new();
+    let mut open = vec![&flow.start];
+    let fallback_taken = |step: &Step| step.kind().outcomes().contains(&Outcome::Failed);
+    while let Some(name) = open.pop() {
+        let Some(step) = flow.steps.get(name) else { continue };
+        if seen.insert(name) {
+            open.extend(step.ways().into_iter().map(|way| way.to));
+            if fallback_taken(step) || step.kind() == Kind::Hours {
+                open.extend(&flow.fallback);
+            }
+        }
+    }
+    seen
+}
+
+fn unreachable(flow: &Flow, found: &mut Found) {
+    let reachable = reachable(flow);
+    for name in flow.steps.keys().filter(|name| !reachable.contains(name)) {
+        let message = format!("no call can come to the step `{name}`");
+        found.warning(format!("steps.{name}"), "unreachable-step", message);
+    }
+}
+
+/// A loop is silent if no step on it waits. Each group of steps that lead to one another is told of once.
+fn silent_loops(flow: &Flow, found: &mut Found) {
+    let silent: BTreeMap<&StepName, Vec<&StepName>> = flow
+        .steps
+        .iter()
+        .filter(|(_, step)| !step.waits())
+        .map(|(name, step)| (name, step.ways().into_iter().map(|way| way.to).collect()))
+        .collect();
+    let mut told: BTreeSet<&StepName> = BTreeSet::new();
+    for name in silent.keys() {
+        if told.contains(name) {
+            continue;
+        }
+        if let Some(path) = way_back(name, &silent) {
+            let names = path.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+            let message = format!(
+                "{} → `{name}` is a loop in which nothing is asked and no time goes by",
+                names.join(" → ")
+            );
+            found.error(format!("steps.{name}"), "silent-loop", message);
+            found.hint("let a step of it play, ask or wait, or leave it by a counter".to_owned());
+            told.extend(path);
+        }
+    }
+}
+
+/// The shortest way from a step back to itself.
+fn way_back<'a>(
+    start: &'a StepName,
+    ways: &BTreeMap<&'a StepName, Vec<&'a StepName>>,
+) -> Option<Vec<&'a StepName>> {
+    let mut from: BTreeMap<&StepName, &StepName> = BTreeMap::new();
+    let mut open = std::collections::VecDeque::from([start]);
+    while let Some(at) = open.pop_front() {
+        for to in ways.get(at).into_iter().flatten() {
+            if *to == start {
+                let back = std::iter::successors(Some(at), |at| from.get(at).copied());
+                let mut path: Vec<_> = back.collect();
+                path.reverse();
+                return Some(path);
+            }
+            if ways.contains_key(to) && !from.contains_key(to) {
+                from.insert(to, at);
+                open.push_back(to);
+            }
+        }
+    }
+    None
+}
+
+/// Outcomes that come in the ordinary course of calls; `failed` of a step that does not ask another system
+/// is not among them.
+fn ordinary(step: &Step) -> Vec<Outcome> {
+    match step {
+        Step::Menu(menu) => asked(&menu.keys),
+        Step::Gather(gather) => asked(&gather.keys),
+        Step::Hours(_) => vec![Outcome::Closed],
+        Step::Http(_) => vec![Outcome::Failed],
+        Step::Dial(dial) => {
+            use Outcome as O;
+            let mut outcomes = vec![O::Busy, O::NoAnswer, O::Rejected, O::Unreachable];
+            outcomes.extend(dial.cancel_key.as_ref().map(|_| O::Cancelled));
+            outcomes
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn asked(keys: &crate::flow::kind::gather::Keys) -> Vec<Outcome> {
+    let mut outcomes = vec![Outcome::NoInput, Outcome::Invalid];
+    let apart = u32::from(keys.max_no_input.max(1)) - 1 + u32::from(keys.max_invalid.max(1)) - 1;
+    // `too_many` comes only where failures of both kinds can add up to it first.
+    if u32::from(keys.max_failures) <= apart {
+        outcomes.push(Outcome::TooMany);
+    }
+    outcomes
+}
+
+fn outcomes(flow: &Flow, found: &mut Found) {
+    if flow.fallback.is_some() {
+        return;
+    }
+    let mut can_fail = Vec::new();
+    for (name, step) in &flow.steps {
+        let kind = step.kind();
+        let open: Vec<_> =
+            ordinary(step).into_iter().filter(|outcome| step.way_out(*outcome).is_none()).collect();
+        for outcome in &open {
+            let message = format!("the `{kind}` step has no way out for `{outcome}`");
+            found.error(place(name, "on"), "unhandled-outcome", message);
+            found.hint(remedy(*outcome));
+        }
+        let failed =
+            kind.outcomes().contains(&Outcome::Failed) && step.way_out(Outcome::Failed).is_none();
+        if failed && open.is_empty() {
+            can_fail.push(format!("`{name}`"));
+        }
+    }
+    if !can_fail.is_empty() {
+        let steps = can_fail.join(", ");
+        let message = format!("where a step fails the call ends without a word: {steps}");
+        found.warning("fallback", "no-fallback", message);
+        found.hint("name a step in `fallback` that says so".to_owned());
+    }
+}
+
+fn remedy(outcome: Outcome) -> String {
+    match outcome.parent() {
+        Some(parent) if parent != Outcome::Done => {
+            format!("add `on.{outcome}` or `on.{parent}`, or give the flow a `fallback`")
+        }
+        _ => format!("add `on.{outcome}`, or give the flow a `fallback`"),
+    }
+}
