@@ -3,7 +3,9 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod check;
+pub mod diff;
 pub mod document;
+pub mod draw;
 pub mod exits;
 pub mod expr;
 pub mod keys;
