@@ -278,7 +278,7 @@ impl Channel {
         let talk = answers.talk.map(|ms| (now + ms.ms(), cause));
         let ends = [talk, call_limit(&leg.target, now)].into_iter().flatten().min_by_key(|e| e.0);
         let number = leg.target.number();
-        let imported = imported(&leg.target);
+        let imported = imported(self.vars.get(b"import"), &leg.target);
         let times = Times { created: leg.created, answered: micros, ..Times::default() };
         let peer = Peer {
             uuid: leg.uuid.clone(),
@@ -464,8 +464,8 @@ impl Channel {
 }
 
 /// Variables that the caller takes over (switch_ivr_originate.c, `switch_process_import`).
-fn imported(target: &Target) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let names = target.variable("import").unwrap_or_default().split(|b| *b == b',');
+fn imported(names: Option<&[u8]>, target: &Target) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let names = names.unwrap_or_default().split(|b| *b == b',');
     let found = names.filter_map(|name| {
         let value = target.variable(std::str::from_utf8(name).ok()?)?;
         Some((name.to_vec(), value.to_vec()))

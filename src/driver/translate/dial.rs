@@ -15,8 +15,8 @@ use crate::esl::dial_string::{DialString, DialValue, DialVariable, Leg, Target};
 use crate::esl::event::Event;
 use crate::esl::token::ExecuteId;
 
-/// On each leg: which target it is. FreeSWITCH copies it to the caller's channel from the leg that
-/// answered (`switch_ivr_originate.c` switch_process_import).
+/// On each leg: which target it is. FreeSWITCH copies what the caller's variable `import` names
+/// from the leg that answered (`switch_ivr_originate.c` switch_process_import).
 const TARGET: &str = "callwright_target";
 /// On each leg: which dial it belongs to.
 const DIAL: &str = "callwright_dial";
@@ -41,6 +41,7 @@ pub fn settings(channel: &ChannelId, order: &DialOrder) -> Result<Command, Refus
     let cancel = order.cancel_key.as_ref().map_or("", |key| key.as_str());
     let forget = ["originate_causes", "bridge_hangup_cause", "last_bridge_to", TARGET];
     let mut variables: Vec<_> = forget.into_iter().map(|name| pair(name, "")).collect();
+    variables.push(pair("import", TARGET));
     variables.push(pair("ringback", &ringback));
     variables.push(pair("transfer_ringback", &ringback));
     variables.push(pair("origination_cancel_key", cancel));
@@ -68,7 +69,6 @@ pub fn bridge(order: &DialOrder, id: ExecuteId, profile: &Word) -> Result<Applic
     let mut variables = vec![
         DialVariable { name: mark(id).0, value: DialValue::Word(mark(id).1) },
         variable("originate_timeout", DialValue::Number(timeout)),
-        variable("import", DialValue::Word(Word::new("variable name", TARGET)?)),
     ];
     let ringing: &[&str] = match order.ringback {
         RingTone::Tone | RingTone::File { .. } => &["ignore_early_media", "instant_ringback"],
@@ -248,7 +248,6 @@ mod tests {
         insta::assert_snapshot!(sent(&order(vec![extension("1000"), second, third])), @r"
         {callwright_dial=x1,
         originate_timeout=22,
-        import=callwright_target,
         ignore_early_media=true,
         instant_ringback=true}[callwright_target=0,
         leg_timeout=20]user/1000@a.example,
@@ -266,7 +265,6 @@ mod tests {
         insta::assert_snapshot!(sent(&order), @r"
         {callwright_dial=x1,
         originate_timeout=22,
-        import=callwright_target,
         bridge_early_media=true}[callwright_target=0,
         leg_timeout=20]user/1000@a.example
         ");
@@ -287,7 +285,6 @@ mod tests {
         insta::assert_snapshot!(sent(&order), @r"
         {callwright_dial=x1,
         originate_timeout=42,
-        import=callwright_target,
         ignore_early_media=true,
         instant_ringback=true,
         origination_caller_id_name=OHara system lsx,
@@ -328,6 +325,7 @@ mod tests {
         bridge_hangup_cause=;
         last_bridge_to=;
         callwright_target=;
+        import=callwright_target;
         ringback=v=-13\;
         %(2000,4000,440,480);
         transfer_ringback=v=-13\;

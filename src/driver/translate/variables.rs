@@ -22,13 +22,17 @@ const OURS: [(&str, &str); 3] = [
 /// UTC.
 pub const TIMEZONE: &str = "timezone";
 
+/// What some orders set besides.
+const MORE: [&str; 5] =
+    [TIMEZONE, "import", "ringback", "transfer_ringback", "origination_cancel_key"];
+
 /// The values that the channel had before us.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Former(BTreeMap<&'static str, String>);
 
 impl Former {
     pub fn of(event: &Event) -> Self {
-        let names = OURS.iter().map(|(name, _)| *name).chain([TIMEZONE]);
+        let names = OURS.iter().map(|(name, _)| *name).chain(MORE);
         Self(names.filter_map(|name| Some((name, variable(event, name)?))).collect())
     }
 
@@ -36,7 +40,7 @@ impl Former {
     /// would tear the call from where it has gone (`mod_event_socket.c` listener_run).
     pub fn put_back(&self, channel: &ChannelId) -> Command {
         let former = |name: &str| self.0.get(name).map_or("", String::as_str);
-        let names = OURS.iter().map(|(name, _)| *name).chain([TIMEZONE]);
+        let names = OURS.iter().map(|(name, _)| *name).chain(MORE);
         let mut variables: Vec<_> = names.map(|name| pair(name, former(name))).collect();
         variables.push(pair("socket_resume", ""));
         set(channel, variables)
