@@ -16,6 +16,7 @@ pub mod problem;
 pub mod program;
 pub mod prompt;
 pub mod schedule;
+pub mod schema;
 mod secrets;
 mod shape;
 pub mod value;

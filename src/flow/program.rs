@@ -1,12 +1,13 @@
 //! Everything a call needs to run from its first step to its last, fixed when the call begins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::base::ids::{FlowName, GatewayName, PromptName, TenantId};
+use crate::base::ids::{FlowName, GatewayName, PromptName, TenantId, VarName};
 use crate::base::millis::Millis;
 
-use super::Flow;
+use super::visit::body_texts;
+use super::{Flow, Step};
 
 /// A published version of a flow: it never changes.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +31,50 @@ pub struct Program {
     /// Files as FreeSWITCH sees them, by prompt.
     pub prompts: BTreeMap<PromptName, PromptFile>,
     pub settings: Settings,
+}
+
+impl Program {
+    /// The FreeSWITCH variables that its flows read, without `channel.` before them.
+    pub fn channel_variables(&self) -> BTreeSet<String> {
+        self.flows.values().flat_map(|published| published.flow.channel_variables()).collect()
+    }
+
+    /// The variables that can hold a secret, by flow.
+    pub fn secret_variables(&self) -> BTreeMap<FlowName, BTreeSet<VarName>> {
+        let none = BTreeSet::new();
+        let secrets = |flow: &Flow| flow.secret_variables(&none);
+        self.flows.iter().map(|(name, flow)| (name.clone(), secrets(&flow.flow))).collect()
+    }
+}
+
+impl Flow {
+    /// The FreeSWITCH variables that it reads, without `channel.` before them. Names that
+    /// FreeSWITCH could not have are left out.
+    pub fn channel_variables(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        let mut take = |read: Vec<&str>| {
+            let read = read.into_iter().filter_map(|name| name.strip_prefix("channel."));
+            names.extend(read.filter(|name| is_channel_variable(name)).map(str::to_owned));
+        };
+        for step in self.steps.values() {
+            step.texts().into_iter().for_each(|place| take(place.text.variables()));
+            if let Step::Http(http) = step
+                && let Some(body) = &http.body
+            {
+                let mut found = Vec::new();
+                body_texts(body, "", &mut found);
+                found.iter().filter_map(|(_, text)| text.as_ref().ok()).for_each(|text| {
+                    take(text.variables());
+                });
+            }
+        }
+        names
+    }
+}
+
+fn is_channel_variable(name: &str) -> bool {
+    let byte = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    !name.is_empty() && name.bytes().all(byte)
 }
 
 /// A prompt's audio.
@@ -65,4 +110,23 @@ pub struct Settings {
 pub struct SpeechEngine {
     pub engine: String,
     pub voice: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channel_variables_are_found_wherever_they_are_read() {
+        let flow: Flow = serde_json::from_str(
+            r#"{"callwright": 1, "start": "a", "steps": {
+                "a": {"kind": "http", "url": "https://x.example/{channel.sip_h_X-Id}",
+                      "body": {"deep": ["{channel.domain_name}"]}, "next": "b"},
+                "b": {"kind": "set", "variables": {"x": "channel.lang & dialed"}, "next": "c"},
+                "c": {"kind": "play", "prompts": [{"say": "{channel.lang}"}], "next": "a"}}}"#,
+        )
+        .unwrap();
+        let expected = ["domain_name", "lang", "sip_h_X-Id"].map(str::to_owned);
+        assert_eq!(flow.channel_variables(), BTreeSet::from(expected));
+    }
 }

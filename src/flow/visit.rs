@@ -226,7 +226,8 @@ impl Step {
     }
 }
 
-/// The templates in a JSON body, with their places below `path`. Texts that are no templates are told of.
+/// The templates in a JSON body, with their places below `path`. Texts that are no templates are
+/// told of.
 pub fn body_texts(
     body: &serde_json::Value,
     path: &str,

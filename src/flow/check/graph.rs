@@ -58,7 +58,8 @@ fn unreachable(flow: &Flow, found: &mut Found) {
     }
 }
 
-/// A loop is silent if no step on it waits. Each group of steps that lead to one another is told of once.
+/// A loop is silent if no step on it waits. Each group of steps that lead to one another is told of
+/// once.
 fn silent_loops(flow: &Flow, found: &mut Found) {
     let silent: BTreeMap<&StepName, Vec<&StepName>> = flow
         .steps
@@ -108,8 +109,8 @@ fn way_back<'a>(
     None
 }
 
-/// Outcomes that come in the ordinary course of calls; `failed` of a step that does not ask another system
-/// is not among them.
+/// Outcomes that come in the ordinary course of calls; `failed` of a step that does not ask another
+/// system is not among them.
 fn ordinary(step: &Step) -> Vec<Outcome> {
     match step {
         Step::Menu(menu) => asked(&menu.keys),

@@ -11,9 +11,9 @@
 //! | `bad-pattern` | error | a pattern that can't be used |
 //! | `choice-never-matches` | error | a choice that no input can take |
 //! | `choice-shadowed` | error | a choice of which every input takes another first |
-//! | `choices-overlap` | warning | inputs that two patterns, or a pattern and direct dial, both match |
-//! | `choice-delayed` | warning | a choice that begins a dialable extension, so that it waits for more keys |
-//! | `terminator-in-choice` | warning | a terminator that continues another choice instead of ending it |
+//! | `choices-overlap` | warning | inputs that two choices, or one and direct dial, match |
+//! | `choice-delayed` | warning | a choice that begins extensions, and so waits for more keys |
+//! | `terminator-in-choice` | warning | a terminator that goes on with another choice |
 //! | `no-choices` | error | a menu in which nothing can be chosen |
 //! | `out-of-range` | error | a number or time outside its bounds |
 //! | `too-many` | error | a list that is too long |
@@ -43,7 +43,7 @@
 //! | `always-same` | warning | a comparison whose result never changes |
 //! | `secret-shown` | error | a secret in an address, number or name |
 //! | `secret-heard` | warning | a secret that is spoken |
-//! | `secret-leaves` | warning | a secret handed to or from another flow, where it is no secret any more |
+//! | `secret-leaves` | warning | a secret that goes to another flow, where it is none any more |
 //!
 //! Codes of a document's shape are those of [`super::parse`].
 

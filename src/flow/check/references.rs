@@ -1,4 +1,5 @@
-//! What a flow refers to outside itself: prompts, flows, gateways, hosts, contexts, engines, addresses.
+//! What a flow refers to outside itself: prompts, flows, gateways, hosts, contexts, engines,
+//! addresses.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -468,3 +468,17 @@ fn failures_that_can_not_add_up_need_no_way_out() {
     assert!(told(&keys(2)), "one of each is two failures");
     assert!(!told(&keys(3)), "the second of either kind comes first");
 }
+
+#[test]
+fn the_example_flows_have_no_problem() {
+    for (name, text) in [
+        ("clinic", include_str!("../../../examples/flows/clinic.yaml")),
+        ("shop", include_str!("../../../examples/flows/shop.json")),
+        ("support", include_str!("../../../examples/flows/support.yaml")),
+    ] {
+        let flow = crate::flow::parse_yaml(text.as_bytes()).unwrap();
+        assert_eq!(check(&flow, &World::unknown()), [], "{name}");
+        let printed = serde_json::to_vec(&flow).unwrap();
+        assert_eq!(parse(&printed), Ok(flow), "{name} is read back as itself");
+    }
+}

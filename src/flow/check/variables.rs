@@ -54,8 +54,8 @@ pub(super) fn check(flow: &Flow, found: &mut Found) {
     unused(flow, &assigned, &read, found);
 }
 
-/// The variable is the one that a keypress or an answer fills, and some are filled for the record only:
-/// so only what `set`, `http` and the flow's head name is expected to be read.
+/// Variables that keys or an answered dial fill may stand only for the record: of the others it is said
+/// that nothing reads them.
 fn unused(
     flow: &Flow,
     assigned: &[(String, &VarName)],

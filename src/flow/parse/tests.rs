@@ -209,3 +209,35 @@ steps:
                  c: &c [*b, *b, *b, *b, *b, *b]\nd: &d [*c, *c, *c, *c, *c]\ne: [*d, *d, *d, *d]\n";
     assert!(parse_yaml(twins.as_bytes()).is_err());
 }
+
+const SAMPLES: [&str; 3] = [
+    include_str!("../../../examples/flows/shop.json"),
+    include_str!("../../../examples/flows/clinic.yaml"),
+    include_str!("../../../examples/flows/support.yaml"),
+];
+
+/// Every text, number and list of a document, each put in the place of every other in turn, so that
+/// documents are nearly flows; those that are flows must be read back as themselves.
+#[test]
+fn a_flow_spoiled_anywhere_is_read_or_refused_and_never_panics() {
+    let mut state = 0x9E37_79B9_u32;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as usize % below.max(1)
+    };
+    for sample in SAMPLES {
+        for _ in 0..150 {
+            let mut bytes = sample.as_bytes().to_vec();
+            for _ in 0..=random(3) {
+                let (from, to) = (random(bytes.len()), random(bytes.len()));
+                let length = random(24);
+                let piece = bytes[from..(from + length).min(bytes.len())].to_vec();
+                let end = (to + random(24)).min(bytes.len());
+                bytes.splice(to..end, piece);
+            }
+            fuzz(&bytes);
+        }
+    }
+}
