@@ -30,8 +30,9 @@ impl Daemon {
              [log]\nfilter = \"info,callwright=debug\"\n"
         );
         fs::write(folder.join("callwright.toml"), settings).unwrap();
-        let tenant =
-            ["tenant", "add", TENANT, "--sip-host", "127.0.0.1", "--context", "callwright"];
+        let phones = values.iter().find(|(name, _)| *name == "PHONES_PORT").unwrap();
+        let host = format!("127.0.0.1:{}", phones.1);
+        let tenant = ["tenant", "add", TENANT, "--sip-host", &host, "--context", "callwright"];
         command_line(folder, &tenant);
         push_flows(folder, values);
         let log = fs::File::create(folder.join("daemon.txt")).unwrap();

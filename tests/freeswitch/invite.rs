@@ -11,7 +11,7 @@ static CALLS: AtomicU32 = AtomicU32::new(0);
 pub(crate) fn call(port: u16, number: &str, display: &[u8], user: &[u8], talk: Duration) -> u16 {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect(("127.0.0.1", port)).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let own = socket.local_addr().unwrap();
     let call = CALLS.fetch_add(1, Ordering::Relaxed);
     // The port is the socket's: nothing speaks RTP there, and nothing needs to.
@@ -53,11 +53,36 @@ pub(crate) fn call(port: u16, number: &str, display: &[u8], user: &[u8], talk: D
         head
     };
     socket.send(&finish(head("ACK", 1, 2, &to_tag))).unwrap();
-    if status == 200 {
-        std::thread::sleep(talk);
+    if status == 200 && !ends_within(&socket, talk) {
         ask(&socket, &finish(head("BYE", 2, 3, &to_tag)), "BYE");
     }
     status
+}
+
+/// Whether the far end hangs up first; its BYE is answered.
+fn ends_within(socket: &UdpSocket, talk: Duration) -> bool {
+    let began = Instant::now();
+    let mut buffer = [0; 8_192];
+    while began.elapsed() < talk {
+        let Ok(length) = socket.recv(&mut buffer) else { continue };
+        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        if answer_bye(socket, &text) {
+            return true;
+        }
+    }
+    false
+}
+
+fn answer_bye(socket: &UdpSocket, text: &str) -> bool {
+    let is_bye = text.starts_with("BYE ");
+    if is_bye {
+        let kept = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+        let lines = text.lines().filter(|line| kept.iter().any(|name| line.starts_with(name)));
+        let lines: String = lines.map(|line| format!("{line}\r\n")).collect();
+        let answer = format!("SIP/2.0 200 OK\r\n{lines}Content-Length: 0\r\n\r\n");
+        socket.send(answer.as_bytes()).unwrap();
+    }
+    is_bye
 }
 
 /// Sends a request until a final answer comes; gives its status and the To tag.
@@ -68,6 +93,9 @@ fn ask(socket: &UdpSocket, request: &[u8], method: &str) -> (u16, String) {
     while began.elapsed() < Duration::from_secs(20) {
         let Ok(length) = socket.recv(&mut buffer) else { continue };
         let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        if answer_bye(socket, &text) {
+            return (200, String::new());
+        }
         let status = text.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok());
         let ours = text.lines().any(|line| line.starts_with("CSeq:") && line.ends_with(method));
         if let (Some(status @ 200..), true) = (status, ours) {

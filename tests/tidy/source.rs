@@ -59,7 +59,7 @@ impl Source {
             }
             _ => return,
         }
-        if let Some(module) = place.first().or(rest.first()) {
+        if let Some(module) = place.first().or_else(|| rest.first()) {
             self.modules.push(module.clone());
         }
     }

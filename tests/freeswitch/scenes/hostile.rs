@@ -28,7 +28,7 @@ pub(super) fn no_name_is_a_command(lab: &Lab) {
     let port = lab.switch.ports.external;
     for (count, name) in NAMES.iter().enumerate() {
         let user = format!("+155502{count:05}");
-        let talk = Duration::from_millis(700);
+        let talk = Duration::from_millis(400);
         let status = invite::call(port, "4109", name, user.as_bytes(), talk);
         // 400 where FreeSWITCH itself takes no such name.
         assert!(status == 200 || status == 400, "{status}: {}", name.escape_ascii());
@@ -42,7 +42,7 @@ pub(super) fn no_name_is_a_command(lab: &Lab) {
     let users: &[&[u8]] =
         &[b"a%0A%0Aapi%20global_setvar%20pwned=1%0A", b"%24%7Bglobal_setvar%20pwned=1%7D"];
     for user in users {
-        invite::call(port, "4109", b"Caller", user, Duration::from_millis(700));
+        invite::call(port, "4109", b"Caller", user, Duration::from_millis(400));
         let pwned = lab.switch.api("global_getvar pwned");
         assert!(!pwned.contains('1'), "{} was obeyed", user.escape_ascii());
     }
