@@ -1,5 +1,5 @@
-//! From what an author wrote to a target that can be dialed. Whatever the values hold, only the characters
-//! of a number or a user's name come through.
+//! From what an author wrote to a target that can be dialed. Whatever the values hold, only the
+//! characters of a number or a user's name come through.
 
 use super::output::DialAddress;
 use crate::flow::kind::dial::Address;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{CallId, ChannelId};
 
-/// The call's facts, taken from the `connect` reply. All texts come from outside and may hold anything.
+/// The call's facts, taken from the `connect` reply. All texts come from outside and may hold
+/// anything.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Arrival {
     pub call: CallId,

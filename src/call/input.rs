@@ -35,7 +35,8 @@ pub enum Event {
     Bridged { other: ChannelId },
     /// The two were parted.
     Unbridged,
-    /// The caller's leg is gone. `by_caller` is whether it hung up itself, where the switch says so.
+    /// The caller's leg is gone. `by_caller` is whether it hung up itself, where the switch says
+    /// so.
     HungUp { cause: HangupCause, by_caller: Option<bool> },
     /// The link to the switch is gone while the call may still be up; nothing more can be ordered.
     LinkLost { reason: String },

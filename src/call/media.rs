@@ -1,5 +1,5 @@
-//! From what an author wrote to what the switch is to play. Values from outside are brought into the shape
-//! that their kind of speaking needs; what can't be is left out and noted.
+//! From what an author wrote to what the switch is to play. Values from outside are brought into
+//! the shape that their kind of speaking needs; what can't be is left out and noted.
 
 use super::Call;
 use super::describe;

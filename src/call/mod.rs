@@ -1,17 +1,19 @@
 //! The machine of one call, without I/O: inputs in, outputs out.
 //!
-//! **How to drive it.** Hand in one input with [`Call::handle`]; take outputs with [`Call::poll_output`]
-//! until there is none; then ask [`Call::poll_timeout`] when to come back. Never two inputs in a row.
+//! **How to drive it.** Hand in one input with [`Call::handle`]; take outputs with
+//!  [`Call::poll_output`] until there is none; then ask [`Call::poll_timeout`] when to come back.
+//!  Never two inputs in a row.
 //!
 //! - Time comes only from arguments, identities from birth; the same inputs give the same outputs.
 //! - Inputs cannot fail: what is not expected is noted in the timeline and put up with.
-//! - Every action carries an [`output::ActionId`]; a completion whose id is not awaited is stale and ignored.
+//! - Every action carries an [`output::ActionId`]; a completion whose id is not awaited is stale
+//!   and ignored.
 //! - Actions, queries and notes leave in one queue: their order is part of the behaviour.
 //! - Every wait has a deadline, and every deadline a name ([`timer::Timer`]).
 //! - After `Output::Ended` nothing follows.
 //!
-//! **Who decides what.** A step (`step/`, a file per kind) orders, waits and says how it ended; only
-//! `run` changes steps, and only `end` ends a call.
+//! **Who decides what.** A step (`step/`, a file per kind) orders, waits and says how it ended;
+//!  only `run` changes steps, and only `end` ends a call.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod arrival;
@@ -76,8 +78,8 @@ struct Live {
     /// What is to be confirmed.
     input: Digits,
     secrets: Secrets,
-    /// Whether any flow of the program asks for secret digits: then no key is shown before it is known
-    /// which step it is for.
+    /// Whether any flow of the program asks for secret digits: then no key is shown before it is
+    /// known which step it is for.
     guarded_keys: bool,
 }
 
@@ -107,7 +109,8 @@ impl Call {
         call
     }
 
-    /// A call that another process ran: its step begins again where it waited. There are outputs to poll.
+    /// A call that another process ran: its step begins again where it waited. There are outputs to
+    /// poll.
     ///
     /// `program` must hold the flows in the versions that [`State::versions`] names.
     pub fn resume(state: State, program: Arc<Program>, now: Now) -> Result<Self, ResumeError> {
@@ -165,16 +168,16 @@ impl Call {
         output
     }
 
-    /// When `Input::Timeout` is due, on the clock of [`Now::mono_ms`], and for what. One that lies in the
-    /// past is due at once.
+    /// When `Input::Timeout` is due, on the clock of [`Now::mono_ms`], and for what. One that lies
+    /// in the past is due at once.
     pub fn poll_timeout(&self) -> Option<(u64, Timer)> {
         let (age, timer) = self.state.timers.first()?;
         let later = age.saturating_sub(self.live.origin_age_ms);
         Some((self.live.origin_mono_ms.saturating_add(later), timer))
     }
 
-    /// What another process needs to go on from here. It is right at every moment between two inputs, and
-    /// worth writing after each [`Output::Boundary`].
+    /// What another process needs to go on from here. It is right at every moment between two
+    /// inputs, and worth writing after each [`Output::Boundary`].
     pub fn state(&self) -> &State {
         &self.state
     }

@@ -33,7 +33,8 @@ pub enum Output {
     Ended(Box<CallRecord>),
 }
 
-/// An action's number within its call: 1, 2, 3 …. Never used again, not by a process that takes over either.
+/// An action's number within its call: 1, 2, 3 …. Never used again, not by a process that takes
+/// over either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ActionId(pub u32);
@@ -49,8 +50,8 @@ impl fmt::Display for ActionId {
 #[serde(transparent)]
 pub struct QueryId(pub u32);
 
-/// What the switch is to do. Those marked *ends* are heard of again as `Event::Done`; actions run one after
-/// another in the order given, but for those marked *at once*.
+/// What the switch is to do. Those marked *ends* are heard of again as `Event::Done`; actions run
+/// one after another in the order given, but for those marked *at once*.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Ends.
@@ -59,13 +60,15 @@ pub enum Action {
     Ring,
     /// Decline with a SIP status (an unanswered call). The call ends with it.
     Reject(RejectReason),
-    /// Play one after another. Ends when the last is over, a key of `stop_on` was pressed, or `Silence` came.
+    /// Play one after another. Ends when the last is over, a key of `stop_on` was pressed, or
+    /// `Silence` came.
     Play { media: Vec<Media>, stop_on: Digits },
     /// Stop what plays and forget what is still to be played or done. At once.
     Silence,
     /// Record the caller. Ends.
     Record(RecordOrder),
-    /// Dial, and join the first who answers. Ends when nobody did, or when the conversation is over.
+    /// Dial, and join the first who answers. Ends when nobody did, or when the conversation is
+    /// over.
     Dial(Box<DialOrder>),
     /// Give up a dial that still rings. At once; the dial ends all the same.
     CancelDial,
@@ -73,12 +76,13 @@ pub enum Action {
     SetVariables(BTreeMap<String, String>),
     /// Throw a recording's file away: nobody is to hear it. At once.
     Discard { path: String },
-    /// Leave for an extension of the dialplan: the switch takes the call away from us. Ends when the switch
-    /// has it; the loss of the link says the same.
+    /// Leave for an extension of the dialplan: the switch takes the call away from us. Ends when
+    /// the switch has it; the loss of the link says the same.
     Transfer { extension: String, context: String },
     /// Hang the caller's leg up. At once.
     Hangup(HangupCause),
-    /// Give the call back to the dialplan, with the variable `callwright_refused` set to this reason.
+    /// Give the call back to the dialplan, with the variable `callwright_refused` set to this
+    /// reason.
     Release { refused: String },
 }
 

@@ -29,7 +29,8 @@ pub const VISIT_KEYS_MAX: usize = 96;
 /// Recordings kept of a call.
 pub const RECORDINGS_MAX: usize = 50;
 
-/// The whole of a call between two inputs. Secret digits and variables are left out of what is written.
+/// The whole of a call between two inputs. Secret digits and variables are left out of what is
+/// written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub(super) format: u16,
@@ -108,7 +109,8 @@ pub(in crate::call) struct Counters {
     pub(in crate::call) steps_left: Option<u32>,
 }
 
-/// Keys pressed before a step asked for them. They may be meant for a secret: then they are not written.
+/// Keys pressed before a step asked for them. They may be meant for a secret: then they are not
+/// written.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(in crate::call) struct Ahead {
     #[serde(default, skip)]
@@ -167,7 +169,8 @@ impl Ahead {
     }
 }
 
-/// One visit of a step, small: the flow and step by their place in the program, times on the call's clock.
+/// One visit of a step, small: the flow and step by their place in the program, times on the call's
+/// clock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::call) struct Trace {
     pub(in crate::call) flow: usize,

@@ -24,8 +24,8 @@ pub enum Timer {
     Pause,
 }
 
-/// Deadlines on the call's own clock, milliseconds since its first input: what is left of each stays the
-/// same in whichever process the call goes on.
+/// Deadlines on the call's own clock, milliseconds since its first input: what is left of each
+/// stays the same in whichever process the call goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(in crate::call) struct Timers(BTreeMap<Timer, u64>);

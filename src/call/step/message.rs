@@ -44,7 +44,8 @@ pub(in crate::call) fn enter(call: &mut Call, message: &Message) -> (Running, Ne
     (Running::Message(Box::new(state)), next)
 }
 
-/// A recording that ran when its process was lost has ended by now: the switch finishes it by itself.
+/// A recording that ran when its process was lost has ended by now: the switch finishes it by
+/// itself.
 pub(in crate::call) fn resume(
     call: &mut Call,
     message: &Message,
@@ -213,8 +214,8 @@ impl ExpectMessage {
         }
     }
 
-    /// A caller who hangs up while recording has left a message all the same, and one who hangs up while
-    /// hearing it keeps it.
+    /// A caller who hangs up while recording has left a message all the same, and one who hangs up
+    /// while hearing it keeps it.
     pub(in crate::call) fn hung_up(mut self, call: &mut Call, message: &Message) {
         match self.expect {
             Expect::PromptEnd => {}
