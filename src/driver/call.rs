@@ -80,6 +80,14 @@ impl Clock {
     fn at(&self, mono_ms: u64) -> Instant {
         self.zero + std::time::Duration::from_millis(mono_ms)
     }
+
+    /// Waits for a moment; for ever where there is none.
+    pub async fn reach(&self, mono_ms: Option<u64>) {
+        match mono_ms {
+            Some(mono_ms) => sleep_until(self.at(mono_ms)).await,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// Holds a call's place in the registry.

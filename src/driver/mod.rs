@@ -4,6 +4,7 @@
 pub mod address;
 pub mod call;
 pub mod desk;
+pub mod dialer;
 pub mod http;
 pub mod registry;
 pub mod serve;
