@@ -4,8 +4,10 @@
 //! The modules stand on floors; each uses only lower ones (`tests/tidy` checks it).
 //! `ARCHITECTURE.md` is the map.
 
+pub mod app;
 pub mod base;
 pub mod call;
+pub mod cli;
 pub mod driver;
 pub mod esl;
 pub mod flow;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The `callwright` command.
+
+fn main() -> std::process::ExitCode {
+    callwright::cli::main()
+}

@@ -1,0 +1,136 @@
+//! All settings: each module's own, in one TOML file.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::millis::Millis;
+use crate::{driver, store, switch};
+
+/// The file that is read when none is named.
+pub const FILE: &str = "callwright.toml";
+/// Longest settings file, in bytes.
+const FILE_MAX: u64 = 256 * 1_024;
+
+/// The settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// How long calls may go on after the daemon was told to stop. Default: 10s.
+    pub grace: Millis,
+    pub switch: switch::config::Config,
+    pub store: store::Config,
+    pub http: driver::http::Config,
+    pub dial: Dial,
+    pub log: Log,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            grace: Millis::seconds(10),
+            switch: switch::config::Config::default(),
+            store: store::Config::default(),
+            http: driver::http::Config::default(),
+            dial: Dial::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+/// How calls leave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dial {
+    /// The Sofia profile through which SIP addresses are dialed. Default: `external`.
+    pub profile: String,
+}
+
+impl Default for Dial {
+    fn default() -> Self {
+        Self { profile: "external".into() }
+    }
+}
+
+/// What is logged, on standard error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// A level or a filter such as `info,callwright::driver=debug`.
+    pub filter: String,
+    /// One JSON object a line, for programs.
+    pub json: bool,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".into(), json: false }
+    }
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("the settings file `{file}` can't be read: {source}")]
+    Unreadable { file: PathBuf, source: std::io::Error },
+    #[error("the settings file `{0}` is longer than {FILE_MAX} bytes")]
+    TooLong(PathBuf),
+    #[error("the settings file `{file}` is wrong: {source}")]
+    Wrong { file: PathBuf, source: Box<toml::de::Error> },
+}
+
+impl Config {
+    /// Reads `file`; without one, [`FILE`] in the current directory where it exists, else the
+    /// defaults.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let path = file.unwrap_or_else(|| Path::new(FILE));
+        let unreadable = |source| ConfigError::Unreadable { file: path.into(), source };
+        match std::fs::metadata(path) {
+            Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
+            Err(error) => return Err(unreadable(error)),
+            Ok(data) if data.len() > FILE_MAX => return Err(ConfigError::TooLong(path.into())),
+            Ok(_) => {}
+        }
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        toml::from_str(&text)
+            .map_err(|source| ConfigError::Wrong { file: path.into(), source: Box::new(source) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.toml");
+        std::fs::write(&file, text).unwrap();
+        Config::load(Some(&file))
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_default() {
+        let config = read("[switch]\nmax_calls = 5\n").unwrap();
+        assert_eq!(config.switch.max_calls, 5);
+        assert_eq!(config.log, Log::default());
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_named_with_its_line() {
+        let error = read("[switch]\nmax_call = 5\n").unwrap_err().to_string();
+        assert!(error.contains("max_call") && error.contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_was_named_must_exist() {
+        assert!(Config::load(Some(Path::new("/nowhere/callwright.toml"))).is_err());
+    }
+
+    #[test]
+    fn all_settings_can_be_printed_and_read_back() {
+        let printed = toml::to_string(&Config::default()).unwrap();
+        assert_eq!(read(&printed).unwrap(), Config::default());
+    }
+}

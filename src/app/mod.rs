@@ -1,0 +1,144 @@
+//! Puts the parts together: settings in, a daemon out that takes calls until it is told to stop.
+
+pub mod config;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+
+use crate::base::ids::{CallId, TenantId};
+use crate::driver::call::{Clock, Counters, Shared, Sink};
+use crate::driver::http::Http;
+use crate::driver::registry::Registry;
+use crate::driver::serve;
+use crate::driver::session::{Route, Router, Settings};
+use crate::driver::translate::arrival::Inquiry;
+use crate::esl::argument::Word;
+use crate::model::record::CallRecord;
+use crate::model::timeline::Entry;
+use crate::store::{Asked, Directory, Recorder, Settled, Store};
+use crate::switch::listener::Listener;
+
+use config::Config;
+
+/// How long records may take to reach the database when the daemon stops; they are safe on disk
+/// before.
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// A daemon that is ready: the database is open, the port bound, nothing taken yet.
+pub struct Daemon {
+    listener: Listener,
+    shared: Arc<Shared>,
+    recorder: Recorder,
+    grace: Duration,
+}
+
+impl std::fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Daemon").field("listener", &self.listener).finish_non_exhaustive()
+    }
+}
+
+impl Daemon {
+    /// Opens the database, reads what calls need, and binds the port.
+    ///
+    /// # Errors
+    /// Whatever is missing or taken, in words for the operator.
+    pub async fn build(config: &Config, store: &Store) -> anyhow::Result<Self> {
+        Self::watched(config, store, |_| {}).await
+    }
+
+    /// A daemon whose calls somebody watches: `watch` hears every note and record, and must not
+    /// wait.
+    ///
+    /// # Errors
+    /// As `build`.
+    pub async fn watched(
+        config: &Config,
+        store: &Store,
+        watch: impl Fn(News<'_>) + Send + Sync + 'static,
+    ) -> anyhow::Result<Self> {
+        let directory = Directory::start(store, &config.store).await?;
+        let recorder = Recorder::start(store, &config.store)?;
+        let address = config.switch.listen;
+        let listener = Listener::bind(config.switch.clone())
+            .with_context(|| format!("can't listen on {address}"))?;
+        let profile = Word::new("profile", &config.dial.profile).context("dial.profile")?;
+        let shared = Shared {
+            router: Box::new(ByDirectory(directory)),
+            sink: Box::new(Kept { recorder: recorder.clone(), watch: Box::new(watch) }),
+            http: Http::new(&config.http)?,
+            settings: Settings { profile },
+            clock: Clock::start(),
+            registry: Registry::default(),
+            counters: Counters::default(),
+            draining: CancellationToken::new(),
+        };
+        let grace = config.grace.into();
+        Ok(Self { listener, shared: Arc::new(shared), recorder, grace })
+    }
+
+    /// Where it listens: the port that was bound, when the settings leave the choice to the system.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Takes calls until `shutdown`; then lets those that are up end, and writes down what is left.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        serve::run(self.listener, self.shared, shutdown, self.grace).await;
+        match self.recorder.settle(SETTLE).await {
+            Settled::Written => {}
+            Settled::Spooled => tracing::warn!("records wait on disk for the database"),
+            Settled::Waiting => {
+                tracing::error!(lost = ?self.recorder.lost(), "records are missing")
+            }
+        }
+    }
+}
+
+/// What `Daemon::watched` tells.
+#[derive(Debug, Clone, Copy)]
+pub enum News<'a> {
+    Note(CallId, &'a Entry),
+    Record(&'a CallRecord),
+}
+
+/// Calls find their flow in the directory.
+struct ByDirectory(Directory);
+
+impl Router for ByDirectory {
+    fn route(&self, inquiry: &Inquiry) -> Result<Route, String> {
+        let asked = Asked {
+            dialed: &inquiry.dialed,
+            gateway: inquiry.gateway.as_deref(),
+            domain_uuid: inquiry.domain_uuid.as_deref(),
+            domain_name: inquiry.domain_name.as_deref(),
+        };
+        let program = self.0.find(&asked).map_err(|none| none.word().to_owned())?;
+        Ok(Route { reads: Arc::new(program.channel_variables()), program })
+    }
+}
+
+/// Notes and records go to the store, and to who watches.
+struct Kept {
+    recorder: Recorder,
+    watch: Box<dyn Fn(News<'_>) + Send + Sync>,
+}
+
+impl Sink for Kept {
+    fn note(&self, tenant: TenantId, call: CallId, entry: Box<Entry>) {
+        (self.watch)(News::Note(call, &entry));
+        self.recorder.note(tenant, call, entry);
+    }
+
+    fn record(&self, record: Box<CallRecord>) {
+        (self.watch)(News::Record(&record));
+        self.recorder.record(record);
+    }
+}

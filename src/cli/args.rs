@@ -1,0 +1,250 @@
+//! What can be typed on the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::base::ids::{CallId, FlowName, GatewayName, PromptName};
+
+/// A call controller for FreeSWITCH.
+#[derive(Debug, Parser)]
+#[command(name = "callwright", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// Settings file (TOML); without it ./callwright.toml where it exists
+    #[arg(long, short, global = true, env = "CALLWRIGHT_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Database, instead of the settings file's: sqlite:PATH or postgres://…
+    #[arg(
+        long,
+        global = true,
+        env = "CALLWRIGHT_DATABASE",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub database: Option<String>,
+    /// Print JSON for programs
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Take calls from FreeSWITCH until told to stop
+    Serve(Serve),
+    /// Show the effective settings and try the database and the port; exit 64 when something is
+    /// wrong
+    Check,
+    /// Run sample calls on a simulated switch and print what happens
+    Demo(Demo),
+    /// Check, simulate, draw and publish flows
+    #[command(subcommand)]
+    Flow(FlowCommand),
+    /// Tenants
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// Numbers and the flows they lead to
+    #[command(subcommand)]
+    Number(NumberCommand),
+    /// Prompts: what callers hear
+    #[command(subcommand)]
+    Prompt(PromptCommand),
+    /// The last calls of a tenant
+    Calls(Calls),
+    /// Everything that happened to a call
+    Trace(Trace),
+    /// Completions for a shell
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Address to listen on, instead of the settings file's
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// End after the sample calls; exit 1 if one of them did not end as its script says
+    #[arg(long)]
+    pub exit: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum FlowCommand {
+    /// Find everything wrong with a flow; exit 1 when there are errors
+    Check {
+        /// JSON or YAML
+        file: PathBuf,
+        /// Check against this tenant's prompts, gateways and flows
+        #[arg(long)]
+        tenant: Option<FlowName>,
+    },
+    /// Run a flow against a caller's script, on a clock that does not wait
+    Simulate {
+        file: PathBuf,
+        /// The caller's script (YAML)
+        #[arg(long, short)]
+        script: PathBuf,
+        /// Further flows that it calls, as FILE or NAME=FILE
+        #[arg(long = "with", value_name = "FILE")]
+        others: Vec<String>,
+    },
+    /// Draw a flow (SVG)
+    Draw {
+        file: PathBuf,
+        /// Where to write it, instead of standard output
+        #[arg(long, short)]
+        output: Option<PathBuf>,
+    },
+    /// Print the JSON Schema of the flow language
+    Schema,
+    /// Store a flow as the tenant's draft
+    Push {
+        name: FlowName,
+        file: PathBuf,
+        #[arg(long)]
+        tenant: FlowName,
+        /// Who changed it
+        #[arg(long, env = "USER", default_value = "unknown")]
+        author: String,
+    },
+    /// Make the draft the version that the next call runs
+    Publish {
+        name: FlowName,
+        #[arg(long)]
+        tenant: FlowName,
+        /// What changed
+        #[arg(long, default_value = "")]
+        note: String,
+        /// Who publishes
+        #[arg(long, env = "USER", default_value = "unknown")]
+        author: String,
+    },
+    /// Publish an earlier version again, as a new one
+    Rollback {
+        name: FlowName,
+        version: u32,
+        #[arg(long)]
+        tenant: FlowName,
+        #[arg(long, env = "USER", default_value = "unknown")]
+        author: String,
+    },
+    /// List a flow's versions
+    Versions {
+        name: FlowName,
+        #[arg(long)]
+        tenant: FlowName,
+    },
+    /// Compare two flows: files, NAME@VERSION, NAME@draft or NAME (the published one)
+    Diff {
+        old: String,
+        new: String,
+        #[arg(long)]
+        tenant: Option<FlowName>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TenantCommand {
+    /// Create a tenant
+    Add(TenantAdd),
+    List,
+}
+
+#[derive(Debug, Args)]
+pub struct TenantAdd {
+    /// A short name for the command line
+    pub slug: FlowName,
+    /// A name for people
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Its SIP domain
+    #[arg(long, default_value = "")]
+    pub domain: String,
+    /// Its domain_uuid where FusionPBX sets one
+    #[arg(long, value_name = "UUID")]
+    pub domain_uuid: Option<uuid::Uuid>,
+    /// Its IANA time zone
+    #[arg(long, default_value = "UTC")]
+    pub timezone: String,
+    /// A gateway through which it calls and is called; may be given again
+    #[arg(long = "gateway")]
+    pub gateways: Vec<GatewayName>,
+    /// A host that its flows may dial by SIP address; may be given again
+    #[arg(long = "sip-host")]
+    pub sip_hosts: Vec<String>,
+    /// A dialplan context that its flows may transfer to; may be given again
+    #[arg(long = "context", default_value = "default")]
+    pub contexts: Vec<String>,
+    /// Mask parties' numbers in records
+    #[arg(long)]
+    pub mask_parties: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum NumberCommand {
+    /// Lead a number to a flow
+    Add {
+        /// The number as it is dialed, or a regular expression with --pattern
+        number: String,
+        flow: FlowName,
+        #[arg(long)]
+        tenant: FlowName,
+        #[arg(long)]
+        pattern: bool,
+        /// Patterns are tried from the lowest order on
+        #[arg(long, default_value_t = 100)]
+        order: i32,
+        /// Only for calls that are the tenant's by domain or gateway, such as an extension
+        #[arg(long)]
+        internal: bool,
+    },
+    Remove {
+        number: String,
+        #[arg(long)]
+        tenant: FlowName,
+        #[arg(long)]
+        pattern: bool,
+    },
+    List {
+        #[arg(long)]
+        tenant: FlowName,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PromptCommand {
+    /// Name a sound file that FreeSWITCH can read
+    Add {
+        name: PromptName,
+        /// An absolute path as FreeSWITCH sees it
+        path: PathBuf,
+        #[arg(long)]
+        tenant: FlowName,
+    },
+    List {
+        #[arg(long)]
+        tenant: FlowName,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Calls {
+    #[arg(long)]
+    pub tenant: FlowName,
+    /// How many, from the newest on
+    #[arg(long, default_value_t = 20)]
+    pub limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub struct Trace {
+    pub call: CallId,
+    /// Look only among this tenant's calls
+    #[arg(long)]
+    pub tenant: Option<FlowName>,
+}

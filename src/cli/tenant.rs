@@ -1,0 +1,56 @@
+//! `callwright tenant …`
+
+use std::process::ExitCode;
+
+use crate::model::tenant::Tenant;
+use crate::store::{NewTenant, Store};
+
+use super::args::{TenantAdd, TenantCommand};
+use super::screen::Screen;
+
+pub(super) async fn run(
+    command: TenantCommand,
+    store: &Store,
+    screen: Screen,
+) -> anyhow::Result<ExitCode> {
+    match command {
+        TenantCommand::Add(args) => {
+            let tenant = store.operator().create_tenant(&new(args)).await?;
+            screen.either(&tenant, |screen| {
+                screen.line(format!("tenant {} added, id {}", tenant.slug, tenant.id))
+            })?;
+        }
+        TenantCommand::List => {
+            let tenants = store.operator().tenants().await?;
+            screen.either(&tenants, |screen| list(&tenants, screen))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn new(args: TenantAdd) -> NewTenant {
+    let mut tenant = NewTenant::named(args.slug);
+    tenant.name = args.name.unwrap_or(tenant.name);
+    tenant.domain = args.domain;
+    tenant.domain_uuid = args.domain_uuid;
+    tenant.timezone = args.timezone;
+    tenant.gateways = args.gateways;
+    tenant.sip_hosts = args.sip_hosts;
+    tenant.contexts = args.contexts;
+    tenant.mask_parties = args.mask_parties;
+    tenant
+}
+
+fn list(tenants: &[Tenant], screen: Screen) -> std::io::Result<()> {
+    let rows = tenants.iter().map(|tenant| {
+        let gateways: Vec<&str> = tenant.gateways.iter().map(|name| name.as_str()).collect();
+        [
+            tenant.slug.to_string(),
+            tenant.name.clone(),
+            tenant.domain.clone(),
+            tenant.timezone.clone(),
+            gateways.join(", "),
+        ]
+    });
+    screen.table(["TENANT", "NAME", "DOMAIN", "TIME ZONE", "GATEWAYS"], rows)
+}
