@@ -6,6 +6,7 @@ pub mod call;
 pub mod desk;
 pub mod dialer;
 pub mod http;
+mod origin;
 pub mod registry;
 pub mod serve;
 pub mod session;

@@ -7,22 +7,20 @@
 //! A session always ends: with the call, with a notice, with the end of the stream, or when a wait
 //! has lasted too long.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use jiff::Timestamp;
 
 use super::desk::{Desk, Turn};
+use super::origin::Origin;
 use super::translate::arrival::{Inquiry, Mode, arrival, inquiry, mode};
 use super::translate::variables::{self, Former};
 use super::translate::{SUBSCRIBED, event, hangup_cause, hung_up_by_caller};
-use crate::base::cause::{HangupCause, Party, Termination};
-use crate::base::ids::{CallId, ChannelId, FlowName, TenantId};
-use crate::base::masked::mask_number;
+use crate::base::cause::HangupCause;
+use crate::base::ids::{CallId, ChannelId, TenantId};
 use crate::base::now::Now;
 use crate::call::Call;
-use crate::call::arrival::Arrival;
 use crate::call::input::{Answer, Command as Operator, Event, Input};
 use crate::call::output::{Action, ActionId, Output, Query, QueryId};
 use crate::esl;
@@ -46,8 +44,6 @@ const GREETING_MS: u64 = 30_000;
 const PARTING_MS: u64 = 1_000;
 /// How long the connection may last after the call's record is complete.
 const ENDING_MS: u64 = 5_000;
-/// Characters of a masked number that are shown.
-const SHOWN: usize = 2;
 /// Inputs that one input may lead to: more are a fault of ours.
 const ROUNDS_MAX: usize = 10_000;
 
@@ -98,19 +94,6 @@ pub struct Session {
     offers: VecDeque<Offer>,
     origin: Option<Box<Origin>>,
     faulty: bool,
-}
-
-/// How a call began: what a record needs if the call's own state can't be trusted any more.
-#[derive(Debug)]
-struct Origin {
-    tenant: TenantId,
-    flow: FlowName,
-    version: u32,
-    channel: ChannelId,
-    caller_name: String,
-    caller_number: String,
-    dialed: String,
-    started: Timestamp,
 }
 
 /// How a session takes leave after a fault of ours.
@@ -553,45 +536,6 @@ impl Session {
 
 /// The execute that tells the dialplan why a call comes back; no order has the number 0.
 const REFUSAL: ExecuteId = ExecuteId(0);
-
-impl Origin {
-    fn of(arrival: &Arrival, program: &Program, now: Now) -> Self {
-        Self {
-            tenant: program.tenant,
-            flow: program.main.clone(),
-            version: program.flows.get(&program.main).map_or(0, |published| published.version),
-            channel: arrival.channel.clone(),
-            caller_name: arrival.caller_name.clone(),
-            caller_number: match program.settings.mask_parties {
-                true => mask_number(&arrival.caller_number, SHOWN),
-                false => arrival.caller_number.clone(),
-            },
-            dialed: arrival.dialed.clone(),
-            started: now.wall,
-        }
-    }
-
-    fn record(self, call: CallId, cause: HangupCause, now: Now) -> CallRecord {
-        let reason = "a fault in Callwright ended the call".into();
-        CallRecord {
-            call,
-            tenant: self.tenant,
-            flow: self.flow,
-            version: self.version,
-            caller_name: self.caller_name,
-            caller_number: self.caller_number,
-            dialed: self.dialed,
-            started: self.started,
-            answered: None,
-            ended: now.wall,
-            legs: Vec::new(),
-            path: Vec::new(),
-            termination: Termination { party: Party::Us, cause, reason },
-            recordings: Vec::new(),
-            variables: BTreeMap::new(),
-        }
-    }
-}
 
 impl Running {
     fn deadline(&self) -> Option<u64> {

@@ -124,8 +124,18 @@ impl<'a> Simulation<'a> {
         (&mut self.channel, self.now)
     }
 
-    pub fn session(&mut self) -> (&mut Session, Now) {
-        (&mut self.session, self.now)
+    pub fn session_is_closed(&self) -> bool {
+        self.session.is_closed()
+    }
+
+    /// The moment at which the simulation stands.
+    pub const fn now_ms(&self) -> u64 {
+        self.now.mono_ms
+    }
+
+    /// What was noted so far.
+    pub fn timeline(&self) -> &[Entry] {
+        &self.timeline
     }
 
     /// Every byte sent to the switch so far.

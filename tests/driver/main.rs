@@ -1,4 +1,7 @@
 //! Whole calls: a session against the simulated switch, on virtual time.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod endings;
+mod hostile;
 mod steps;
 mod support;

@@ -1,5 +1,4 @@
 //! A program from a flow's text, and calls on it.
-#![allow(clippy::unwrap_used, reason = "a test that can't be set up has failed")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
