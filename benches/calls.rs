@@ -1,0 +1,298 @@
+//! What a call costs the daemon: CPU for a whole menu call, and memory while it is held.
+//!
+//! `cargo bench --bench calls`. The CPU is that of a session alone, fed with a recording of the
+//! simulated switch; the memory is that of the whole process with real connections over loopback,
+//! its idle clients included.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a bench reports to a person and may give up"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use callwright::base::ids::{CallId, TenantId};
+use callwright::base::millis::Millis;
+use callwright::base::now::Now;
+use callwright::driver::call::{Clock, Counters, Shared, Sink};
+use callwright::driver::http::{Config as HttpConfig, Http};
+use callwright::driver::registry::Registry;
+use callwright::driver::serve::run;
+use callwright::driver::session::{Route, Router, Session, Settings};
+use callwright::driver::translate::arrival::Inquiry;
+use callwright::esl::argument::Word;
+use callwright::flow::parse::parse_yaml;
+use callwright::flow::program::{Program, PromptFile, Published, Settings as Ground};
+use callwright::model::record::CallRecord;
+use callwright::model::timeline::Entry;
+use callwright::simulator::{Caller, Channel, Script};
+use callwright::switch::config::Config;
+use callwright::switch::listener::Listener;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use uuid::Uuid;
+
+/// Calls of one measurement of CPU; the best of the rounds counts.
+const CALLS: u32 = 2_000;
+const ROUNDS: usize = 5;
+/// Calls held at once.
+const HELD: usize = 5_000;
+/// How long no CPU is to be used.
+const IDLE: Duration = Duration::from_secs(5);
+
+const FLOW: &str = "
+callwright: 1
+start: pick-up
+steps:
+  pick-up: { kind: answer, next: main }
+  main:
+    kind: menu
+    prompts: [welcome]
+    choices: { '1': more, '2': end }
+    keys: { first_key: 1h }
+    on: { too_many: end }
+  more:
+    kind: menu
+    prompts: [second]
+    choices: { '1': number, '2': end }
+    on: { too_many: end }
+  number:
+    kind: gather
+    prompts: [third]
+    into: digits
+    min: 4
+    max: 4
+    next: bye
+    on: { too_many: end }
+  bye: { kind: play, prompts: [bye, bye], next: end }
+  end: { kind: hangup }
+";
+
+const CALLER: &str = "
+dial: '100'
+steps:
+  - hear: welcome
+  - press: '1'
+  - hear: second
+  - press: '1'
+  - hear: third
+  - press: '4711'
+  - hear: bye
+  - expect: { ended: {} }
+";
+
+struct One(Route);
+
+impl Router for One {
+    fn route(&self, _: &Inquiry) -> Result<Route, String> {
+        Ok(self.0.clone())
+    }
+}
+
+struct Nowhere;
+
+impl Sink for Nowhere {
+    fn note(&self, _: TenantId, _: CallId, entry: Box<Entry>) {
+        black_box(entry);
+    }
+    fn record(&self, record: Box<CallRecord>) {
+        black_box(record);
+    }
+}
+
+fn router() -> One {
+    let published = Published {
+        name: "main".parse().unwrap(),
+        version: 1,
+        flow: parse_yaml(FLOW.as_bytes()).unwrap(),
+    };
+    let file = |name: &str| {
+        let path = format!("/prompts/{name}.wav");
+        (name.parse().unwrap(), PromptFile { path, length: Some(Millis(2_000)) })
+    };
+    let program = Program {
+        tenant: TenantId(Uuid::from_u128(7)),
+        timezone: "Europe/Berlin".into(),
+        main: "main".parse().unwrap(),
+        flows: BTreeMap::from([("main".parse().unwrap(), Arc::new(published))]),
+        prompts: ["welcome", "second", "third", "bye"].into_iter().map(file).collect(),
+        settings: Ground::default(),
+    };
+    One(Route { program: Arc::new(program), reads: Arc::new(BTreeSet::new()) })
+}
+
+fn settings() -> Settings {
+    Settings { profile: Word::new("profile", "external").unwrap() }
+}
+
+/// What happened on the connection: bytes from the switch and moments at which time was up.
+enum Step {
+    Bytes(Vec<u8>, Now),
+    Tick(Now),
+}
+
+/// One whole call as the session saw it, and how many events were in it.
+fn recording() -> (Vec<Step>, usize) {
+    let script = Arc::new(Script::from_yaml(CALLER).unwrap());
+    let (router, settings) = (router(), settings());
+    let mut now = Now::new(0, "2026-11-23T10:00:00Z".parse().unwrap());
+    let call = script.call("4be9781d-c0f1-4d7a-a521-b795cb3d13f7");
+    let mut channel = Channel::new(call, Arc::new(script.world()), now);
+    let mut caller = Caller::new(script, now);
+    let mut session = Session::new(CallId(Uuid::from_u128(1)), None, now);
+    channel.connected(now);
+    let mut steps = Vec::new();
+    while !session.is_closed() {
+        let mut quiet = false;
+        while !quiet {
+            quiet = true;
+            if let Some(bytes) = session.transmit() {
+                channel.receive(&bytes, now);
+                quiet = false;
+            }
+            let bytes = channel.transmit();
+            if !bytes.is_empty() {
+                session.buffer().extend_from_slice(&bytes);
+                session.received(now, &settings, &router);
+                steps.push(Step::Bytes(bytes, now));
+                quiet = false;
+            }
+            while session.poll().is_some() {}
+            caller.act(&mut channel, now);
+        }
+        let deadlines = [session.deadline(), channel.deadline(), caller.deadline()];
+        let Some(next) = deadlines.into_iter().flatten().min() else { break };
+        now = now.plus_ms(next.saturating_sub(now.mono_ms).max(1));
+        channel.tick(now);
+        if session.deadline().is_some_and(|due| due <= now.mono_ms) {
+            session.tick(now);
+            steps.push(Step::Tick(now));
+        }
+    }
+    let events = steps.iter().map(|step| match step {
+        Step::Bytes(bytes, _) => bytes.windows(16).filter(|w| w == b"text/event-plain").count(),
+        Step::Tick(_) => 0,
+    });
+    let events = events.sum();
+    (steps, events)
+}
+
+fn replay(steps: &[Step], router: &One, settings: &Settings) -> usize {
+    let start = Now::new(0, "2026-11-23T10:00:00Z".parse().unwrap());
+    let mut session = Session::new(CallId(Uuid::from_u128(1)), None, start);
+    let mut sent = 0;
+    for step in steps {
+        match step {
+            Step::Bytes(bytes, now) => {
+                session.buffer().extend_from_slice(bytes);
+                session.received(*now, settings, router);
+            }
+            Step::Tick(now) => session.tick(*now),
+        }
+        while let Some(offer) = session.poll() {
+            black_box(&offer);
+        }
+        sent += session.transmit().map_or(0, |bytes| bytes.len());
+    }
+    sent
+}
+
+fn cpu() {
+    let (steps, events) = recording();
+    let (router, settings) = (router(), settings());
+    let bytes: usize =
+        steps.iter().map(|s| if let Step::Bytes(b, _) = s { b.len() } else { 0 }).sum();
+    let rounds = (0..ROUNDS).map(|_| {
+        let began = Instant::now();
+        for _ in 0..CALLS {
+            black_box(replay(&steps, &router, &settings));
+        }
+        began.elapsed() / CALLS
+    });
+    let best = rounds.min().unwrap();
+    println!("one menu call: {events} events, {bytes} bytes from the switch");
+    println!("  CPU in the session, best of {ROUNDS} rounds of {CALLS} calls: {best:?}");
+}
+
+fn resident_kib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+}
+
+/// User and system time of this process, in ticks of 10 ms.
+fn ticks() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<_> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    [11, 12].iter().filter_map(|at| fields.get(*at)?.parse::<u64>().ok()).sum()
+}
+
+/// Bytes up to the moment at which the first menu waits for a key.
+fn opening(steps: &[Step]) -> Vec<Vec<u8>> {
+    let bytes =
+        steps.iter().filter_map(|s| if let Step::Bytes(b, _) = s { Some(b.clone()) } else { None });
+    let mut opening = Vec::new();
+    for bytes in bytes {
+        if bytes.windows(10).any(|w| w == b"DTMF-Digit") {
+            break;
+        }
+        opening.push(bytes);
+    }
+    opening
+}
+
+async fn memory() {
+    let listener =
+        Listener::bind(Config { listen: "127.0.0.1:0".parse().unwrap(), ..Config::default() })
+            .unwrap();
+    let address = listener.local_addr().unwrap();
+    let shared = Arc::new(Shared {
+        router: Box::new(router()),
+        sink: Box::new(Nowhere),
+        http: Http::new(&HttpConfig::default()).unwrap(),
+        settings: settings(),
+        clock: Clock::start(),
+        registry: Registry::default(),
+        counters: Counters::default(),
+        draining: tokio_util::sync::CancellationToken::new(),
+    });
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let stopped = async { drop(stopped.await) };
+    let daemon = tokio::spawn(run(listener, Arc::clone(&shared), stopped, Duration::ZERO));
+    let opening = opening(&recording().0);
+    let before = resident_kib();
+    let mut clients = Vec::with_capacity(HELD);
+    for _ in 0..HELD {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        for bytes in &opening {
+            client.write_all(bytes).await.unwrap();
+        }
+        clients.push(client);
+    }
+    while shared.counters.begun.load(std::sync::atomic::Ordering::Relaxed) < HELD as u64 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let held = (resident_kib() - before) as f64 / HELD as f64;
+    println!("{HELD} calls held in a menu: {held:.1} KiB each, connections and clients included");
+    let busy = ticks();
+    tokio::time::sleep(IDLE).await;
+    println!("  CPU in {IDLE:?} while nothing happens: {} ms", (ticks() - busy) * 10);
+    drop(stop);
+    drop(clients);
+    daemon.await.unwrap();
+}
+
+fn main() {
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    cpu();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.unwrap().block_on(memory());
+}
