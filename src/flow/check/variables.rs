@@ -54,8 +54,8 @@ pub(super) fn check(flow: &Flow, found: &mut Found) {
     unused(flow, &assigned, &read, found);
 }
 
-/// Variables that keys or an answered dial fill may stand only for the record: of the others it is said
-/// that nothing reads them.
+/// Variables that a menu, dial, message or called flow fills may stand only for the record: of the
+/// others it is said that nothing reads them.
 fn unused(
     flow: &Flow,
     assigned: &[(String, &VarName)],
