@@ -23,7 +23,7 @@ use super::tenant::TenantRow;
 use super::watch::Watch;
 use super::{Config, Store, StoreError, TenantScope, number, positive, prompt};
 use crate::base::ids::{FlowId, FlowName, TenantId};
-use crate::flow::Flow;
+use crate::flow::{Flow, Step};
 use crate::flow::program::{Program, Published};
 use crate::model::tenant::{NumberRoute, StoredPrompt, Tenant};
 
@@ -132,6 +132,22 @@ impl TenantScope {
     }
 }
 
+/// FreeSWITCH's `record` makes no folder: it hangs the caller up where one is missing (`mod_dptools.c`
+/// record_function). The group may write, and hands its files on: FreeSWITCH is often another user of it.
+async fn make_message_folders(facts: &Facts, ground: &Ground) {
+    let takes = |flow: &Published| flow.flow.steps.values().any(|s| matches!(s, Step::Message(_)));
+    for (tenant, flows) in &facts.flows {
+        if !flows.values().any(|flow| takes(flow)) {
+            continue;
+        }
+        let folder = ground.message_folder(*tenant);
+        let made = tokio::fs::DirBuilder::new().recursive(true).mode(0o2770).create(&folder).await;
+        if let Err(error) = made {
+            tracing::warn!(%folder, %error, "messages can't be taken: their folder can't be made");
+        }
+    }
+}
+
 async fn watch(mut watch: Watch, bell: Arc<Notify>) {
     loop {
         watch.changed().await;
@@ -195,6 +211,7 @@ impl Core {
             facts.flows.entry(tenant).or_default().insert(name, Arc::clone(&published));
             library.insert(key, published);
         }
+        make_message_folders(&facts, &self.ground).await;
         let routes = Arc::new(Routes::draw(facts, &self.ground, &before.routes));
         self.picture.store(Arc::new(Picture { counter: read.counter, routes, library }));
         tracing::debug!(counter = read.counter, "routing was drawn anew");

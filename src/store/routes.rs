@@ -68,16 +68,20 @@ impl From<&Config> for Ground {
 impl Ground {
     /// What one tenant's flows may use.
     pub fn settings(&self, tenant: &Tenant) -> Settings {
-        let directory = self.message_directory.trim_end_matches('/');
         Settings {
             gateways: tenant.gateways.clone(),
             sip_hosts: tenant.sip_hosts.clone(),
             domain: tenant.domain.clone(),
             contexts: tenant.contexts.clone(),
             speech: self.speech.clone(),
-            message_directory: format!("{directory}/{}", tenant.id),
+            message_directory: self.message_folder(tenant.id),
             mask_parties: tenant.mask_parties,
         }
+    }
+
+    /// Where FreeSWITCH writes a tenant's messages.
+    pub(super) fn message_folder(&self, tenant: TenantId) -> String {
+        format!("{}/{tenant}", self.message_directory.trim_end_matches('/'))
     }
 }
 
