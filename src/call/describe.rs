@@ -3,6 +3,8 @@
 use super::input::{Answer, Dialed, Ending};
 use super::output::{Action, DialAddress, DialOrder, Media};
 use crate::base::digits::Digits;
+use crate::flow::kind::answer::RejectReason;
+use crate::flow::kind::http::Method;
 
 /// Texts from outside are cut to this many characters in notes.
 const TEXT_SHOWN: usize = 120;
@@ -23,7 +25,7 @@ pub(in crate::call) fn action(action: &Action, party: impl Fn(&str) -> String) -
     match action {
         Action::Answer => "answer".into(),
         Action::Ring => "ring".into(),
-        Action::Reject(reason) => format!("reject: {reason:?}").to_lowercase(),
+        Action::Reject(reason) => format!("decline: {}", declined(*reason)),
         Action::Play { media, stop_on } => play(media, stop_on),
         Action::Silence => "stop playing".into(),
         Action::Record(order) => format!("record up to {}", order.max_length),
@@ -39,6 +41,28 @@ pub(in crate::call) fn action(action: &Action, party: impl Fn(&str) -> String) -
         }
         Action::Hangup(cause) => format!("hang up: {cause}"),
         Action::Release { refused } => format!("give back to the dialplan: {}", clean(refused)),
+    }
+}
+
+/// Why a call is declined, in words.
+pub(in crate::call) const fn declined(reason: RejectReason) -> &'static str {
+    match reason {
+        RejectReason::Busy => "busy",
+        RejectReason::Declined => "declined",
+        RejectReason::NotFound => "not found",
+        RejectReason::Unavailable => "unavailable",
+        RejectReason::Forbidden => "forbidden",
+        RejectReason::Congestion => "congestion",
+    }
+}
+
+pub(in crate::call) const fn method(method: Method) -> &'static str {
+    match method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+        Method::Put => "PUT",
+        Method::Patch => "PATCH",
+        Method::Delete => "DELETE",
     }
 }
 

@@ -27,7 +27,7 @@ impl Call {
         let termination = Termination {
             party: Party::Flow,
             cause: cause_of(reason),
-            reason: format!("the flow declined the call: {reason:?}").to_lowercase(),
+            reason: format!("the flow declined the call: {}", describe::declined(reason)),
         };
         self.close_by(termination, Action::Reject(reason));
     }

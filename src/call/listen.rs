@@ -12,34 +12,15 @@ use super::step::Heard;
 use super::timer::Timer;
 use crate::base::digits::{Digit, Digits};
 use crate::flow::Outcome;
+use crate::flow::keys::Verdict;
 use crate::flow::kind::gather::Keys;
 use crate::flow::prompt::Prompt;
 
-/// Keys of one input; no choice is as long.
-const TYPED_MAX: usize = 64;
 /// All keys of a telephone: any of them interrupts a prompt.
 const EVERY_KEY: &str = "0123456789*#ABCD";
 
 pub(in crate::call) fn every_key() -> Digits {
     EVERY_KEY.parse().unwrap_or_default()
-}
-
-/// Whether the whole input matches a pattern.
-pub(in crate::call) fn matches_whole(pattern: &str, input: &Digits) -> bool {
-    regex::Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|regex| regex.is_match(input.as_str()))
-}
-
-/// What keys typed so far may still become.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::call) enum Verdict {
-    /// They match, and nothing longer can.
-    Final,
-    /// They match, and something longer could too.
-    Match,
-    /// They don't match, but something longer could.
-    Prefix,
-    /// They don't match and never will.
-    Dead,
 }
 
 /// What is listened to, and how.
@@ -51,9 +32,7 @@ pub(in crate::call) struct Ears<'a> {
     /// What `{input}` is in the prompts.
     pub(in crate::call) input: Option<&'a Digits>,
     pub(in crate::call) secret: bool,
-    /// A terminator with which an input can go on is a key like others.
-    pub(in crate::call) keys_before_terminators: bool,
-    pub(in crate::call) judge: &'a dyn Fn(&Digits) -> Verdict,
+    pub(in crate::call) judge: &'a dyn Fn(&Digits) -> Verdict<()>,
 }
 
 /// How one step's listening stands.
@@ -207,22 +186,25 @@ impl Listening {
         let mut longer = call.live.typed.clone();
         longer.push(key);
         let verdict = (ears.judge)(&longer);
-        let is_input = ears.keys_before_terminators && verdict != Verdict::Dead;
-        if ears.keys.terminators.contains(key) && !is_input {
+        // A terminator with which an input can go on is a key like others: `#` can be a choice.
+        if verdict == Verdict::Dead && ears.keys.terminators.contains(key) {
             // Ending an input that was not begun is a wrong input, not a missing one.
             return if call.live.typed.is_empty() { Typed::Wrong } else { Typed::Complete };
         }
-        let too_long = longer.len() > TYPED_MAX;
         call.live.typed = longer;
         match verdict {
             Verdict::Dead => Typed::Wrong,
-            Verdict::Match | Verdict::Prefix if too_long => Typed::Wrong,
-            Verdict::Final => Typed::Complete,
-            Verdict::Match | Verdict::Prefix => {
+            Verdict::Match { longer: false, .. } => Typed::Complete,
+            Verdict::Match { longer: true, .. } | Verdict::Prefix => {
                 call.state.after(Timer::NextKey, ears.keys.next_key.ms());
                 Typed::Waiting
             }
         }
+    }
+
+    /// What has been counted, in words.
+    pub(in crate::call) fn tally(&self) -> String {
+        format!("no input: {}, wrong input: {}", self.no_input, self.invalid)
     }
 
     /// Counts a failure; the outcome, where it was one too many.
@@ -235,13 +217,20 @@ impl Listening {
         self.last = Some(lapse);
         call.worth_writing();
         match lapse {
-            Lapse::NoInput => self.no_input = self.no_input.saturating_add(1),
+            Lapse::NoInput => {
+                call.notice("no key was pressed in time");
+                self.no_input = self.no_input.saturating_add(1);
+            }
             Lapse::Invalid => {
+                call.notice("what was pressed matches nothing");
                 self.invalid = self.invalid.saturating_add(1);
                 // The rest of a wrong input is not the beginning of the next.
                 call.drop_keys_ahead();
             }
-            Lapse::Denied => call.drop_keys_ahead(),
+            Lapse::Denied => {
+                call.notice("the caller did not confirm the input");
+                call.drop_keys_ahead();
+            }
         }
         if self.no_input >= keys.max_no_input.max(1) {
             Some(Outcome::NoInput)

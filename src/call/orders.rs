@@ -133,7 +133,7 @@ impl Call {
     pub(in crate::call) fn drop_keys_ahead(&mut self) {
         let count = self.state.ahead.clear();
         if count > 0 {
-            self.notice(format!("{count} keys pressed ahead are dropped"));
+            self.notice(format!("keys pressed ahead are dropped: {count}"));
         }
     }
 

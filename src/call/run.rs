@@ -61,7 +61,7 @@ impl Call {
         })
     }
 
-    fn here(&self) -> Option<(Arc<Published>, StepName)> {
+    pub(in crate::call) fn here(&self) -> Option<(Arc<Published>, StepName)> {
         let frame = self.state.frames.last()?;
         Some((self.program.flows.get(&frame.flow)?.clone(), frame.step.clone()))
     }
@@ -82,8 +82,14 @@ impl Call {
     /// A key of the caller.
     pub(in crate::call) fn key(&mut self, key: Digit) {
         self.note_key(key);
-        self.state.counters.silent = 0;
-        self.state.counters.silent_since_ms = self.state.age_ms;
+        let most = self.limits().steps;
+        let counters = &mut self.state.counters;
+        counters.silent = 0;
+        counters.silent_since_ms = self.state.age_ms;
+        if counters.steps <= most {
+            // The circle is broken.
+            counters.steps_left = None;
+        }
         self.hear(Heard::Key(key));
     }
 
@@ -291,7 +297,9 @@ impl Call {
         why: String,
     ) -> Next {
         if let Some(fallback) = published.flow.fallback.as_ref().filter(|to| *to != name) {
-            self.note_left(outcome, Some(fallback), format!("{why} (the flow's fallback)"));
+            let separator = if why.is_empty() { "" } else { "; " };
+            let why = format!("{why}{separator}by the flow's fallback");
+            self.note_left(outcome, Some(fallback), why);
             return self.enter(published, fallback);
         }
         self.note_left(outcome, None, why.clone());

@@ -9,6 +9,7 @@ use crate::base::ids::VarName;
 use crate::base::masked::Masked;
 use crate::flow::expr::{Expr, Scope, Template};
 use crate::flow::program::Program;
+use crate::flow::schedule::{self, WallClock};
 use crate::flow::{Step, Value};
 use crate::model::timeline::What;
 
@@ -40,7 +41,6 @@ pub(in crate::call) fn asks_secrets(program: &Program) -> bool {
 }
 
 /// A value, and whether a secret went into it.
-#[derive(Debug, Clone, PartialEq)]
 pub(in crate::call) struct Known {
     pub(in crate::call) value: Value,
     pub(in crate::call) secret: bool,
@@ -85,11 +85,9 @@ impl Call {
             "dialed" => arrival.dialed.as_str(),
             "call.id" => return Some(Value::text(arrival.call.to_string())),
             "call.seconds" => return Some(self.seconds()),
-            "now.date" => return Some(Value::text(self.local()?.strftime("%F").to_string())),
-            "now.time" => return Some(Value::text(self.local()?.strftime("%R").to_string())),
-            "now.weekday" => {
-                return Some(Value::text(self.local()?.strftime("%a").to_string().to_lowercase()));
-            }
+            "now.date" => return Some(Value::text(self.wall_clock()?.date)),
+            "now.time" => return Some(Value::text(self.wall_clock()?.time)),
+            "now.weekday" => return Some(Value::text(self.wall_clock()?.weekday)),
             _ => {
                 let channel = name.strip_prefix("channel.")?;
                 return Some(arrival.variables.get(channel).map_or(Value::Nothing, Value::text));
@@ -112,8 +110,9 @@ impl Call {
         timezone.unwrap_or(&self.program.timezone)
     }
 
-    fn local(&self) -> Option<jiff::Zoned> {
-        self.live.now.wall.in_tz(self.timezone()).ok()
+    fn wall_clock(&self) -> Option<WallClock> {
+        let zone = schedule::zone(self.timezone()).ok()?;
+        Some(WallClock::new(&zone, self.live.now.wall))
     }
 
     fn variable(&self, name: &str) -> Value {

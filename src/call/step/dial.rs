@@ -67,7 +67,12 @@ pub(in crate::call) fn resume(
         let next = state.ended(call, dial, Ending::Dialed(dialed));
         return (Running::Dial(state), next);
     }
-    state.end_legs(call, cause, None);
+    // What is dialed again counts once.
+    if let Some((_, first)) = state.dialing.first() {
+        call.state.legs.truncate((*first).max(1));
+        let again = u32::try_from(state.dialing.len()).unwrap_or(0);
+        call.state.counters.legs = call.state.counters.legs.saturating_sub(again);
+    }
     state.next = state.dialing.first().map_or(state.next, |(place, _)| *place);
     state.dialing.clear();
     let next = state.dial_next(call, dial);

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{Heard, Next, Running};
 use crate::base::digits::Digits;
 use crate::call::Call;
-use crate::call::listen::{Ears, Lapse, Listening, Typed, Verdict};
+use crate::call::listen::{Ears, Lapse, Listening, Typed};
+use crate::flow::keys::Verdict;
 use crate::flow::kind::gather::{Confirm, Gather, Keys};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,20 +34,14 @@ pub(in crate::call) fn resume(
     (Running::Gather(state), next)
 }
 
-/// Only how many there are decides while they are typed: an early refusal would tell a PIN key by key.
-fn judge(gather: &Gather, keys: &Digits) -> Verdict {
-    let (min, max) = (usize::from(gather.min.max(1)), usize::from(gather.max));
-    match keys.len() {
-        count if count > max => Verdict::Dead,
-        count if count == max => Verdict::Final,
-        count if count >= min => Verdict::Match,
-        _ => Verdict::Prefix,
-    }
+/// What the step's `accept` comes to in this call.
+fn accepted(call: &Call, gather: &Gather) -> Vec<String> {
+    gather.accept.iter().map(|template| call.render(template).0).collect()
 }
 
 /// One key says yes or no.
-fn judge_confirmation(_: &Digits) -> Verdict {
-    Verdict::Final
+fn judge_confirmation(_: &Digits) -> Verdict<()> {
+    Verdict::Match { way: (), longer: false }
 }
 
 fn confirmation_keys(gather: &Gather) -> Keys {
@@ -65,7 +60,6 @@ fn confirmation_ears<'a>(
         repeat_prompts: &[],
         input: Some(input),
         secret,
-        keys_before_terminators: true,
         judge: &judge_confirmation,
     }
 }
@@ -77,30 +71,34 @@ impl ExpectInput {
     }
 
     fn ask(&mut self, call: &mut Call, gather: &Gather) -> Typed {
-        self.with_ears(gather, |listening, ears| listening.start(call, ears))
+        self.with_ears(call, gather, |listening, call, ears| listening.start(call, ears))
     }
 
-    fn with_ears<T>(
+    fn with_ears(
         &mut self,
+        call: &mut Call,
         gather: &Gather,
-        act: impl FnOnce(&mut Listening, &Ears<'_>) -> T,
-    ) -> T {
-        let judge = |keys: &Digits| judge(gather, keys);
+        act: impl FnOnce(&mut Listening, &mut Call, &Ears<'_>) -> Typed,
+    ) -> Typed {
+        let accept = accepted(call, gather);
+        let keys = gather.prepared();
+        let judge =
+            |typed: &Digits| keys.map_or(Verdict::Dead, |keys| keys.verdict(typed, &accept));
         let ears = Ears {
             keys: &gather.keys,
             prompts: &gather.prompts,
             repeat_prompts: &gather.repeat_prompts,
             input: None,
             secret: gather.secret,
-            keys_before_terminators: false,
             judge: &judge,
         };
-        act(&mut self.listening, &ears)
+        act(&mut self.listening, call, &ears)
     }
 
     pub(in crate::call) fn hear(&mut self, call: &mut Call, gather: &Gather, heard: Heard) -> Next {
         let Some(mut confirming) = self.confirming.take() else {
-            let typed = self.with_ears(gather, |listening, ears| listening.hear(call, ears, heard));
+            let typed = self
+                .with_ears(call, gather, |listening, call, ears| listening.hear(call, ears, heard));
             return self.after(call, gather, typed);
         };
         let Some(confirm) = &gather.confirm else { return Next::Wait };
@@ -135,7 +133,7 @@ impl ExpectInput {
                 },
             };
             if let Some(outcome) = self.listening.lapse(call, &gather.keys, lapse) {
-                return Next::leave(outcome, "the last try failed");
+                return Next::leave(outcome, self.listening.tally());
             }
             typed = self.ask(call, gather);
         }
@@ -176,9 +174,8 @@ impl ExpectInput {
             self.asked = 0;
             return Err(Typed::Wrong);
         }
-        call.notice("the caller did not confirm the input");
         match self.listening.lapse(call, &gather.keys, Lapse::Denied) {
-            Some(outcome) => Ok(Next::leave(outcome, "the last try failed")),
+            Some(outcome) => Ok(Next::leave(outcome, self.listening.tally())),
             None => Err(self.ask(call, gather)),
         }
     }
@@ -193,21 +190,16 @@ fn accept(call: &mut Call, gather: &Gather) -> Next {
 
 fn is_valid(call: &Call, gather: &Gather) -> bool {
     let typed = &call.live.typed;
-    let (min, max) = (usize::from(gather.min.max(1)), usize::from(gather.max));
-    let pattern = gather.pattern.as_deref();
-    (min..=max).contains(&typed.len())
-        && pattern.is_none_or(|pattern| crate::call::listen::matches_whole(pattern, typed))
-        && (gather.accept.is_empty() || is_accepted(call, gather, typed))
+    let keys = gather.prepared();
+    let fits = keys.is_some_and(|keys| matches!(keys.verdict(typed, &[]), Verdict::Match { .. }));
+    fits && (gather.accept.is_empty() || is_accepted(call, gather, typed))
 }
 
 /// All candidates are compared in full, so that the time taken tells nothing of a PIN but its length.
 fn is_accepted(call: &Call, gather: &Gather, typed: &Digits) -> bool {
-    let mut accepted = false;
-    for template in &gather.accept {
-        let (candidate, _) = call.render(template);
-        accepted |= same(candidate.as_bytes(), typed.as_str().as_bytes());
-    }
-    accepted
+    let typed = typed.as_str().as_bytes();
+    let candidates = accepted(call, gather);
+    candidates.iter().fold(false, |found, candidate| found | same(candidate.as_bytes(), typed))
 }
 
 fn same(left: &[u8], right: &[u8]) -> bool {

@@ -4,8 +4,17 @@ use super::{Next, Running};
 use crate::call::Call;
 use crate::flow::Outcome;
 use crate::flow::kind::hours::Hours;
+use crate::flow::schedule::{self, State};
 
-pub(in crate::call) fn enter(call: &mut Call, hours: &Hours) -> (Running, Next) {
-    let _ = (call, hours);
-    (Running::Nothing, Next::leave(Outcome::Done, ""))
+pub(in crate::call) fn enter(call: &Call, hours: &Hours) -> (Running, Next) {
+    let next = match schedule::state(hours, call.timezone(), call.live.now.wall) {
+        Ok(answer) => match answer.state {
+            State::Open => Next::leave(Outcome::Done, answer.why),
+            State::Closed => Next::leave(Outcome::Closed, answer.why),
+            State::Holiday { .. } => Next::leave(Outcome::Holiday, answer.why),
+        },
+        // A flow with such hours is not published. Closed is the safer guess.
+        Err(unreadable) => Next::leave(Outcome::Closed, unreadable.to_string()),
+    };
+    (Running::Nothing, next)
 }

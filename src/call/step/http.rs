@@ -44,7 +44,8 @@ impl ExpectReply {
         let tries = u64::from(request.retries) + 1;
         let within_ms = tries * (request.timeout.ms() + BETWEEN_TRIES_MS);
         // The author's text, not what became of it: the values in it may be secret.
-        let question = format!("{:?} {}", http.method, describe::clean(http.url.source()));
+        let question =
+            format!("{} {}", describe::method(http.method), describe::clean(http.url.source()));
         call.ask(Query::Http(Box::new(request)), question, within_ms);
         self.keep_waiting(call, http)
     }

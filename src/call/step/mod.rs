@@ -29,7 +29,7 @@ use crate::base::cause::Termination;
 use crate::base::digits::Digit;
 use crate::base::ids::{FlowName, StepName, VarName};
 use crate::flow::kind::answer::RejectReason;
-use crate::flow::{Exits, Outcome, Step};
+use crate::flow::{Outcome, Step};
 
 /// What a waiting step hears.
 #[derive(Debug)]
@@ -46,7 +46,6 @@ pub(in crate::call) enum Heard {
 }
 
 /// How the call goes on.
-#[derive(Debug)]
 pub(in crate::call) enum Next {
     /// Something is awaited.
     Wait,
@@ -187,25 +186,8 @@ pub(in crate::call) const fn kind(step: &Step) -> &'static str {
 
 /// Where a step goes by an outcome; none where its author named no way.
 pub(in crate::call) fn way_out(step: &Step, outcome: Outcome) -> Option<&StepName> {
-    let (next, on): (Option<&StepName>, Option<&Exits>) = match step {
-        Step::Answer(answer) => (Some(&answer.next), None),
-        Step::Ring(ring) => (Some(&ring.next), None),
-        Step::Reject(reject) => (None, Some(&reject.on)),
-        Step::Play(play) => (Some(&play.next), Some(&play.on)),
-        Step::Menu(menu) => (None, Some(&menu.on)),
-        Step::Gather(gather) => (Some(&gather.next), Some(&gather.on)),
-        Step::Set(set) => (Some(&set.next), None),
-        Step::Branch(branch) => (Some(&branch.otherwise), None),
-        Step::Hours(hours) => (Some(&hours.next), Some(&hours.on)),
-        Step::Http(http) => (Some(&http.next), Some(&http.on)),
-        Step::Dial(dial) => (Some(&dial.next), Some(&dial.on)),
-        Step::Transfer(transfer) => (None, Some(&transfer.on)),
-        Step::Message(message) => (Some(&message.next), Some(&message.on)),
-        Step::Flow(flow) => (Some(&flow.next), Some(&flow.on)),
-        Step::Return(_) | Step::Hangup(_) => (None, None),
-    };
     match outcome {
-        Outcome::Done => next,
+        Outcome::Done => step.next(),
         Outcome::NoInput
         | Outcome::Invalid
         | Outcome::TooMany
@@ -217,6 +199,6 @@ pub(in crate::call) fn way_out(step: &Step, outcome: Outcome) -> Option<&StepNam
         | Outcome::Unreachable
         | Outcome::Cancelled
         | Outcome::TooShort
-        | Outcome::Failed => on.and_then(|exits| exits.get(&outcome)),
+        | Outcome::Failed => step.on().and_then(|exits| exits.get(&outcome)),
     }
 }
