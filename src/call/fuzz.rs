@@ -31,7 +31,8 @@ const FLOW: &str = r##"{
         "secret": true, "accept": ["1234", "{n}"], "next": "copy",
         "confirm": { "prompts": [{ "say": "{input}", "as": "digits" }] } },
     "copy": { "kind": "set", "variables": { "n": "pin & n" }, "next": "menu" },
-    "ask": { "kind": "http", "url": "https://x.example/?n={n}", "into": { "n": "/n" }, "next": "menu",
+    "ask": { "kind": "http", "url": "https://x.example/?n={n}", "into": { "n": "/n" },
+        "next": "menu",
         "waiting_prompts": [{ "tone": [300] }] },
     "dial": { "kind": "dial", "targets": [{ "extension": "{n}" }, { "extension": "2" }],
         "cancel_key": "*", "time_limit": "1m", "answered_by": "n", "next": "menu" },
@@ -39,7 +40,8 @@ const FLOW: &str = r##"{
         "targets": [{ "extension": "1" }, { "extension": "2" }] },
     "message": { "kind": "message", "next": "menu", "into": "n",
         "review": { "prompts": [{ "tone": [500] }] } },
-    "sub": { "kind": "flow", "flow": "main", "arguments": { "n": "n" }, "into": "n", "next": "menu" },
+    "sub": { "kind": "flow", "flow": "main", "arguments": { "n": "n" }, "into": "n",
+        "next": "menu" },
     "back": { "kind": "return", "value": "n" },
     "transfer": { "kind": "transfer", "extension": "{n}", "on": { "failed": "menu" } },
     "reject": { "kind": "reject" },
@@ -49,7 +51,8 @@ const FLOW: &str = r##"{
 /// How many inputs one run takes.
 const INPUTS_MAX: usize = 2_000;
 
-/// Drives a machine by what the bytes say: which input, when, with what. Whatever they say nothing panics,
+/// Drives a machine by what the bytes say: which input, when,
+/// with what. Whatever they say nothing panics,
 /// and a call that has ended says nothing more.
 #[doc(hidden)]
 pub fn fuzz_inputs(bytes: &[u8]) {

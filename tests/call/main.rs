@@ -1,0 +1,9 @@
+//! Calls from their first step to their record, on virtual time and without a switch.
+#![allow(clippy::unwrap_used, clippy::unwrap_in_result, reason = "a test fails by panicking")]
+
+mod ends;
+mod keys;
+mod random;
+mod resume;
+mod steps;
+mod support;

@@ -1,0 +1,269 @@
+//! Random flows and random inputs: in whatever order they come, the machine keeps its promises.
+
+use callwright::base::cause::HangupCause;
+use callwright::call::fuzz_inputs;
+use callwright::call::input::{Answer, Dialed, Ending, Event, HttpAnswer, HttpFailure, Input};
+use callwright::call::output::{Action, ActionId, QueryId};
+use callwright::call::state::State;
+use serde_json::{Value, json};
+
+use super::support::{Line, PROMPTS, Show, arrival, program};
+
+/// SplitMix64: the same numbers for the same seed, everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    }
+
+    fn below(&mut self, count: u64) -> u64 {
+        self.next() % count
+    }
+
+    fn of<T: Copy>(&mut self, items: &[T]) -> T {
+        items[usize::try_from(self.below(items.len() as u64)).unwrap()]
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+}
+
+const STEPS: [&str; 7] = ["start", "a", "b", "c", "d", "e", "f"];
+const KINDS: [&str; 16] = [
+    "answer", "ring", "reject", "play", "menu", "gather", "set", "branch", "hours", "http", "dial",
+    "transfer", "message", "flow", "return", "hangup",
+];
+/// Ends are rare among them, so that calls get somewhere.
+const RARE: [&str; 4] = ["reject", "transfer", "return", "hangup"];
+
+fn a_flow(dice: &mut Dice, nasty: bool) -> Value {
+    let mut steps = json!({ "_flow": {
+        "limits": { "silent_steps": 8, "steps": 200, "duration": "10m", "depth": 3, "legs": 6 },
+        "variables": { "x": 1, "y": "77" }, "arguments": { "n": 5 } } });
+    if dice.chance(60) {
+        steps["_flow"]["fallback"] = json!(dice.of(&STEPS));
+    }
+    for name in STEPS {
+        let mut kind = dice.of(&KINDS);
+        if RARE.contains(&kind) && dice.chance(60) || kind == "message" && !nasty {
+            kind = "menu";
+        }
+        steps[name] = a_step(dice, kind, nasty);
+    }
+    steps
+}
+
+fn prompts(dice: &mut Dice) -> Value {
+    let count = dice.below(3);
+    let one = |dice: &mut Dice| match dice.below(8) {
+        0 => json!({ "say": "{x}", "as": "digits" }),
+        1 => json!({ "tone": [440] }),
+        2 if dice.chance(10) => json!("nowhere"),
+        _ => json!(dice.of(&PROMPTS)),
+    };
+    (0..count).map(|_| one(dice)).collect()
+}
+
+/// Keys of an input that is not complete are in no state,
+/// so that a call which changes hands may lose
+/// those pressed ahead: the calls that are compared don't have any.
+fn a_step(dice: &mut Dice, kind: &str, nasty: bool) -> Value {
+    let to = |dice: &mut Dice| json!(dice.of(&STEPS));
+    let (next, on) =
+        (to(dice), if dice.chance(50) { json!({ "failed": to(dice) }) } else { json!({}) });
+    let keys = json!({ "barge_in": dice.chance(70), "type_ahead": nasty && dice.chance(70),
+        "max_invalid": 2,
+        "max_no_input": 2, "first_key": "2s", "next_key": "1s", "invalid_prompts": prompts(dice) });
+    let reviewed = json!({ "prompts": prompts(dice) });
+    let review = if dice.chance(50) { reviewed } else { Value::Null };
+    match kind {
+        "answer" => json!({ "kind": kind, "pause": "300ms", "next": next }),
+        "ring" => json!({ "kind": kind, "duration": "1s", "next": next }),
+        "reject" | "hangup" => json!({ "kind": kind }),
+        "play" => json!({ "kind": kind, "prompts": prompts(dice), "times": 1 + dice.below(2),
+            "barge_in": dice.chance(50), "next": next, "on": on }),
+        "menu" => {
+            json!({ "kind": kind, "prompts": prompts(dice), "keys": keys, "on": on, "into": "x",
+            "choices": { "1": to(dice), "2": to(dice), "34": to(dice), "55": to(dice) } })
+        }
+        "gather" => {
+            json!({ "kind": kind, "prompts": prompts(dice), "keys": keys, "on": on, "into": "y",
+            "max": 1 + dice.below(4), "secret": false, "next": next, "confirm":
+            if dice.chance(30) { json!({ "prompts": prompts(dice) }) } else { json!(null) } })
+        }
+        "set" => json!({ "kind": kind, "variables": { "x": "x + 1", "y": "n" }, "next": next }),
+        "branch" => json!({ "kind": kind, "otherwise": next,
+            "cases": [{ "if": "x > 3", "next": to(dice) }, { "if": "y == 77",
+                "next": to(dice) }] }),
+        "hours" => json!({ "kind": kind, "next": next, "on": { "closed": to(dice) },
+            "weekly": { "mon": ["09:00-17:00"], "sun": ["09:00-12:00"] } }),
+        "http" => json!({ "kind": kind, "url": "https://x.example/?x={x}", "into": { "x": "/x" },
+            "waiting_prompts": prompts(dice), "next": next, "on": on }),
+        "dial" => {
+            json!({ "kind": kind, "next": next, "on": on, "cancel_key": "*", "time_limit": "20s",
+            "strategy": dice.of(&["all", "in_turn", "rollover"]), "answered_by": "x",
+            "targets": [{ "extension": "{x}" }, { "extension": "2", "delay": "1s" }] })
+        }
+        "transfer" => json!({ "kind": kind, "extension": "{x}", "on": on }),
+        "message" => {
+            json!({ "kind": kind, "next": next, "on": on, "into": "x", "max_length": "20s",
+            "review": review })
+        }
+        "flow" => {
+            json!({ "kind": kind, "flow": dice.of(&["main", "other"]), "next": next, "on": on,
+            "arguments": { "n": "x" }, "into": "y" })
+        }
+        _ => json!({ "kind": "return", "value": "x" }),
+    }
+}
+
+/// Mostly what a switch would say, sometimes what none ever should.
+fn an_input(dice: &mut Dice, line: &mut Line, nasty: bool) -> Option<Input> {
+    let causes = ["USER_BUSY", "NO_ANSWER", "CALL_REJECTED", "NORMAL_CLEARING", "GATEWAY_DOWN"];
+    let cause = HangupCause::named(dice.of(&causes));
+    let last = line.running.last().cloned();
+    Some(Input::Event(match dice.below(if nasty { 40 } else { 30 }) {
+        0..=11 => {
+            Event::Digit(callwright::base::digits::Digit::new(dice.of(b"1112223455*#9")).unwrap())
+        }
+        12..=24 => {
+            let (id, action) = last?;
+            let answered = dice.chance(if nasty { 40 } else { 0 });
+            Event::Done(id, ending(dice, &action, cause, answered))
+        }
+        25..=28 => {
+            let id = line.queries.pop()?;
+            let body = b"{\"x\": 3}".to_vec();
+            let answer = if dice.chance(70) {
+                Ok(HttpAnswer { status: 200, body })
+            } else {
+                Err(HttpFailure::TimedOut)
+            };
+            return Some(Input::Answer(id, Answer::Http(answer)));
+        }
+        29 => Event::Answered,
+        30 | 31 => Event::Bridged { other: "b-leg".parse().unwrap() },
+        32 => Event::Unbridged,
+        33 => Event::Refused(last?.0, "no".into()),
+        34 => Event::Done(ActionId(u32::try_from(dice.below(40)).unwrap()), Ending::Finished),
+        35 => {
+            let id = QueryId(u32::try_from(dice.below(5)).unwrap());
+            return Some(Input::Answer(id, Answer::Http(Err(HttpFailure::TimedOut))));
+        }
+        36 => {
+            let wrong = Ending::Recorded { length_ms: 7, terminator: None };
+            Event::Done(last?.0, wrong)
+        }
+        37 => return Some(Input::Timeout),
+        38 if dice.chance(10) => Event::HungUp { cause, by_caller: None },
+        _ => Event::Answered,
+    }))
+}
+
+fn ending(dice: &mut Dice, action: &Action, cause: HangupCause, answered: bool) -> Ending {
+    if dice.chance(4) {
+        return Ending::Failed { detail: "it broke".into() };
+    }
+    match action {
+        Action::Dial(_) => {
+            let target = dice.chance(50).then_some(0);
+            Ending::Dialed(Dialed { answered, cause, target, other: None })
+        }
+        Action::Record(_) => Ending::Recorded { length_ms: dice.below(9_000), terminator: None },
+        Action::Play { .. } if dice.chance(3) => Ending::FileMissing { file: "x".into() },
+        _ => Ending::Finished,
+    }
+}
+
+const OUTPUTS_MAX: usize = 700;
+
+fn run(seed: u64, nasty: bool, swap: bool) -> Line {
+    let mut dice = Dice(seed);
+    let (main, other) = (a_flow(&mut dice, nasty), a_flow(&mut dice, nasty));
+    let program = program(&[("main", &main), ("other", &other)]);
+    let mut line = Line::with(program, arrival(), Show::Moves, swap);
+    for _ in 0..60 {
+        if line.record.is_some() {
+            break;
+        }
+        // Dice of its own for each input: what a call holds does not change what comes next.
+        let mut dice = Dice(dice.next());
+        let before = line.text.lines().count();
+        if dice.chance(25) {
+            line.wait(dice.below(4_000));
+        } else if nasty && dice.chance(5) {
+            line.change_hands();
+        } else if let Some(input) = an_input(&mut dice, &mut line, nasty) {
+            if let Input::Event(Event::Done(id, _)) = &input {
+                line.running.retain(|(running, _)| running != id);
+            }
+            line.input(input);
+        }
+        if dice.chance(10) {
+            let written = serde_json::to_vec(line.call.state()).unwrap();
+            let read: State = serde_json::from_slice(&written).unwrap();
+            assert_eq!(&read, line.call.state(), "seed {seed}");
+        }
+        let outputs = line.text.lines().count() - before;
+        assert!(outputs < OUTPUTS_MAX, "seed {seed}: {outputs} outputs of one input");
+    }
+    // Nobody says anything any more: deadlines alone bring every call to its end.
+    line.wait(11 * 60_000);
+    line
+}
+
+#[test]
+fn every_call_ends_once_whatever_happens_to_it() {
+    for seed in 0..300 {
+        let line = run(seed, true, false);
+        let record = line.record.unwrap_or_else(|| panic!("seed {seed} has no end\n{}", line.text));
+        assert!(record.legs.iter().all(|leg| leg.ended.is_some()), "seed {seed}");
+        assert!(record.legs.len() <= 7, "seed {seed}");
+        assert!(record.path.len() <= 250, "seed {seed}");
+        let ends = line.notes.iter().filter(|note| note.contains("\"what\":\"ended\"")).count();
+        assert_eq!(ends, 1, "seed {seed}");
+    }
+}
+
+#[test]
+fn the_same_inputs_give_the_same_transcript() {
+    for seed in 0..100 {
+        let (one, two) = (run(seed, true, false), run(seed, true, false));
+        assert_eq!(one.text, two.text, "seed {seed}");
+        assert_eq!(one.notes, two.notes, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_random_call_that_changes_hands_at_every_boundary_takes_the_same_path() {
+    for seed in 10_000..10_150 {
+        let (undisturbed, disturbed) = (run(seed, false, false), run(seed, false, true));
+        let path = |line: &Line| {
+            let path = &line.record.as_ref().unwrap().path;
+            path.iter().map(|visit| format!("{visit:?}\n")).collect::<String>()
+        };
+        let (one, two) = (path(&undisturbed), path(&disturbed));
+        assert!(one == two, "seed {seed}\n{}\n---\n{}", undisturbed.text, disturbed.text);
+        assert_eq!(
+            undisturbed.record.unwrap().variables,
+            disturbed.record.unwrap().variables,
+            "seed {seed}"
+        );
+    }
+}
+
+#[test]
+fn no_bytes_make_the_machine_panic_or_speak_after_its_end() {
+    for seed in 0..300 {
+        let mut dice = Dice(seed);
+        let length = dice.below(400);
+        let bytes: Vec<u8> = (0..length).map(|_| dice.next().to_le_bytes()[0]).collect();
+        fuzz_inputs(&bytes);
+    }
+}

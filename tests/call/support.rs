@@ -1,0 +1,456 @@
+//! A call on virtual time: a flow and a script in, a transcript out.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use callwright::base::cause::HangupCause;
+use callwright::base::digits::Digit;
+use callwright::base::ids::{CallId, TenantId};
+use callwright::base::millis::Millis;
+use callwright::base::now::Now;
+use callwright::call::Call;
+use callwright::call::arrival::Arrival;
+use callwright::call::input::{
+    Answer, Command, Dialed, Ending, Event, HttpAnswer, HttpFailure, Input,
+};
+use callwright::call::output::{Action, ActionId, Output, Query, QueryId};
+use callwright::call::state::State;
+use callwright::flow::Flow;
+use callwright::flow::program::{Program, PromptFile, Published, Settings, SpeechEngine};
+use callwright::model::record::CallRecord;
+use callwright::model::timeline::What;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub(crate) const PROMPTS: [&str; 8] =
+    ["welcome", "menu", "again", "sorry", "wrong", "silent", "hold", "bye"];
+
+/// A flow of these steps, beginning with `start`; other fields of the document may stand beside
+/// them under `_flow`.
+pub(crate) fn flow(steps: &Value) -> Flow {
+    let mut document = steps.get("_flow").cloned().unwrap_or_else(|| json!({}));
+    let mut steps = steps.clone();
+    steps.as_object_mut().unwrap().remove("_flow");
+    for (name, value) in [("callwright", json!(1)), ("start", json!("start")), ("steps", steps)] {
+        document[name] = value;
+    }
+    serde_json::from_value(document).unwrap()
+}
+
+/// The first flow is the call's.
+pub(crate) fn program(flows: &[(&str, &Value)]) -> Arc<Program> {
+    let published = flows.iter().map(|(name, steps)| {
+        let name: callwright::base::ids::FlowName = name.parse().unwrap();
+        (name.clone(), Arc::new(Published { name, version: 3, flow: flow(steps) }))
+    });
+    let prompts = PROMPTS.iter().map(|name| {
+        let (path, length) = (format!("/p/{name}.wav"), Some(Millis::seconds(2)));
+        (name.parse().unwrap(), PromptFile { path, length })
+    });
+    Arc::new(Program {
+        tenant: TenantId(Uuid::from_u128(1)),
+        timezone: "Europe/Berlin".into(),
+        main: flows[0].0.parse().unwrap(),
+        flows: published.collect(),
+        prompts: prompts.collect(),
+        settings: Settings {
+            gateways: vec!["carrier".parse().unwrap()],
+            sip_hosts: vec!["pbx.example".into()],
+            domain: "t.example".into(),
+            contexts: vec!["default".into(), "other".into()],
+            speech: Some(SpeechEngine { engine: "flite".into(), voice: "slt".into() }),
+            message_directory: "/m".into(),
+            mask_parties: false,
+        },
+    })
+}
+
+pub(crate) fn arrival() -> Arrival {
+    Arrival {
+        call: CallId(Uuid::from_u128(0xca11)),
+        channel: "a-leg".parse().unwrap(),
+        caller_name: "Ann".into(),
+        caller_number: "+15550100".into(),
+        dialed: "+15550199".into(),
+        answered: false,
+        variables: [("sip_h_x_account".to_owned(), "77".to_owned())].into(),
+    }
+}
+
+/// A Sunday morning in Berlin.
+pub(crate) fn start() -> Now {
+    Now::new(5_000, "2026-11-22T09:00:00Z".parse().unwrap())
+}
+
+/// Which lines the transcript has besides orders, queries and the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Show {
+    Moves,
+    Notes,
+}
+
+pub(crate) struct Line {
+    pub(crate) call: Call,
+    pub(crate) program: Arc<Program>,
+    pub(crate) now: Now,
+    pub(crate) born: Now,
+    pub(crate) text: String,
+    pub(crate) show: Show,
+    /// Every note, as JSON.
+    pub(crate) notes: Vec<String>,
+    pub(crate) record: Option<CallRecord>,
+    /// Actions that end, not yet reported.
+    pub(crate) running: Vec<(ActionId, Action)>,
+    pub(crate) queries: Vec<QueryId>,
+    pub(crate) boundaries: Vec<Vec<u8>>,
+    /// Write the state and read it back at every boundary.
+    pub(crate) swap: bool,
+    /// All outputs as a developer sees them.
+    pub(crate) debug: String,
+    swapping: bool,
+    /// Playings that the switch has stopped and not yet reported.
+    stopped: Vec<ActionId>,
+}
+
+impl Line {
+    pub(crate) fn new(program: Arc<Program>, show: Show) -> Self {
+        Self::with(program, arrival(), show, false)
+    }
+
+    pub(crate) fn with(program: Arc<Program>, arrival: Arrival, show: Show, swap: bool) -> Self {
+        let now = start();
+        let mut line = Self {
+            call: Call::begin(arrival, program.clone(), now),
+            program,
+            now,
+            born: now,
+            text: String::new(),
+            show,
+            notes: Vec::new(),
+            record: None,
+            running: Vec::new(),
+            queries: Vec::new(),
+            boundaries: Vec::new(),
+            swap,
+            debug: String::new(),
+            swapping: false,
+            stopped: Vec::new(),
+        };
+        line.drain();
+        line
+    }
+
+    fn write(&mut self, text: &str) {
+        let ms = self.age_ms();
+        writeln!(self.text, "{}.{:03} {text}", ms / 1_000, ms % 1_000).unwrap();
+    }
+
+    pub(crate) fn drain(&mut self) {
+        let mut boundary = false;
+        while let Some(output) = self.call.poll_output() {
+            assert!(self.record.is_none(), "after the end: {output:?}\n{}", self.text);
+            if self.show == Show::Notes {
+                writeln!(self.debug, "{output:?}").unwrap();
+            }
+            self.output(output, &mut boundary);
+        }
+        if boundary {
+            if self.show == Show::Notes {
+                self.boundaries.push(serde_json::to_vec(self.call.state()).unwrap());
+            }
+            if self.swap && !self.swapping && self.record.is_none() {
+                self.swapping = true;
+                self.change_hands();
+                self.swapping = false;
+            }
+        }
+        if self.record.is_some() {
+            assert_eq!(self.call.poll_timeout(), None);
+        }
+    }
+
+    fn output(&mut self, output: Output, boundary: &mut bool) {
+        match output {
+            Output::Action(id, action) => self.action(id, action),
+            Output::Query(id, query) => {
+                let Query::Http(request) = query;
+                let (method, url) = (request.method, request.url.reveal());
+                self.queries.push(id);
+                self.write(&format!("? {method:?} {url}"));
+                if let Some(body) = request.body {
+                    self.write(&format!("? {}", body.reveal()));
+                }
+            }
+            Output::Boundary => *boundary = true,
+            Output::Note(entry) => {
+                assert_eq!(entry.sequence as usize, self.notes.len() + 1, "{}", self.text);
+                self.notes.push(serde_json::to_string(&entry).unwrap());
+                let text = note(&entry.what, self.show);
+                if let Some(text) = text {
+                    self.write(&text);
+                }
+            }
+            Output::Ended(record) => {
+                let end = &record.termination;
+                let text = format!("END {:?} {}: {}", end.party, end.cause, end.reason);
+                self.write(&text);
+                self.record = Some(*record);
+            }
+        }
+    }
+
+    fn action(&mut self, id: ActionId, action: Action) {
+        self.write(&format!("! {}", order(&action)));
+        match action {
+            Action::Answer
+            | Action::Ring
+            | Action::Play { .. }
+            | Action::Record(_)
+            | Action::Dial(_)
+            | Action::Transfer { .. } => self.running.push((id, action)),
+            Action::Silence => {
+                let stops =
+                    |action: &Action| matches!(action, Action::Play { .. } | Action::Record(_));
+                let running = std::mem::take(&mut self.running).into_iter();
+                let (stopped, rest) = running.partition::<Vec<_>, _>(|(_, action)| stops(action));
+                self.running = rest;
+                self.stopped.extend(stopped.into_iter().map(|(id, _)| id));
+            }
+            Action::Reject(_)
+            | Action::CancelDial
+            | Action::SetVariables(_)
+            | Action::Discard { .. }
+            | Action::Hangup(_)
+            | Action::Release { .. } => {}
+        }
+    }
+
+    pub(crate) fn input(&mut self, input: Input) {
+        self.call.handle(input, self.now);
+        self.drain();
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.input(Input::Event(event));
+    }
+
+    /// The switch stops what plays until such a key, and says so after it has said the key.
+    pub(crate) fn keys(&mut self, keys: &str) {
+        for key in keys.bytes().map(|byte| Digit::new(byte).unwrap()) {
+            let stops = |action: &Action| match action {
+                Action::Play { stop_on, .. } => stop_on.contains(key),
+                _ => false,
+            };
+            let first = self.running.first().filter(|(_, action)| stops(action)).map(|(id, _)| *id);
+            self.event(Event::Digit(key));
+            if let Some(first) = first
+                && let Some(at) = self.running.iter().position(|(id, _)| *id == first)
+            {
+                self.stopped.push(self.running.remove(at).0);
+            }
+            self.report_stopped();
+        }
+    }
+
+    fn report_stopped(&mut self) {
+        while let Some(id) = self.stopped.pop() {
+            self.event(Event::Done(id, Ending::Finished));
+        }
+    }
+
+    /// Lets time pass; deadlines act when they are due. The clock may change on the way.
+    pub(crate) fn wait(&mut self, ms: u64) {
+        let until = self.age_ms() + ms;
+        while let Some((due, _)) = self.call.poll_timeout()
+            && due.saturating_sub(self.born.mono_ms) <= until
+        {
+            self.now = self.now.plus_ms(due.saturating_sub(self.now.mono_ms));
+            self.input(Input::Timeout);
+            self.report_stopped();
+        }
+        self.now = self.now.plus_ms(until.saturating_sub(self.age_ms()));
+    }
+
+    fn age_ms(&self) -> u64 {
+        self.now.mono_ms - self.born.mono_ms
+    }
+
+    /// Another process goes on with the call.
+    pub(crate) fn change_hands(&mut self) {
+        let written = serde_json::to_vec(self.call.state()).unwrap();
+        let state: State = serde_json::from_slice(&written).unwrap();
+        assert_eq!(serde_json::to_vec(&state).unwrap(), written);
+        // Another machine: its clock has another zero.
+        let other = Now::new(self.now.mono_ms + 777_000, self.now.wall);
+        self.now = other;
+        self.born.mono_ms += 777_000;
+        self.call = Call::resume(state, self.program.clone(), other).unwrap();
+        self.running.clear();
+        self.queries.clear();
+        self.drain();
+    }
+
+    fn oldest(&mut self) -> ActionId {
+        assert!(!self.running.is_empty(), "nothing runs\n{}", self.text);
+        self.running.remove(0).0
+    }
+
+    fn done(&mut self, ending: Ending) {
+        let id = self.oldest();
+        self.event(Event::Done(id, ending));
+    }
+
+    /// One line of a script.
+    pub(crate) fn step(&mut self, line: &str) {
+        let line = line.trim();
+        self.write(&format!("< {line}"));
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "key" => self.keys(rest),
+            "wait" => self.wait(rest.parse::<Millis>().unwrap().ms()),
+            "done" => self.done(Ending::Finished),
+            "missing" => self.done(Ending::FileMissing { file: rest.into() }),
+            "failed" => self.done(Ending::Failed { detail: rest.into() }),
+            "recorded" => self.done(Ending::Recorded {
+                length_ms: rest.parse::<Millis>().unwrap().ms(),
+                terminator: None,
+            }),
+            "dialed" => self.done(dialed(false, rest)),
+            "talked" => self.done(dialed(true, rest)),
+            "refused" => {
+                let id = self.oldest();
+                self.event(Event::Refused(id, rest.into()));
+            }
+            "lost-done" => drop(self.running.remove(0)),
+            "answered" => self.event(Event::Answered),
+            "bridged" => self.event(Event::Bridged { other: "b-leg".parse().unwrap() }),
+            "unbridged" => self.event(Event::Unbridged),
+            "hangup" => self.hangup(rest),
+            "lost" => self.event(Event::LinkLost { reason: rest.into() }),
+            "operator" => {
+                let cause = HangupCause::named(rest);
+                self.input(Input::Command(Command::Hangup { cause }));
+            }
+            "http" => self.http(rest),
+            "resume" => self.change_hands(),
+            _ => panic!("`{line}` is not a line of a script"),
+        }
+        self.report_stopped();
+    }
+
+    fn hangup(&mut self, rest: &str) {
+        let (cause, by) = rest.split_once(' ').unwrap_or((rest, "unknown"));
+        let by_caller = match by {
+            "caller" => Some(true),
+            "switch" => Some(false),
+            _ => None,
+        };
+        self.event(Event::HungUp { cause: HangupCause::named(cause), by_caller });
+    }
+
+    fn http(&mut self, rest: &str) {
+        assert!(!self.queries.is_empty(), "nothing is asked\n{}", self.text);
+        let id = self.queries.remove(0);
+        let (status, body) = rest.split_once(' ').unwrap_or((rest, ""));
+        let answer = match status.parse() {
+            Ok(status) => Ok(HttpAnswer { status, body: body.into() }),
+            Err(_) => Err(HttpFailure::TimedOut),
+        };
+        self.input(Input::Answer(id, Answer::Http(answer)));
+    }
+
+    pub(crate) fn play_script(&mut self, script: &str) {
+        for line in script.lines().filter(|line| !line.trim().is_empty()) {
+            self.step(line);
+        }
+    }
+}
+
+fn dialed(answered: bool, rest: &str) -> Ending {
+    let (cause, target) = rest.split_once(' ').unwrap_or((rest, ""));
+    let cause = HangupCause::named(cause);
+    Ending::Dialed(Dialed { answered, cause, target: target.parse().ok(), other: None })
+}
+
+/// What the switch is told, in short.
+fn order(action: &Action) -> String {
+    use callwright::call::output::{DialAddress, Media};
+    match action {
+        Action::Play { media, stop_on } => {
+            let media = media.iter().map(|medium| match medium {
+                Media::File { name, .. } => name.clone(),
+                Media::Tone(_) => "beep".into(),
+                Media::Silence(length) => format!("silence {length}"),
+                Media::Say { value, kind, language } => {
+                    format!("say {kind:?} {} {language}", value.reveal())
+                }
+                Media::Speak { text, .. } => format!("speak {}", text.reveal()),
+            });
+            let media: Vec<String> = media.collect();
+            let stop = match stop_on.as_str() {
+                "" => String::new(),
+                "0123456789*#ABCD" => " until key".into(),
+                keys => format!(" until {keys}"),
+            };
+            format!("play {}{stop}", media.join(" + "))
+        }
+        Action::Dial(order) => {
+            let targets = order.targets.iter().map(|target| {
+                let at = match &target.address {
+                    DialAddress::Extension { extension, domain } => format!("{extension}@{domain}"),
+                    DialAddress::Number { number, gateway } => format!("{number} via {gateway}"),
+                    DialAddress::Sip { user, host } => format!("sip:{user}@{host}"),
+                };
+                format!("{at} +{} {}", target.delay, target.timeout)
+            });
+            format!("dial {}", targets.collect::<Vec<_>>().join(", "))
+        }
+        Action::Record(order) => format!("record {}", order.path),
+        other => format!("{other:?}"),
+    }
+}
+
+fn note(what: &What, show: Show) -> Option<String> {
+    match what {
+        What::StepLeft { step, outcome, next, why } => {
+            let next = next.as_ref().map_or("nowhere", |next| next.as_str());
+            let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+            Some(format!("{step}: {outcome} -> {next}{why}"))
+        }
+        What::Guard { limit } => Some(format!("GUARD {limit}")),
+        What::Noticed { text } => Some(format!("({text})")),
+        What::Set { variable, value } => Some(format!("{variable} = {value}")),
+        What::Arrived { caller_name, caller_number, dialed, flow, version }
+            if show == Show::Notes =>
+        {
+            let from = format!("{caller_name} {caller_number}");
+            Some(format!("arrived from {from} at {dialed} for {flow} {version}"))
+        }
+        What::Ended { .. } => None,
+        other if show == Show::Notes => Some(format!("{other:?}")),
+        _ => None,
+    }
+}
+
+/// Runs the script and compares the transcript.
+#[track_caller]
+pub(crate) fn check(steps: &Value, script: &str, expected: &str) {
+    check_all(&[("main", steps)], script, expected);
+}
+
+#[track_caller]
+pub(crate) fn check_all(flows: &[(&str, &Value)], script: &str, expected: &str) {
+    let mut line = Line::new(program(flows), Show::Moves);
+    line.play_script(script);
+    same(&line.text, expected);
+}
+
+#[track_caller]
+pub(crate) fn same(text: &str, expected: &str) {
+    let lines = |text: &str| {
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        lines.map(|line| format!("        {line}\n")).collect::<String>()
+    };
+    let (text, expected) = (lines(text), lines(expected));
+    assert!(text == expected, "the transcript is\n{text}and not\n{expected}");
+}
