@@ -813,3 +813,27 @@ fn one_flow_calls_another_and_comes_back_with_a_result() {
         "#,
     );
 }
+
+#[test]
+fn opening_hours_are_those_of_the_flows_time_zone() {
+    // The call comes on a Sunday at 10:00 in Berlin.
+    let hours = |open: &Value, holidays: &Value| {
+        one(&json!({ "kind": "hours", "weekly": { "sun": open }, "holidays": holidays,
+            "next": "done", "on": { "closed": "closed", "holiday": "holiday" } }))
+    };
+    for (open, holidays, next) in [
+        (json!(["09:30-10:30"]), json!([]), "done"),
+        (json!(["08:30-09:30"]), json!([]), "closed"),
+        (json!([]), json!([]), "closed"),
+        (json!(["09:30-10:30"]), json!([{ "date": "11-22" }]), "holiday"),
+    ] {
+        let mut steps = hours(&open, &holidays);
+        let line = Line::new(program(&[("main", &steps)]), Show::Moves);
+        assert!(line.text.contains(&format!("-> {next} (")), "{}", line.text);
+        if next == "holiday" {
+            steps["start"]["on"] = json!({ "closed": "closed" });
+            let line = Line::new(program(&[("main", &steps)]), Show::Moves);
+            assert!(line.text.contains("holiday -> closed ("), "{}", line.text);
+        }
+    }
+}
