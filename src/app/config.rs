@@ -103,11 +103,14 @@ impl Config {
 mod tests {
     use super::*;
 
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+        file
+    }
+
     fn read(text: &str) -> Result<Config, ConfigError> {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("settings.toml");
-        std::fs::write(&file, text).unwrap();
-        Config::load(Some(&file))
+        Config::load(Some(file(text).path()))
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub(super) async fn run(mut config: Config, args: &Serve) -> anyhow::Result<Exit
             return Ok(ExitCode::from(exit::UNAVAILABLE));
         }
     };
-    tracing::info!(address = %daemon.address()?, version = env!("CARGO_PKG_VERSION"), "ready for calls");
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(address = %daemon.address()?, version, "ready for calls");
     daemon.run(stopped()?).await;
     store.close().await;
     tracing::info!("stopped");

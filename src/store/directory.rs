@@ -23,8 +23,8 @@ use super::tenant::TenantRow;
 use super::watch::Watch;
 use super::{Config, Store, StoreError, TenantScope, number, positive, prompt};
 use crate::base::ids::{FlowId, FlowName, TenantId};
-use crate::flow::{Flow, Step};
 use crate::flow::program::{Program, Published};
+use crate::flow::{Flow, Step};
 use crate::model::tenant::{NumberRoute, StoredPrompt, Tenant};
 
 /// Even if no notice comes, the database is asked this often.
