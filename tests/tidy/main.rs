@@ -41,8 +41,18 @@ fn no_line_is_wider_than_100_columns() {
 }
 
 #[test]
+fn every_kind_of_step_has_its_files_its_test_and_its_row() {
+    holds(&kinds::problems(&Tree::of_repository()));
+}
+
+#[test]
 fn both_databases_have_the_same_migrations() {
     holds(&places::migrations(&Tree::of_repository()));
+}
+
+#[test]
+fn architecture_names_every_module() {
+    holds(&places::architecture(&Tree::of_repository()));
 }
 
 #[test]
