@@ -106,8 +106,8 @@ impl Call {
         self.finish(termination);
     }
 
-    /// Who ended a call that we did not end. The switch says whether it was the caller; what it leaves
-    /// open, the cause tells.
+    /// Who ended a call that we did not end. The switch says whether it was the caller; what it
+    /// leaves open, the cause tells.
     fn judge(&self, cause: HangupCause, by_caller: Option<bool>) -> Termination {
         if let Some(departed) = self.departed()
             && by_caller != Some(true)

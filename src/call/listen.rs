@@ -1,8 +1,8 @@
-//! Listening to keys, as `menu` and `gather` do it: prompt, barge-in, type-ahead, first and further keys,
-//! terminators, and the counting of failures.
+//! Listening to keys, as `menu` and `gather` do it: prompt, barge-in, type-ahead, first and further
+//! keys, terminators, and the counting of failures.
 //!
-//! Failures are counted from a step's entry until it is left; a good input leaves it, so they need not be
-//! consecutive. Of two maxima met at once the special one wins over `too_many`.
+//! Failures are counted from a step's entry until it is left; a good input leaves it, so they need
+//! not be consecutive. Of two maxima met at once the special one wins over `too_many`.
 
 use serde::{Deserialize, Serialize};
 

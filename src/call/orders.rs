@@ -11,8 +11,8 @@ use crate::base::cause::HangupCause;
 use crate::base::digits::{Digit, Digits};
 use crate::model::timeline::What;
 
-/// How much longer than it should take an action may take, before it is given up: FreeSWITCH reports an
-/// ending within a second, a busy one within a few.
+/// How much longer than it should take an action may take, before it is given up: FreeSWITCH
+/// reports an ending within a second, a busy one within a few.
 pub(in crate::call) const GRACE_MS: u64 = 10_000;
 /// A prompt whose length nobody knows is not longer than this.
 const PROMPT_MAX_MS: u64 = 900_000;
@@ -77,8 +77,8 @@ impl Call {
         self.expect(Action::Dial(Box::new(order)), Awaited::Dial, within_ms);
     }
 
-    /// The awaited playing was ended by a key: the switch stops what plays by itself, but not what would
-    /// play after it.
+    /// The awaited playing was ended by a key: the switch stops what plays by itself, but not what
+    /// would play after it.
     pub(in crate::call) fn stopped_by_key(&mut self) {
         if let Some((_, Awaited::Play { several: true })) = self.waits().action {
             self.order(Action::Silence);

@@ -1,4 +1,5 @@
-//! Walks the flow: enters a step, lets it wait, leaves it by its outcome. Nobody else changes steps.
+//! Walks the flow: enters a step, lets it wait, leaves it by its outcome. Nobody else changes
+//! steps.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use crate::flow::program::Published;
 use crate::flow::{Limits, Outcome, Step, Value};
 use crate::model::timeline::What;
 
-/// Steps that a fallback may take after a guard has acted: enough to say sorry and to pass the call on.
+/// Steps that a fallback may take after a guard has acted: enough to say sorry and to pass the call
+/// on.
 const FALLBACK_STEPS: u32 = 20;
 /// So much time makes a step count as not silent.
 const SILENCE_MS: u64 = 1_000;
@@ -93,8 +95,8 @@ impl Call {
         self.hear(Heard::Key(key));
     }
 
-    /// Whether a key pressed now may be shown: the step that takes it asks for nothing secret, or nothing
-    /// in the whole program does.
+    /// Whether a key pressed now may be shown: the step that takes it asks for nothing secret, or
+    /// nothing in the whole program does.
     pub(in crate::call) fn shows_keys(&self) -> bool {
         if self.state.bridged.is_some() {
             // Keys pressed in a conversation are for the far end: a bank's PIN, say.
@@ -215,7 +217,8 @@ impl Call {
         next
     }
 
-    /// Counts the step about to be entered. Where it is one too many the call goes to the fallback, once.
+    /// Counts the step about to be entered. Where it is one too many the call goes to the fallback,
+    /// once.
     fn guard(&mut self, published: &Published) -> Option<Next> {
         let limits = self.limits();
         let age_ms = self.state.age_ms;
@@ -287,8 +290,8 @@ impl Call {
         self.fall_back(&published, &name, &outcome, why)
     }
 
-    /// A step failed and its author named no way out for that: the flow's fallback, the calling flow's, or
-    /// the end.
+    /// A step failed and its author named no way out for that: the flow's fallback, the calling
+    /// flow's, or the end.
     fn fall_back(
         &mut self,
         published: &Published,

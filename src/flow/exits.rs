@@ -20,7 +20,8 @@ pub enum Outcome {
     NoInput,
     /// menu, gather: what was pressed matched nothing, `max_invalid` times.
     Invalid,
-    /// menu, gather: `max_failures` failures of either kind; also taken for the two above where they have no way out.
+    /// menu, gather: `max_failures` failures of either kind; also taken for the two above where
+    /// they have no way out.
     TooMany,
     /// hours: outside the opening hours.
     Closed,
@@ -38,7 +39,8 @@ pub enum Outcome {
     Cancelled,
     /// message: shorter than `min_length`.
     TooShort,
-    /// The step could not do its work: a prompt is missing, an http request failed, a limit was met.
+    /// The step could not do its work: a prompt is missing, an http request failed, a limit was
+    /// met.
     Failed,
 }
 

@@ -1,5 +1,6 @@
-//! The flow language: what an author writes, as data. A flow is a graph of named steps; each step is of one
-//! kind and leaves by one of that kind's outcomes. Nothing here runs: [`crate::call`] walks the graph.
+//! The flow language: what an author writes, as data. A flow is a graph of named steps; each step
+//! is of one kind and leaves by one of that kind's outcomes. Nothing here runs: [`crate::call`]
+//! walks the graph.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod check;
@@ -64,7 +65,8 @@ pub struct Flow {
     pub limits: Limits,
     /// The step with which a call begins.
     pub start: StepName,
-    /// Where a call goes when a step fails and has no way out for that, so that no caller hears silence.
+    /// Where a call goes when a step fails and has no way out for that, so that no caller hears
+    /// silence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<StepName>,
     pub steps: BTreeMap<StepName, Step>,
@@ -93,7 +95,8 @@ impl From<LanguageVersion> for u32 {
     }
 }
 
-/// Guards that end a call which would otherwise go on for ever. A flow may lower them, not raise them.
+/// Guards that end a call which would otherwise go on for ever. A flow may lower them, not raise
+/// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {

@@ -1,5 +1,5 @@
-//! Reading a tree into a type with all its problems at once: what is wrong is noted, replaced by something
-//! that fits, and the reading begins again.
+//! Reading a tree into a type with all its problems at once: what is wrong is noted, replaced by
+//! something that fits, and the reading begins again.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -90,7 +90,7 @@ fn at<'t>(tree: &'t Value, path: &[String]) -> Option<&'t Value> {
 }
 
 impl Words {
-    /// Takes serde's sentences apart (serde_core `de::Error`: `missing_field`, `unknown_field`, …).
+    /// Takes serde's sentences apart (serde_core `de::Error`: `missing_field` and its like).
     fn of(message: &str) -> Self {
         let quoted = |text: &str| -> Vec<String> {
             text.split('`').skip(1).step_by(2).map(str::to_owned).collect()

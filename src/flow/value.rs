@@ -58,7 +58,8 @@ impl Value {
         }
     }
 
-    /// The number that it is, or that its text reads as (`12`, `-0.5`; white space around it is no matter).
+    /// The number that it is, or that its text reads as (`12`, `-0.5`; white space around it is no
+    /// matter).
     pub fn to_number(&self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(*number),
@@ -92,8 +93,8 @@ impl Value {
         }
     }
 
-    /// The equality of `==`: like with like by value; a number equals a text that reads as it; yes and no
-    /// equal the texts `true` and `false`; nothing equals the empty text. Else they differ.
+    /// The equality of `==`: like with like by value; a number equals a text that reads as it; yes
+    /// and no equal the texts `true` and `false`; nothing equals the empty text. Else they differ.
     pub fn equals(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Number(number), Self::Text(text)) | (Self::Text(text), Self::Number(number)) => {

@@ -132,8 +132,9 @@ impl TenantScope {
     }
 }
 
-/// FreeSWITCH's `record` makes no folder: it hangs the caller up where one is missing (`mod_dptools.c`
-/// record_function). The group may write, and hands its files on: FreeSWITCH is often another user of it.
+/// FreeSWITCH's `record` makes no folder: it hangs the caller up where one is missing
+/// (`mod_dptools.c` record_function). The group may write, and hands its files on: FreeSWITCH is
+/// often another user of it.
 async fn make_message_folders(facts: &Facts, ground: &Ground) {
     let takes = |flow: &Published| flow.flow.steps.values().any(|s| matches!(s, Step::Message(_)));
     for (tenant, flows) in &facts.flows {

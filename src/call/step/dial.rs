@@ -1,8 +1,9 @@
 //! `dial`: another party is called and joined to the caller.
 //!
-//! `all` is one order; `in_turn` and `rollover` are one order for each target, so that each target's
-//! outcome decides what is dialed next. Where several targets failed in different ways, the step's outcome
-//! is the one that tells most: `no_answer`, then `rejected`, `busy`, `unreachable`.
+//! `all` is one order; `in_turn` and `rollover` are one order for each target, so that each
+//! target's outcome decides what is dialed next. Where several targets failed in different ways,
+//! the step's outcome is the one that tells most: `no_answer`, then `rejected`, `busy`,
+//! `unreachable`.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -332,8 +333,8 @@ fn ringback(call: &mut Call, dial: &Dial) -> RingTone {
     }
 }
 
-/// What a failed dial comes to, by the cause that FreeSWITCH gives it (sofia.c, sip_to_cause: 480 is
-/// NO_USER_RESPONSE, 408 RECOVERY_ON_TIMER_EXPIRE, 603 CALL_REJECTED).
+/// What a failed dial comes to, by the cause that FreeSWITCH gives it (sofia.c, sip_to_cause: 480
+/// is NO_USER_RESPONSE, 408 RECOVERY_ON_TIMER_EXPIRE, 603 CALL_REJECTED).
 const fn outcome_of(cause: HangupCause) -> Outcome {
     match cause {
         HangupCause::UserBusy => Outcome::Busy,

@@ -195,7 +195,8 @@ fn is_valid(call: &Call, gather: &Gather) -> bool {
     fits && (gather.accept.is_empty() || is_accepted(call, gather, typed))
 }
 
-/// All candidates are compared in full, so that the time taken tells nothing of a PIN but its length.
+/// All candidates are compared in full, so that the time taken tells nothing of a PIN but its
+/// length.
 fn is_accepted(call: &Call, gather: &Gather, typed: &Digits) -> bool {
     let typed = typed.as_str().as_bytes();
     let candidates = accepted(call, gather);

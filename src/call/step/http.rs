@@ -86,8 +86,8 @@ impl ExpectReply {
     }
 }
 
-/// The address, each value percent-encoded (RFC 3986, unreserved characters stay); the scheme and the host
-/// are the author's own.
+/// The address, each value percent-encoded (RFC 3986, unreserved characters stay); the scheme and
+/// the host are the author's own.
 fn address(call: &Call, http: &Http) -> Option<String> {
     let (scheme, rest) = http.url.literal_prefix().split_once("://")?;
     let whole = http.url.literal().is_some();

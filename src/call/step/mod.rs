@@ -1,5 +1,5 @@
-//! What each kind of step does, a file each, under the names of `flow::kind`. A step orders, waits and says
-//! how it ended; it never changes to another step by itself.
+//! What each kind of step does, a file each, under the names of `flow::kind`. A step orders, waits
+//! and says how it ended; it never changes to another step by itself.
 
 mod answer;
 mod branch;

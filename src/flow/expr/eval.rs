@@ -1,5 +1,5 @@
-//! What an expression comes to. Every operation has a result for every value: where there is no sensible
-//! one it is nothing (or, of a comparison, no).
+//! What an expression comes to. Every operation has a result for every value: where there is no
+//! sensible one it is nothing (or, of a comparison, no).
 
 use super::Scope;
 use super::node::{Binary, Function, Node};
@@ -64,7 +64,8 @@ fn join(binary: Binary, left: &Node, right: &Node, scope: &dyn Scope) -> Value {
     }
 }
 
-/// The result of an operation on numbers; nothing where a value is none or the result is not finite.
+/// The result of an operation on numbers; nothing where a value is none or the result is not
+/// finite.
 fn numbers<const N: usize>(values: [&Value; N], operation: impl Fn([f64; N]) -> f64) -> Value {
     let mut operands = [0.0; N];
     for (operand, value) in operands.iter_mut().zip(values) {

@@ -1,5 +1,5 @@
-//! Expressions and templates: small, typed, total. Reading one checks it; evaluating one always ends and
-//! never fails.
+//! Expressions and templates: small, typed, total. Reading one checks it; evaluating one always
+//! ends and never fails.
 //!
 //! | loosest first | |
 //! |---|---|
@@ -46,13 +46,14 @@ pub const NODES_MAX: usize = 256;
 /// Most bytes of a compiled pattern; matching takes at most this times the text's length.
 pub const PATTERN_SIZE_MAX: usize = 128 * 1_024;
 
-/// Where an expression finds its variables. Names are those an author writes: `tries`, `caller.number`,
-/// `channel.sip_h_x_account`.
+/// Where an expression finds its variables. Names are those an author writes: `tries`,
+/// `caller.number`, `channel.sip_h_x_account`.
 pub trait Scope {
     fn lookup(&self, name: &str) -> Value;
 }
 
-/// Why a text is not an expression or template: what, and at which character; the first is number 1.
+/// Why a text is not an expression or template: what, and at which character; the first is number
+/// 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message} (at character {at})")]
 pub struct ExprError {

@@ -12,7 +12,8 @@ use super::types::{self, Doubt, KnownVariables};
 use super::{ExprError, NODES_MAX, SOURCE_MAX, Scope, eval, grammar, variables};
 use crate::flow::value::{Value, cut};
 
-/// A text with expressions in braces: `Hello {caller.name}`. `{{` and `}}` are braces. Clones share one tree.
+/// A text with expressions in braces: `Hello {caller.name}`. `{{` and `}}` are braces. Clones share
+/// one tree.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Template(Arc<Parsed>);
@@ -53,8 +54,8 @@ impl Template {
         out
     }
 
-    /// The value of a template that is one expression in braces and nothing else, type and all; else the
-    /// text.
+    /// The value of a template that is one expression in braces and nothing else, type and all;
+    /// else the text.
     pub fn value(&self, scope: &dyn Scope) -> Value {
         match self.0.parts.as_slice() {
             [Part::Node(node)] => eval::evaluate(node, scope),

@@ -32,8 +32,8 @@ pub(super) enum Kind<'a> {
 const SIGNS: [&str; 18] =
     ["==", "!=", "<=", ">=", "<", ">", "+", "-", "*", "/", "%", "&", "(", ")", "[", "]", ",", "="];
 
-/// Reads words up to the end of `source` or, in a template, up to the brace that closes the expression.
-/// Hands back the words and how many bytes were read.
+/// Reads words up to the end of `source` or, in a template, up to the brace that closes the
+/// expression. Hands back the words and how many bytes were read.
 pub(super) fn tokens(source: &str) -> Result<(Vec<Token<'_>>, usize), ExprError> {
     let mut tokens: Vec<Token<'_>> = Vec::new();
     let mut rest = source;

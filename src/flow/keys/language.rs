@@ -1,5 +1,5 @@
-//! Sets of key sequences as small automata over the sixteen keys, so that it can be told at each key what
-//! may still come.
+//! Sets of key sequences as small automata over the sixteen keys, so that it can be told at each
+//! key what may still come.
 
 use std::collections::BTreeMap;
 
@@ -83,7 +83,8 @@ impl Language {
             .syntax(syntax::Config::new().unicode(false).utf8(false))
             .thompson(thompson::Config::new().nfa_size_limit(Some(BUILD_SIZE_MAX)))
             .configure(
-                // With `All`, a state tells of every match that ends there, not of the preferred one.
+                // With `All`, a state tells of every match that ends there, not of the preferred
+                // one.
                 dense::Config::new()
                     .match_kind(MatchKind::All)
                     .start_kind(StartKind::Anchored)
@@ -173,7 +174,8 @@ impl Language {
         Self { states }.with_more()
     }
 
-    /// Marks the states from which a longer sequence can be reached, backwards from those that accept.
+    /// Marks the states from which a longer sequence can be reached, backwards from those that
+    /// accept.
     fn with_more(mut self) -> Self {
         let mut before: Vec<Vec<usize>> = vec![Vec::new(); self.states.len()];
         for (at, state) in self.states.iter().enumerate() {
@@ -229,8 +231,8 @@ impl Language {
         None
     }
 
-    /// The beginnings of the set's sequences that the other set holds: who wants the longer one must not
-    /// pause there.
+    /// The beginnings of the set's sequences that the other set holds: who wants the longer one
+    /// must not pause there.
     pub(in crate::flow) fn example_beginning_in(&self, other: &Self) -> Option<String> {
         let mut beginnings = self.clone();
         for state in &mut beginnings.states {

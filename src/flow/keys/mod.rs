@@ -1,5 +1,5 @@
-//! What the keys pressed so far mean to a `menu` or `gather`: whether they match, and whether a longer
-//! input still could. Compiled once for each step of a flow; a call holds only its digits.
+//! What the keys pressed so far mean to a `menu` or `gather`: whether they match, and whether a
+//! longer input still could. Compiled once for each step of a flow; a call holds only its digits.
 
 mod language;
 
@@ -81,8 +81,8 @@ pub(super) fn direct_dial(direct: &DirectDial) -> Result<Language, ChoiceError> 
     Ok(language)
 }
 
-/// A menu, ready for keys. A key that continues an input is part of it, even if it is a terminator too:
-/// `#` can be a choice.
+/// A menu, ready for keys. A key that continues an input is part of it, even if it is a terminator
+/// too: `#` can be a choice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MenuKeys {
     /// In the order in which they are asked: keys, then patterns by alphabet.
@@ -155,10 +155,11 @@ impl GatherKeys {
         self.inputs.example().is_none()
     }
 
-    /// `accept` is what the step's `accept` comes to in this call; an empty list accepts everything.
+    /// `accept` is what the step's `accept` comes to in this call; an empty list accepts
+    /// everything.
     ///
-    /// Of a secret input only its length is judged before its end: whoever guesses must not learn from the
-    /// time of the answer which keys were right.
+    /// Of a secret input only its length is judged before its end: whoever guesses must not learn
+    /// from the time of the answer which keys were right.
     pub fn verdict(&self, input: &Digits, accept: &[String]) -> Verdict<()> {
         let standing = self.inputs.standing(input.as_str());
         if accept.is_empty() {
@@ -213,7 +214,8 @@ impl Menu {
 }
 
 impl Gather {
-    /// What keys mean to it. Nothing if its pattern can't be used, which the checker calls an error.
+    /// What keys mean to it. Nothing if its pattern can't be used, which the checker calls an
+    /// error.
     pub fn prepared(&self) -> Option<&GatherKeys> {
         self.prepared.or_make(|| GatherKeys::new(self))
     }

@@ -11,8 +11,8 @@ use crate::flow::Exits;
 use crate::flow::expr::Template;
 use crate::flow::prompt::Prompt;
 
-/// Dials targets and joins the first that answers to the caller. `next` is taken when the far end hangs up
-/// after a conversation.
+/// Dials targets and joins the first that answers to the caller. `next` is taken when the far end
+/// hangs up after a conversation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dial {
@@ -125,8 +125,8 @@ pub enum Strategy {
     All,
     /// One after another, each alone.
     InTurn,
-    /// One after another, but only past targets that are busy or can't be reached: one that rings unanswered
-    /// or declines ends the step.
+    /// One after another, but only past targets that are busy or can't be reached: one that rings
+    /// unanswered or declines ends the step.
     Rollover,
 }
 

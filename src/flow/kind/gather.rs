@@ -107,7 +107,8 @@ pub struct Gather {
     /// Only these inputs are valid: a PIN gate when it is one secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accept: Vec<Template>,
-    /// The digits are never stored, logged or shown; the variable is forgotten at the end of the call.
+    /// The digits are never stored, logged or shown; the variable is forgotten at the end of the
+    /// call.
     #[serde(default)]
     pub secret: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -26,8 +26,8 @@ pub struct Hours {
     pub on: Exits,
 }
 
-/// The hours of a week: for each day, spans such as `09:00-12:30`. `22:00-02:00` runs past midnight,
-/// `00:00-24:00` is the whole day, no span is closed.
+/// The hours of a week: for each day, spans such as `09:00-12:30`. `22:00-02:00` runs past
+/// midnight, `00:00-24:00` is the whole day, no span is closed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Weekly {

@@ -10,19 +10,20 @@ use crate::base::millis::Millis;
 use crate::flow::Exits;
 use crate::flow::expr::Template;
 
-/// Sends a request and takes values out of the JSON answer. Any failure, a status outside 200–299 and an
-/// answer that is not JSON (where one is needed) leave by `failed`.
+/// Sends a request and takes values out of the JSON answer. Any failure, a status outside 200–299
+/// and an answer that is not JSON (where one is needed) leave by `failed`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Http {
     #[serde(default)]
     pub method: Method,
-    /// `http` or `https`. A value in braces is percent-encoded, so that it can't change the address's shape;
-    /// the scheme and host must be written out.
+    /// `http` or `https`. A value in braces is percent-encoded, so that it can't change the
+    /// address's shape; the scheme and host must be written out.
     pub url: Template,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, Template>,
-    /// Any JSON; the texts in it are templates. A text that is one expression in braces keeps its type.
+    /// Any JSON; the texts in it are templates. A text that is one expression in braces keeps its
+    /// type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<serde_json::Value>,
     /// For one try, answer included. At most 30 s.

@@ -19,8 +19,8 @@ pub struct Menu {
     /// Played instead of `prompts` from the second time on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repeat_prompts: Vec<Prompt>,
-    /// Keys such as `1`, `*` or `12`, or a pattern between slashes such as `/^9\d{2}$/`; where both match,
-    /// keys win, then the first pattern in alphabetical order.
+    /// Keys such as `1`, `*` or `12`, or a pattern between slashes such as `/^9\d{2}$/`; where both
+    /// match, keys win, then the first pattern in alphabetical order.
     pub choices: BTreeMap<String, StepName>,
     /// The variable that takes what was pressed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,5 @@
-//! The kinds of steps, a file each: what an author writes for it. What each does is in `call::step`,
-//! under the same name.
+//! The kinds of steps, a file each: what an author writes for it. What each does is in
+//! `call::step`, under the same name.
 
 pub mod answer;
 pub mod branch;

@@ -1,5 +1,5 @@
-//! From a document to a [`Flow`], or to everything that is wrong with its shape, at once. What a flow means
-//! is for [`super::check`].
+//! From a document to a [`Flow`], or to everything that is wrong with its shape, at once. What a
+//! flow means is for [`super::check`].
 
 use std::collections::BTreeMap;
 
@@ -98,7 +98,8 @@ fn step(tree: Value, path: &str) -> Result<Step, Vec<Problem>> {
     Err(problems)
 }
 
-/// Takes the outcomes that a kind of step does not have out of `on`, so that they are told of in its words.
+/// Takes the outcomes that a kind of step does not have out of `on`, so that they are told of in
+/// its words.
 fn strange_outcomes(kind: Kind, tree: &mut Map<String, Value>, path: &str) -> Vec<Problem> {
     let known: Vec<String> = kind.outcomes().iter().map(|outcome| outcome.name().into()).collect();
     let Some(Value::Object(on)) = tree.get_mut("on").filter(|_| !known.is_empty()) else {
@@ -172,8 +173,8 @@ fn kind(tree: Option<Value>, path: &str) -> Result<Kind, Problem> {
     }
 }
 
-/// For fuzzing: whatever the bytes are, reading ends, and a flow that was read is printed and read back
-/// as itself.
+/// For fuzzing: whatever the bytes are, reading ends, and a flow that was read is printed and read
+/// back as itself.
 #[doc(hidden)]
 pub fn fuzz(bytes: &[u8]) {
     let _ = parse_yaml(bytes);

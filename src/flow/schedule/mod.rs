@@ -1,9 +1,9 @@
 //! Opening hours as a pure question: is it open now, why, and until when.
 //!
-//! A span belongs to the day on which it begins, however far past midnight it runs; so do exceptions and
-//! holidays. An exception's hours go before holidays, holidays before the week. Spans are wall-clock times:
-//! one that begins in the hour that a clock change skips begins after it, and an hour that comes twice
-//! counts from its first to its last minute.
+//! A span belongs to the day on which it begins, however far past midnight it runs; so do
+//! exceptions and holidays. An exception's hours go before holidays, holidays before the week.
+//! Spans are wall-clock times: one that begins in the hour that a clock change skips begins after
+//! it, and an hour that comes twice counts from its first to its last minute.
 
 mod read;
 
@@ -59,8 +59,8 @@ enum Rule<'a> {
     Exception(Option<&'a str>),
 }
 
-/// What an `hours` step answers at a moment. `timezone` is that of the flow or tenant; the step's own goes
-/// before it.
+/// What an `hours` step answers at a moment. `timezone` is that of the flow or tenant; the step's
+/// own goes before it.
 pub fn state(hours: &Hours, timezone: &str, now: Timestamp) -> Result<Answer, ScheduleError> {
     let zone = zone(hours.timezone.as_deref().unwrap_or(timezone))?;
     Ok(Schedule::new(hours)?.answer(&zone, now))
