@@ -10,7 +10,7 @@
     reason = "a bench reports to a person and may give up"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use callwright::driver::call::{Clock, Counters, Shared, Sink};
 use callwright::driver::http::{Config as HttpConfig, Http};
 use callwright::driver::registry::Registry;
 use callwright::driver::serve::run;
-use callwright::driver::session::{Route, Router, Session, Settings};
+use callwright::driver::session::{Router, Session, Settings};
 use callwright::driver::translate::arrival::Inquiry;
 use callwright::esl::argument::Word;
 use callwright::flow::parse::parse_yaml;
@@ -85,10 +85,10 @@ steps:
   - expect: { ended: {} }
 ";
 
-struct One(Route);
+struct One(Arc<Program>);
 
 impl Router for One {
-    fn route(&self, _: &Inquiry) -> Result<Route, String> {
+    fn route(&self, _: &Inquiry) -> Result<Arc<Program>, String> {
         Ok(self.0.clone())
     }
 }
@@ -105,11 +105,8 @@ impl Sink for Nowhere {
 }
 
 fn router() -> One {
-    let published = Published {
-        name: "main".parse().unwrap(),
-        version: 1,
-        flow: parse_yaml(FLOW.as_bytes()).unwrap(),
-    };
+    let flow = parse_yaml(FLOW.as_bytes()).unwrap();
+    let published = Published::new("main".parse().unwrap(), 1, flow);
     let file = |name: &str| {
         let path = format!("/prompts/{name}.wav");
         (name.parse().unwrap(), PromptFile { path, length: Some(Millis(2_000)) })
@@ -122,7 +119,7 @@ fn router() -> One {
         prompts: ["welcome", "second", "third", "bye"].into_iter().map(file).collect(),
         settings: Ground::default(),
     };
-    One(Route { program: Arc::new(program), reads: Arc::new(BTreeSet::new()) })
+    One(Arc::new(program))
 }
 
 fn settings() -> Settings {

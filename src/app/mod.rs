@@ -14,9 +14,10 @@ use crate::driver::call::{Clock, Counters, Shared, Sink};
 use crate::driver::http::Http;
 use crate::driver::registry::Registry;
 use crate::driver::serve;
-use crate::driver::session::{Route, Router, Settings};
+use crate::driver::session::{Router, Settings};
 use crate::driver::translate::arrival::Inquiry;
 use crate::esl::argument::Word;
+use crate::flow::program::Program;
 use crate::model::record::CallRecord;
 use crate::model::timeline::Entry;
 use crate::store::{Asked, Directory, Recorder, Settled, Store};
@@ -113,15 +114,14 @@ pub enum News<'a> {
 struct ByDirectory(Directory);
 
 impl Router for ByDirectory {
-    fn route(&self, inquiry: &Inquiry) -> Result<Route, String> {
+    fn route(&self, inquiry: &Inquiry) -> Result<Arc<Program>, String> {
         let asked = Asked {
             dialed: &inquiry.dialed,
             gateway: inquiry.gateway.as_deref(),
             domain_uuid: inquiry.domain_uuid.as_deref(),
             domain_name: inquiry.domain_name.as_deref(),
         };
-        let program = self.0.find(&asked).map_err(|none| none.word().to_owned())?;
-        Ok(Route { reads: Arc::new(program.channel_variables()), program })
+        self.0.find(&asked).map_err(|none| none.word().to_owned())
     }
 }
 

@@ -90,7 +90,7 @@ pub fn fuzz_inputs(bytes: &[u8]) {
 
 fn program(main: &FlowName, flow: Flow) -> Program {
     let name = main.clone();
-    let published = Published { name: name.clone(), version: 1, flow };
+    let published = Published::new(name.clone(), 1, flow);
     Program {
         tenant: TenantId(Uuid::nil()),
         timezone: "UTC".into(),

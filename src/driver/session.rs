@@ -7,7 +7,7 @@
 //! A session always ends: with the call, with a notice, with the end of the stream, or when a wait
 //! has lasted too long.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -51,15 +51,7 @@ const ROUNDS_MAX: usize = 10_000;
 pub trait Router {
     /// # Errors
     /// A word for the variable `callwright_refused`.
-    fn route(&self, inquiry: &Inquiry) -> Result<Route, String>;
-}
-
-/// What a call runs.
-#[derive(Debug, Clone)]
-pub struct Route {
-    pub program: Arc<Program>,
-    /// The channel variables that it may read.
-    pub reads: Arc<BTreeSet<String>>,
+    fn route(&self, inquiry: &Inquiry) -> Result<Arc<Program>, String>;
 }
 
 /// What a session has for the world.
@@ -341,16 +333,16 @@ impl Session {
         if !(mode.is_async && mode.full) {
             return self.refuse(Some(&channel), mode, "socket_mode", now);
         }
-        let route = match router.route(&inquiry(facts)) {
-            Ok(route) => route,
+        let program = match router.route(&inquiry(facts)) {
+            Ok(program) => program,
             Err(reason) => return self.refuse(Some(&channel), mode, &reason, now),
         };
-        let Some(arrival) = arrival(facts, self.call, &route.reads) else { return };
+        let Some(arrival) = arrival(facts, self.call, &program.channel_variables()) else { return };
         self.say(&[variables::prepare(&channel)]);
         let desk = Desk::new(channel.clone(), settings.profile.clone(), Former::of(facts));
-        self.origin = Some(Box::new(Origin::of(&arrival, &route.program, now)));
+        self.origin = Some(Box::new(Origin::of(&arrival, &program, now)));
         self.offers.push_back(Offer::Begun);
-        let call = Call::begin(arrival, route.program, now);
+        let call = Call::begin(arrival, program, now);
         let running = Running { call, desk, channel, parting: None, left: false };
         self.phase = Phase::Running(Box::new(running));
         self.drain(now);

@@ -16,6 +16,15 @@ pub struct Published {
     /// 1, 2, 3 …; 0 is a draft, which only a simulation runs.
     pub version: u32,
     pub flow: Flow,
+    /// What [`Flow::channel_variables`] says: asked once, since every call needs it.
+    reads: BTreeSet<String>,
+}
+
+impl Published {
+    pub fn new(name: FlowName, version: u32, flow: Flow) -> Self {
+        let reads = flow.channel_variables();
+        Self { name, version, flow, reads }
+    }
 }
 
 /// A flow with all that it refers to, in the versions of one moment.
@@ -36,7 +45,7 @@ pub struct Program {
 impl Program {
     /// The FreeSWITCH variables that its flows read, without `channel.` before them.
     pub fn channel_variables(&self) -> BTreeSet<String> {
-        self.flows.values().flat_map(|published| published.flow.channel_variables()).collect()
+        self.flows.values().flat_map(|published| published.reads.iter().cloned()).collect()
     }
 
     /// The variables that can hold a secret, by flow.

@@ -124,9 +124,9 @@ impl TenantScope {
             let document = self.version(&head.name, version).await?.document;
             let flow = serde_json::from_value(document).map_err(StoreError::corrupt)?;
             let name = head.name;
-            flows.insert(name.clone(), Arc::new(Published { name, version, flow }));
+            flows.insert(name.clone(), Arc::new(Published::new(name, version, flow)));
         }
-        let draft = Published { name: main.clone(), version: 0, flow };
+        let draft = Published::new(main.clone(), 0, flow);
         flows.insert(main.clone(), Arc::new(draft));
         Ok(program(main, &flows, &prompts, &tenant, ground))
     }
@@ -240,7 +240,7 @@ fn published(
         return Ok(Some((key, tenant, Arc::clone(published))));
     }
     match serde_json::from_str(&document.unwrap_or_default()) {
-        Ok(flow) => Ok(Some((key, tenant, Arc::new(Published { name, version: key.1, flow })))),
+        Ok(flow) => Ok(Some((key, tenant, Arc::new(Published::new(name, key.1, flow))))),
         Err(error) => {
             tracing::error!(%tenant, flow = %name, version = key.1, %error, "a flow can't be read");
             Ok(None)

@@ -341,7 +341,7 @@ mod tests {
         });
         let flow: Flow = serde_json::from_value(document).unwrap();
         let published = |text: &str| {
-            let published = Published { name: name(text), version: 1, flow: flow.clone() };
+            let published = Published::new(name(text), 1, flow.clone());
             (name(text), Arc::new(published))
         };
         let flows = ["exact", "low", "high", "inside", "lost"].map(published);

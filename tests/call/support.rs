@@ -41,7 +41,7 @@ pub(crate) fn flow(steps: &Value) -> Flow {
 pub(crate) fn program(flows: &[(&str, &Value)]) -> Arc<Program> {
     let published = flows.iter().map(|(name, steps)| {
         let name: callwright::base::ids::FlowName = name.parse().unwrap();
-        (name.clone(), Arc::new(Published { name, version: 3, flow: flow(steps) }))
+        (name.clone(), Arc::new(Published::new(name, 3, flow(steps))))
     });
     let prompts = PROMPTS.iter().map(|name| {
         let (path, length) = (format!("/p/{name}.wav"), Some(Millis::seconds(2)));

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use callwright::base::ids::TenantId;
 use callwright::base::millis::Millis;
-use callwright::driver::session::{Route, Router, Settings};
+use callwright::driver::session::{Router, Settings};
 use callwright::driver::simulate::{Outcome, Simulation};
 use callwright::driver::translate::arrival::Inquiry;
-use callwright::driver::translate::variables::read_by;
 use callwright::esl::argument::Word;
 use callwright::flow::parse::parse_yaml;
 use callwright::flow::program::{Program, PromptFile, Published};
@@ -17,10 +16,10 @@ use callwright::simulator::{Observed, Script, Verdict};
 use uuid::Uuid;
 
 /// Leads every call to one program, but for the number `nobody`.
-pub(crate) struct One(Route);
+pub(crate) struct One(Arc<Program>);
 
 impl Router for One {
-    fn route(&self, inquiry: &Inquiry) -> Result<Route, String> {
+    fn route(&self, inquiry: &Inquiry) -> Result<Arc<Program>, String> {
         if inquiry.dialed == "nobody" { Err("unknown_number".into()) } else { Ok(self.0.clone()) }
     }
 }
@@ -29,7 +28,7 @@ impl Router for One {
 pub(crate) fn router(flow: &str) -> One {
     let flow = parse_yaml(flow.as_bytes()).unwrap();
     let main = "main".parse().unwrap();
-    let published = Published { name: "main".parse().unwrap(), version: 1, flow };
+    let published = Published::new("main".parse().unwrap(), 1, flow);
     let prompts = ["welcome", "sorry", "again", "bye", "pin", "accept", "second", "music"];
     let file = |name: &str| PromptFile {
         path: format!("/prompts/{name}.wav"),
@@ -51,8 +50,7 @@ pub(crate) fn router(flow: &str) -> One {
             mask_parties: false,
         },
     };
-    let reads = Arc::new(read_by(&program));
-    One(Route { program: Arc::new(program), reads })
+    One(Arc::new(program))
 }
 
 pub(crate) fn settings() -> Settings {

@@ -61,7 +61,7 @@ pub(super) async fn set_up(store: &Store, stub: SocketAddr) -> anyhow::Result<()
         let path = format!("/var/lib/callwright/sample/{name}.wav");
         scope.put_prompt(&name.parse()?, &path, Some(Millis::seconds(2))).await?;
     }
-    let today = Zoned::now().date();
+    let today = Zoned::now().in_tz(&tenant.timezone)?.date();
     let closed = CLOSED_TODAY
         .replace("TODAY", &today.to_string())
         .replace("TOMORROW", &today.checked_add(1.day())?.to_string());

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::base::ids::{FlowName, GatewayName, TenantId};
 use crate::cli::screen::{BOLD, GREEN, RED, Screen, YELLOW, count, paint};
 use crate::cli::{exit, timeline};
-use crate::driver::session::{Route, Router, Settings};
+use crate::driver::session::{Router, Settings};
 use crate::driver::simulate::{Outcome, simulate as run};
 use crate::driver::translate::arrival::Inquiry;
 use crate::esl::argument::Word;
@@ -136,8 +136,8 @@ fn tell(outcome: &Outcome, failure: Option<&str>, screen: Screen) -> std::io::Re
 struct Only(Arc<Program>);
 
 impl Router for Only {
-    fn route(&self, _: &Inquiry) -> Result<Route, String> {
-        Ok(Route { program: Arc::clone(&self.0), reads: Arc::new(self.0.channel_variables()) })
+    fn route(&self, _: &Inquiry) -> Result<Arc<Program>, String> {
+        Ok(Arc::clone(&self.0))
     }
 }
 
@@ -156,7 +156,7 @@ fn load(file: &Path, others: &[String]) -> anyhow::Result<Result<Program, Vec<Pr
             Ok(flow) => flow,
             Err(problems) => return Ok(Err(problems)),
         };
-        let published = Published { name: name.clone(), version: 0, flow };
+        let published = Published::new(name.clone(), 0, flow);
         if flows.insert(name.clone(), Arc::new(published)).is_some() {
             bail!("two of the files are flow `{name}`");
         }

@@ -1,13 +1,12 @@
 //! Channel variables that we set on the caller's channel, and put back when the call leaves us.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::arrival::variable;
 use crate::base::ids::ChannelId;
 use crate::esl::argument::{Refused, VariableName, VariableValue};
 use crate::esl::command::{Api, Command};
 use crate::esl::event::Event;
-use crate::flow::program::Program;
 
 /// What makes a channel fit for a call of ours: no key ends a sound unless it is told to, and a
 /// dial's end leaves the caller with us (`mod_dptools.c` on_dtmf, `switch_channel.c`
@@ -84,23 +83,4 @@ pub(super) fn set(channel: &ChannelId, variables: Vec<(VariableName, VariableVal
 #[allow(clippy::unwrap_used, reason = "the names are constants of ours, and well-formed")]
 pub(super) fn pair(name: &str, value: &str) -> (VariableName, VariableValue) {
     (VariableName::new(name).unwrap(), VariableValue::cleaned(value))
-}
-
-/// The channel variables that a program's expressions may read. It is looked for in the flows'
-/// text, so it may name more than is read, never less.
-pub fn read_by(program: &Program) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for published in program.flows.values() {
-        let text = serde_json::to_string(&published.flow).unwrap_or_default();
-        for (at, prefix) in text.match_indices("channel.") {
-            let rest = text.get(at + prefix.len()..).unwrap_or_default();
-            let end =
-                rest.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-' | '.'));
-            let name = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
-            if !name.is_empty() {
-                names.insert(name.to_owned());
-            }
-        }
-    }
-    names
 }
