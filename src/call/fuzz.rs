@@ -144,7 +144,7 @@ fn input(call: &Call, channel: &ChannelId, what: u8, with: u8) -> Option<Input> 
         17 | 18 => Input::Event(Event::Done(last, Ending::Dialed(dialed))),
         19 => Input::Event(Event::Refused(last, "no".into())),
         20 => Input::Event(Event::Answered),
-        21 => Input::Event(Event::Bridged { other: channel.clone() }),
+        21 => Input::Event(Event::Bridged { other: channel.clone(), target: None }),
         22 => Input::Event(Event::Unbridged),
         23 => Input::Answer(query, Answer::Http(Ok(HttpAnswer { status: 200, body }))),
         24 => Input::Answer(query, Answer::Http(Err(HttpFailure::TimedOut))),

@@ -32,7 +32,11 @@ pub enum Event {
     /// The caller's leg is answered.
     Answered,
     /// The caller's leg was joined to another.
-    Bridged { other: ChannelId },
+    Bridged {
+        other: ChannelId,
+        /// The place of the target in [`super::output::DialOrder::targets`], where known.
+        target: Option<usize>,
+    },
     /// The two were parted.
     Unbridged,
     /// The caller's leg is gone. `by_caller` is whether it hung up itself, where the switch says

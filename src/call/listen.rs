@@ -136,7 +136,7 @@ impl Listening {
             },
             Heard::Due(Timer::FirstKey) => Typed::Nothing,
             Heard::Due(Timer::NextKey) => Typed::Complete,
-            Heard::Due(_) | Heard::Answer(_) | Heard::Bridged => Typed::Waiting,
+            Heard::Due(_) | Heard::Answer(_) | Heard::Bridged(_) => Typed::Waiting,
         }
     }
 

@@ -38,7 +38,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::digits::Digits;
-use crate::base::ids::{FlowName, StepName};
+use crate::base::ids::{ChannelId, FlowName, StepName};
 use crate::base::millis::Millis;
 use crate::base::now::Now;
 use crate::flow::program::Program;
@@ -202,17 +202,22 @@ impl Call {
                 self.refused(id, reason);
             }
             Event::Answered => self.answered(),
-            Event::Bridged { other } => self.bridged(other),
+            Event::Bridged { other, target } => self.bridged(other, target),
             Event::Unbridged => self.unbridged(),
             Event::HungUp { cause, by_caller } => self.hung_up(cause, by_caller),
             Event::LinkLost { reason } => self.link_lost(&reason),
         }
     }
 
-    fn bridged(&mut self, other: crate::base::ids::ChannelId) {
-        self.note(What::Bridged { party: other.to_string() });
+    fn bridged(&mut self, other: ChannelId, target: Option<usize>) {
+        let channel = other.to_string();
         self.state.bridged = Some(other);
-        self.hear(Heard::Bridged);
+        self.hear(Heard::Bridged(target));
+        let dialed = self.state.legs.iter().find(|leg| {
+            leg.channel.as_ref().is_some_and(|known| known.as_str() == channel)
+        });
+        let party = dialed.map_or(channel, |leg| leg.party.clone());
+        self.note(What::Bridged { party });
     }
 
     fn unbridged(&mut self) {

@@ -402,7 +402,7 @@ impl Session {
             }
             (_, None) => {
                 let Some(event) = event(news) else { return };
-                if let Event::Bridged { other } = &event {
+                if let Event::Bridged { other, .. } = &event {
                     let commands = running.desk.joined(other);
                     self.say(&commands);
                 }

@@ -148,7 +148,7 @@ fn an_input(dice: &mut Dice, line: &mut Line, nasty: bool) -> Option<Input> {
             return Some(Input::Answer(id, Answer::Http(answer)));
         }
         29 => Event::Answered,
-        30 | 31 => Event::Bridged { other: "b-leg".parse().unwrap() },
+        30 | 31 => Event::Bridged { other: "b-leg".parse().unwrap(), target: None },
         32 => Event::Unbridged,
         33 => Event::Refused(last?.0, "no".into()),
         34 => Event::Done(ActionId(u32::try_from(dice.below(40)).unwrap()), Ending::Finished),

@@ -147,8 +147,8 @@ impl ExpectOutcome {
                 }
                 Next::Wait
             }
-            Heard::Bridged => {
-                self.joined(call, dial);
+            Heard::Bridged(target) => {
+                self.joined(call, dial, target);
                 Next::Wait
             }
             Heard::Ended(ending) => self.ended(call, dial, ending),
@@ -156,13 +156,13 @@ impl ExpectOutcome {
         }
     }
 
-    fn joined(&mut self, call: &mut Call, dial: &Dial) {
+    fn joined(&mut self, call: &mut Call, dial: &Dial, target: Option<usize>) {
         let now = call.live.now.wall;
         if self.joined.is_some() {
             return;
         }
         self.joined = call.state.bridged.clone().map(|other| (now, other));
-        if let [(_, leg)] = self.dialing[..] {
+        if let Some((_, leg)) = self.answering(target) {
             self.answer_leg(call, leg);
         }
         // From here on the conversation's own limit counts, and the call's where it has none.
@@ -171,6 +171,12 @@ impl ExpectOutcome {
             call.state.after(Timer::ActionOverdue, limit.ms().saturating_add(GRACE_MS));
         }
         call.worth_writing();
+    }
+
+    /// Who of those dialed at once answered: the only one, where the switch does not say.
+    fn answering(&self, target: Option<usize>) -> Option<(usize, usize)> {
+        let known = target.and_then(|target| self.dialing.get(target)).copied();
+        known.or(if let [only] = self.dialing[..] { Some(only) } else { None })
     }
 
     fn answer_leg(&self, call: &mut Call, leg: usize) {
@@ -201,9 +207,7 @@ impl ExpectOutcome {
     }
 
     fn conversation_over(&mut self, call: &mut Call, dial: &Dial, dialed: &Dialed) -> Next {
-        let known = dialed.target.and_then(|target| self.dialing.get(target)).copied();
-        let only = if let [only] = self.dialing[..] { Some(only) } else { None };
-        let answered = known.or(only);
+        let answered = self.answering(dialed.target);
         if let Some((place, leg)) = answered {
             if self.joined.is_none()
                 && let Some(other) = &dialed.other

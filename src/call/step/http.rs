@@ -81,7 +81,7 @@ impl ExpectReply {
                     Next::failed(describe::clean(&failure.to_string()))
                 }
             },
-            Heard::Due(_) | Heard::Bridged => Next::Wait,
+            Heard::Due(_) | Heard::Bridged(_) => Next::Wait,
         }
     }
 }

@@ -42,7 +42,8 @@ pub(in crate::call) enum Heard {
     /// A timer of the step.
     Due(Timer),
     /// The caller was joined to a party that was dialed.
-    Bridged,
+    /// The caller and somebody were joined: the place of the target in the order, where known.
+    Bridged(Option<usize>),
 }
 
 /// How the call goes on.

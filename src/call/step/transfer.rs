@@ -48,7 +48,7 @@ impl ExpectDeparture {
                 call.notice("a key is dropped: the call is being transferred");
                 Next::Wait
             }
-            Heard::Due(_) | Heard::Answer(_) | Heard::Bridged => Next::Wait,
+            Heard::Due(_) | Heard::Answer(_) | Heard::Bridged(_) => Next::Wait,
         }
     }
 

@@ -147,6 +147,11 @@ fn name(name: &str) -> VariableName {
     VariableName::new(name).unwrap()
 }
 
+/// The place of the target that answered, as its leg handed it to the caller's channel.
+pub(super) fn answering(event: &Event) -> Option<usize> {
+    event.variable(TARGET).and_then(|target| target.number())
+}
+
 /// What became of a dial, by the variables that its `bridge` left on the caller's channel.
 pub fn outcome(event: &Event) -> Dialed {
     let text = |name: &str| event.variable(name).map(|value| value.text().into_owned());
@@ -161,7 +166,7 @@ pub fn outcome(event: &Event) -> Dialed {
     Dialed {
         answered,
         cause,
-        target: event.variable(TARGET).and_then(|target| target.number()),
+        target: answering(event),
         other: text("last_bridge_to").and_then(|other| other.parse().ok()),
     }
 }
