@@ -213,9 +213,11 @@ impl Call {
         let channel = other.to_string();
         self.state.bridged = Some(other);
         self.hear(Heard::Bridged(target));
-        let dialed = self.state.legs.iter().find(|leg| {
-            leg.channel.as_ref().is_some_and(|known| known.as_str() == channel)
-        });
+        let dialed = self
+            .state
+            .legs
+            .iter()
+            .find(|leg| leg.channel.as_ref().is_some_and(|known| known.as_str() == channel));
         let party = dialed.map_or(channel, |leg| leg.party.clone());
         self.note(What::Bridged { party });
     }

@@ -127,7 +127,9 @@ pub enum FlowCommand {
     /// Publish an earlier version again, as a new one
     Rollback {
         name: FlowName,
-        version: u32,
+        /// The version to go back to
+        #[arg(value_name = "VERSION")]
+        number: u32,
         #[arg(long)]
         tenant: FlowName,
         #[arg(long, env = "USER", default_value = "unknown")]
@@ -152,6 +154,8 @@ pub enum FlowCommand {
 pub enum TenantCommand {
     /// Create a tenant
     Add(TenantAdd),
+    /// Change what is named, and nothing else; a list that is named replaces the old one
+    Set(TenantSet),
     List,
 }
 
@@ -183,6 +187,28 @@ pub struct TenantAdd {
     /// Mask parties' numbers in records
     #[arg(long)]
     pub mask_parties: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct TenantSet {
+    pub slug: FlowName,
+    #[arg(long)]
+    pub name: Option<String>,
+    #[arg(long)]
+    pub domain: Option<String>,
+    #[arg(long, value_name = "UUID")]
+    pub domain_uuid: Option<uuid::Uuid>,
+    #[arg(long)]
+    pub timezone: Option<String>,
+    #[arg(long = "gateway")]
+    pub gateways: Vec<GatewayName>,
+    #[arg(long = "sip-host")]
+    pub sip_hosts: Vec<String>,
+    #[arg(long = "context")]
+    pub contexts: Vec<String>,
+    /// Mask parties' numbers in records, or not
+    #[arg(long)]
+    pub mask_parties: Option<bool>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -247,4 +273,23 @@ pub struct Trace {
     /// Look only among this tenant's calls
     #[arg(long)]
     pub tenant: Option<FlowName>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn no_two_arguments_of_a_command_have_the_same_name() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_earlier_version_is_named_by_its_number() {
+        let line = ["callwright", "flow", "rollback", "main", "3", "--tenant", "acme"];
+        let cli = Cli::try_parse_from(line).unwrap();
+        assert!(matches!(cli.command, Command::Flow(FlowCommand::Rollback { number: 3, .. })));
+    }
 }

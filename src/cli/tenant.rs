@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use crate::model::tenant::Tenant;
 use crate::store::{NewTenant, Store};
 
-use super::args::{TenantAdd, TenantCommand};
+use super::args::{TenantAdd, TenantCommand, TenantSet};
 use super::screen::Screen;
+use super::tenant_scope;
 
 pub(super) async fn run(
     command: TenantCommand,
@@ -19,6 +20,12 @@ pub(super) async fn run(
             screen.either(&tenant, |screen| {
                 screen.line(format!("tenant {} added, id {}", tenant.slug, tenant.id))
             })?;
+        }
+        TenantCommand::Set(args) => {
+            let scope = tenant_scope(store, &args.slug).await?;
+            let tenant = scope.change(&changed(scope.tenant().await?, args)).await?;
+            screen
+                .either(&tenant, |screen| screen.line(format!("tenant {} changed", tenant.slug)))?;
         }
         TenantCommand::List => {
             let tenants = store.operator().tenants().await?;
@@ -39,6 +46,21 @@ fn new(args: TenantAdd) -> NewTenant {
     tenant.contexts = args.contexts;
     tenant.mask_parties = args.mask_parties;
     tenant
+}
+
+fn changed(tenant: Tenant, args: TenantSet) -> NewTenant {
+    let or = |named: Vec<String>, old: Vec<String>| if named.is_empty() { old } else { named };
+    NewTenant {
+        slug: tenant.slug,
+        name: args.name.unwrap_or(tenant.name),
+        domain: args.domain.unwrap_or(tenant.domain),
+        domain_uuid: args.domain_uuid.or(tenant.domain_uuid),
+        timezone: args.timezone.unwrap_or(tenant.timezone),
+        gateways: if args.gateways.is_empty() { tenant.gateways } else { args.gateways },
+        sip_hosts: or(args.sip_hosts, tenant.sip_hosts),
+        contexts: or(args.contexts, tenant.contexts),
+        mask_parties: args.mask_parties.unwrap_or(tenant.mask_parties),
+    }
 }
 
 fn list(tenants: &[Tenant], screen: Screen) -> std::io::Result<()> {

@@ -169,10 +169,12 @@ fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
 }
 
 fn taken(new: &NewTenant) -> String {
-    format!(
-        "another tenant has the slug `{}`, the domain `{}` or the domain's uuid already",
-        new.slug, new.domain
-    )
+    let domain = match new.domain.as_str() {
+        "" => String::new(),
+        domain => format!(", the domain `{domain}`"),
+    };
+    let uuid = if new.domain_uuid.is_some() { " or the domain's uuid" } else { "" };
+    format!("another tenant has the slug `{}`{domain}{uuid} already", new.slug)
 }
 
 impl TenantScope {

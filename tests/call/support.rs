@@ -323,7 +323,9 @@ impl Line {
             }
             "lost-done" => drop(self.running.remove(0)),
             "answered" => self.event(Event::Answered),
-            "bridged" => self.event(Event::Bridged { other: "b-leg".parse().unwrap(), target: None }),
+            "bridged" => {
+                self.event(Event::Bridged { other: "b-leg".parse().unwrap(), target: None })
+            }
             "unbridged" => self.event(Event::Unbridged),
             "hangup" => self.hangup(rest),
             "lost" => self.event(Event::LinkLost { reason: rest.into() }),

@@ -1,9 +1,10 @@
 //! Each kind of step, from the caller's first second to the record.
 
 use callwright::base::cause::{HangupCause, Party};
+use callwright::model::timeline::What;
 use callwright::simulator::Observed;
 
-use crate::support::{heard, passes, path};
+use crate::support::{heard, passes, path, story};
 
 /// A flow with these steps, answered before the first of them, which is `ask`.
 fn flow(steps: &str) -> String {
@@ -187,6 +188,25 @@ steps:
     let lost = Some(HangupCause::LoseRace);
     assert_eq!(causes.get(1), Some(&("1001", lost)), "{causes:?}");
     assert!(legs[2].answered.is_some() && legs[2].channel.is_some(), "{legs:?}");
+}
+
+#[test]
+fn a_caller_who_hangs_up_in_a_talk_leaves_who_answered() {
+    let outcome = passes(
+        &dial(""),
+        &caller(
+            "far_ends: { '1001': no_answer, '+15550199': { answer: 1s, talk: 60s } }
+steps:
+  - expect: { bridged: '+15550199' }
+  - wait: 2s
+  - hangup",
+        ),
+    );
+    let legs = &outcome.record.as_ref().unwrap().legs;
+    let answered: Vec<_> = legs.iter().map(|leg| leg.answered.is_some()).collect();
+    assert_eq!(answered, [true, false, true], "{legs:?}");
+    let talk = What::Bridged { party: "+15550199".into() };
+    assert!(outcome.timeline.iter().any(|entry| entry.what == talk), "{:#?}", story(&outcome));
 }
 
 #[test]

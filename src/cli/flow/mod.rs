@@ -47,11 +47,11 @@ pub(super) async fn run(
             let (scope, world) = world::of(&store, &tenant, Some(&name), &settings).await?;
             store::publish(&scope, &name, &world, author, note, screen).await
         }
-        FlowCommand::Rollback { name, version, tenant, author } => {
+        FlowCommand::Rollback { name, number, tenant, author } => {
             let settings = settings()?;
             let store = open(&settings).await?;
             let (scope, world) = world::of(&store, &tenant, Some(&name), &settings).await?;
-            store::rollback(&scope, &name, version, &world, author, screen).await
+            store::rollback(&scope, &name, number, &world, author, screen).await
         }
         FlowCommand::Versions { name, tenant } => {
             let store = open(&settings()?).await?;

@@ -171,8 +171,16 @@ pub fn outcome(event: &Event) -> Dialed {
     }
 }
 
-/// The most telling of the legs' causes: an unanswered one before a busy one before a declined one.
-/// FreeSWITCH's own choice is the first leg's.
+/// Of several legs' causes the first of these counts, as it does in the machine where targets ring
+/// in turn (`call::step::dial`). FreeSWITCH's own choice is the first leg's.
+const TELLING: [HangupCause; 4] = [
+    HangupCause::NoAnswer,
+    HangupCause::NoUserResponse,
+    HangupCause::CallRejected,
+    HangupCause::UserBusy,
+];
+
+/// The most telling of the legs' causes.
 fn failure(disposition: &str, event: &Event) -> HangupCause {
     let legs = event.variable("originate_causes").map(|causes| causes.items()).unwrap_or_default();
     let causes = legs.iter().filter_map(|leg| {
@@ -183,7 +191,7 @@ fn failure(disposition: &str, event: &Event) -> HangupCause {
     for cause in causes {
         *count.entry(cause).or_default() += 1;
     }
-    [HangupCause::NoAnswer, HangupCause::UserBusy, HangupCause::CallRejected]
+    TELLING
         .into_iter()
         .find(|cause| count.contains_key(cause))
         .unwrap_or_else(|| unanswered(disposition))
@@ -354,7 +362,8 @@ mod tests {
         for (disposition, causes, cause) in [
             ("USER_BUSY", busy, HangupCause::UserBusy),
             ("USER_BUSY", "ARRAY::a;USER_BUSY|:b;ALLOTTED_TIMEOUT", HangupCause::NoAnswer),
-            ("CALL_REJECTED", "ARRAY::a;CALL_REJECTED|:b;USER_BUSY", HangupCause::UserBusy),
+            ("USER_BUSY", "ARRAY::a;USER_BUSY|:b;CALL_REJECTED", HangupCause::CallRejected),
+            ("USER_BUSY", "ARRAY::a;USER_BUSY|:b;NO_USER_RESPONSE", HangupCause::NoUserResponse),
             ("ALLOTTED_TIMEOUT", "", HangupCause::NoAnswer),
             ("GATEWAY_DOWN", "", HangupCause::GatewayDown),
             ("ORIGINATOR_CANCEL", "a;ORIGINATOR_CANCEL", HangupCause::OriginatorCancel),

@@ -29,9 +29,9 @@ pub fn event(event: &esl::event::Event) -> Option<Event> {
     match event.name() {
         EventName::Dtmf => event.digit().map(Event::Digit),
         EventName::ChannelAnswer => Some(Event::Answered),
-        EventName::ChannelBridge => event
-            .other_leg()
-            .map(|other| Event::Bridged { other, target: dial::answering(event) }),
+        EventName::ChannelBridge => {
+            event.other_leg().map(|other| Event::Bridged { other, target: dial::answering(event) })
+        }
         EventName::ChannelUnbridge => Some(Event::Unbridged),
         _ => None,
     }
