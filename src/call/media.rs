@@ -3,6 +3,7 @@
 
 use super::Call;
 use super::describe;
+use super::moment;
 use super::output::Media;
 use crate::base::digits::Digits;
 use crate::base::ids::PromptName;
@@ -69,8 +70,9 @@ impl Call {
         let text = speak.speak.render(&self.names_with(input));
         let plain = |c: char| if c.is_control() { ' ' } else { c };
         let text: String = text.chars().take(SPEAK_MAX).map(plain).collect();
-        if text.trim().is_empty() {
-            self.notice("nothing to say: the text is empty");
+        // Without a letter or a digit nothing may be left of it for the engine.
+        if !text.chars().any(char::is_alphanumeric) {
+            self.notice("nothing to say: the text has no words");
             return Ok(None);
         }
         if let Some(voice) = &speak.voice {
@@ -91,14 +93,9 @@ fn speakable(kind: SayKind, value: &str) -> String {
         SayKind::Number => whole(is_number(value, 6)),
         SayKind::Money => whole(is_number(value, 2)),
         SayKind::Digits => only(|c| c.is_ascii_digit() || matches!(c, '*' | '#')),
-        SayKind::Spelled => {
-            only(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '@' | '_' | '-' | '*' | '#'))
-        }
-        SayKind::Date | SayKind::Time => {
-            let moment =
-                |c: char| c.is_ascii_digit() || matches!(c, '-' | ':' | '.' | '+' | 'T' | 'Z');
-            whole(!value.is_empty() && value.len() <= SAY_MAX && value.chars().all(moment))
-        }
+        SayKind::Spelled => only(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '*' | '#')),
+        SayKind::Date => whole(value.len() <= SAY_MAX && moment::date(value).is_some()),
+        SayKind::Time => whole(value.len() <= SAY_MAX && moment::time(value).is_some()),
     }
 }
 
@@ -128,7 +125,12 @@ mod tests {
             (SayKind::Spelled, "a\nb'c,d", "abcd"),
             (SayKind::Date, "2026-11-22", "2026-11-22"),
             (SayKind::Date, "2026-11-22,rm", ""),
+            (SayKind::Date, "31-31", ""),
+            (SayKind::Date, "2026-02-30", ""),
+            (SayKind::Date, "2026-11-22T14:30:00+01:00", "2026-11-22T14:30:00+01:00"),
             (SayKind::Time, "14:30", "14:30"),
+            (SayKind::Time, "25:00", ""),
+            (SayKind::Spelled, "-@", ""),
         ] {
             assert_eq!(speakable(kind, value), spoken, "{kind:?} {value:?}");
         }

@@ -18,6 +18,7 @@
 
 pub mod arrival;
 pub mod input;
+pub mod moment;
 pub mod output;
 pub mod state;
 pub mod timer;

@@ -89,6 +89,27 @@ fn an_unanswered_call_is_declined_and_an_answered_one_hung_up() {
 }
 
 #[test]
+fn what_can_not_be_spoken_is_passed_over_and_noted() {
+    let play = json!({ "kind": "play", "next": "done", "on": { "failed": "failed" },
+        "prompts": [{ "say": "31-31", "as": "date" }, { "say": "25:00", "as": "time" },
+            { "say": "-", "as": "spelled" }, { "speak": "{{}}" }, "welcome"] });
+    check(
+        &one(&play),
+        "done",
+        r#"
+        0.000 (nothing to say: `31-31` is not what can be spoken so)
+        0.000 (nothing to say: `25:00` is not what can be spoken so)
+        0.000 (nothing to say: `-` is not what can be spoken so)
+        0.000 (nothing to say: the text has no words)
+        0.000 ! play welcome
+        0.000 < done
+        0.000 start: next -> done
+        0.000 ! Hangup(NormalClearing)
+        "#,
+    );
+}
+
+#[test]
 fn a_list_is_played_as_often_as_asked_and_any_key_can_end_it() {
     let mut play = json!({ "kind": "play", "times": 2, "next": "done", "on": { "failed": "failed" },
         "prompts": ["welcome", { "tone": [440] }, { "silence": "500ms" },

@@ -3,11 +3,11 @@
 
 use jiff::civil;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
 
 use crate::base::digits::Digits;
 use crate::base::masked::Masked;
 use crate::base::millis::Millis;
+use crate::call::moment;
 use crate::call::output::{Media, RecordOrder};
 use crate::esl::application::{Application, SayKind, SayMethod, Sound, Terminators};
 use crate::esl::argument::{FilePath, FreeText, Refused, SayText, Tones, Why, Word};
@@ -112,28 +112,12 @@ const NO_TIME: Refused = Refused { argument: "time", why: Why::Empty };
 
 /// `say` wants seconds since 1970, and gets those of the date's noon in UTC.
 fn date(value: &str) -> Result<String, Refused> {
-    let date = clock(value)
-        .map(|clock| clock.date())
-        .or_else(|| value.parse::<civil::Date>().ok())
-        .ok_or(NO_DATE)?;
-    epoch(date.at(12, 0, 0, 0)).ok_or(NO_DATE)
+    moment::date(value).and_then(|date| epoch(date.at(12, 0, 0, 0))).ok_or(NO_DATE)
 }
 
 fn time(value: &str) -> Result<String, Refused> {
-    let time = clock(value)
-        .map(|clock| clock.time())
-        .or_else(|| value.parse::<civil::Time>().ok())
-        .ok_or(NO_TIME)?;
-    epoch(civil::date(2000, 1, 1).to_datetime(time)).ok_or(NO_TIME)
-}
-
-/// What a clock at the place showed that an RFC 3339 text names by its offset.
-fn clock(value: &str) -> Option<civil::DateTime> {
-    let zoned = value.parse::<Zoned>().ok().map(|zoned| zoned.datetime());
-    zoned.or_else(|| {
-        value.parse::<Timestamp>().ok()?;
-        value.parse::<civil::DateTime>().ok()
-    })
+    let day = civil::date(2000, 1, 1);
+    moment::time(value).and_then(|time| epoch(day.to_datetime(time))).ok_or(NO_TIME)
 }
 
 fn epoch(moment: civil::DateTime) -> Option<String> {
