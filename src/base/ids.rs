@@ -138,6 +138,16 @@ fn slug_rest(byte: u8) -> bool {
 }
 
 name!(
+    /// A tenant's short name, unlike any other's.
+    TenantSlug,
+    "tenant slug",
+    "1 to 63 lower-case letters, digits, `-` or `_`, beginning with a letter or digit",
+    63,
+    slug_first,
+    slug_rest,
+    "^[a-z0-9][a-z0-9_-]{0,62}$"
+);
+name!(
     /// A flow's name within its tenant.
     FlowName,
     "flow name",
@@ -208,6 +218,8 @@ mod tests {
         for text in ["", "A", "-a", "a b", "a\n", "ä", &"a".repeat(64)] {
             assert!(text.parse::<StepName>().is_err(), "{text:?}");
         }
+        let error = "Acme2".parse::<TenantSlug>().unwrap_err().to_string();
+        assert!(error.contains("`Acme2` is not a valid tenant slug"), "{error}");
         let error = "no spaces".parse::<StepName>().unwrap_err().to_string();
         assert!(error.contains("`no spaces` is not a valid step name"), "{error}");
     }

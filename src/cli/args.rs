@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::base::ids::{CallId, FlowName, GatewayName, PromptName};
+use crate::base::ids::{CallId, FlowName, GatewayName, PromptName, TenantSlug};
 
 /// A call controller for FreeSWITCH.
 #[derive(Debug, Parser)]
@@ -81,7 +81,7 @@ pub enum FlowCommand {
         file: PathBuf,
         /// Check against this tenant's prompts, gateways and flows
         #[arg(long)]
-        tenant: Option<FlowName>,
+        tenant: Option<TenantSlug>,
     },
     /// Run a flow against a caller's script, on a clock that does not wait
     Simulate {
@@ -107,7 +107,7 @@ pub enum FlowCommand {
         name: FlowName,
         file: PathBuf,
         #[arg(long)]
-        tenant: FlowName,
+        tenant: TenantSlug,
         /// Who changed it
         #[arg(long, env = "USER", default_value = "unknown")]
         author: String,
@@ -116,7 +116,7 @@ pub enum FlowCommand {
     Publish {
         name: FlowName,
         #[arg(long)]
-        tenant: FlowName,
+        tenant: TenantSlug,
         /// What changed
         #[arg(long, default_value = "")]
         note: String,
@@ -131,7 +131,7 @@ pub enum FlowCommand {
         #[arg(value_name = "VERSION")]
         number: u32,
         #[arg(long)]
-        tenant: FlowName,
+        tenant: TenantSlug,
         #[arg(long, env = "USER", default_value = "unknown")]
         author: String,
     },
@@ -139,14 +139,14 @@ pub enum FlowCommand {
     Versions {
         name: FlowName,
         #[arg(long)]
-        tenant: FlowName,
+        tenant: TenantSlug,
     },
     /// Compare two flows: files, NAME@VERSION, NAME@draft or NAME (the published one)
     Diff {
         old: String,
         new: String,
         #[arg(long)]
-        tenant: Option<FlowName>,
+        tenant: Option<TenantSlug>,
     },
 }
 
@@ -162,7 +162,7 @@ pub enum TenantCommand {
 #[derive(Debug, Args)]
 pub struct TenantAdd {
     /// A short name for the command line
-    pub slug: FlowName,
+    pub slug: TenantSlug,
     /// A name for people
     #[arg(long)]
     pub name: Option<String>,
@@ -191,7 +191,7 @@ pub struct TenantAdd {
 
 #[derive(Debug, Args)]
 pub struct TenantSet {
-    pub slug: FlowName,
+    pub slug: TenantSlug,
     #[arg(long)]
     pub name: Option<String>,
     #[arg(long)]
@@ -219,7 +219,7 @@ pub enum NumberCommand {
         number: String,
         flow: FlowName,
         #[arg(long)]
-        tenant: FlowName,
+        tenant: TenantSlug,
         #[arg(long)]
         pattern: bool,
         /// Patterns are tried from the lowest order on
@@ -232,13 +232,13 @@ pub enum NumberCommand {
     Remove {
         number: String,
         #[arg(long)]
-        tenant: FlowName,
+        tenant: TenantSlug,
         #[arg(long)]
         pattern: bool,
     },
     List {
         #[arg(long)]
-        tenant: FlowName,
+        tenant: TenantSlug,
     },
 }
 
@@ -250,18 +250,18 @@ pub enum PromptCommand {
         /// An absolute path as FreeSWITCH sees it
         path: PathBuf,
         #[arg(long)]
-        tenant: FlowName,
+        tenant: TenantSlug,
     },
     List {
         #[arg(long)]
-        tenant: FlowName,
+        tenant: TenantSlug,
     },
 }
 
 #[derive(Debug, Args)]
 pub struct Calls {
     #[arg(long)]
-    pub tenant: FlowName,
+    pub tenant: TenantSlug,
     /// How many, from the newest on
     #[arg(long, default_value_t = 20)]
     pub limit: u32,
@@ -272,7 +272,7 @@ pub struct Trace {
     pub call: CallId,
     /// Look only among this tenant's calls
     #[arg(long)]
-    pub tenant: Option<FlowName>,
+    pub tenant: Option<TenantSlug>,
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use anyhow::Context;
 use clap::{CommandFactory, Parser};
 
 use crate::app::config::{Config, ConfigError};
-use crate::base::ids::FlowName;
+use crate::base::ids::TenantSlug;
 use crate::store::{Store, StoreError, TenantScope};
 
 use args::{Cli, Command};
@@ -116,7 +116,7 @@ async fn open(config: &Config) -> anyhow::Result<Store> {
 }
 
 /// The data of the tenant with this slug.
-async fn tenant_scope(store: &Store, slug: &FlowName) -> anyhow::Result<TenantScope> {
+async fn tenant_scope(store: &Store, slug: &TenantSlug) -> anyhow::Result<TenantScope> {
     let tenant = store.operator().tenant_named(slug).await?;
     Ok(store.tenant(tenant.id))
 }

@@ -5,14 +5,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::base::ids::{FlowId, FlowName, GatewayName, PromptName, TenantId};
+use crate::base::ids::{FlowId, FlowName, GatewayName, PromptName, TenantId, TenantSlug};
 
 /// A customer of the phone system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tenant {
     pub id: TenantId,
     /// A short name for the command line.
-    pub slug: FlowName,
+    pub slug: TenantSlug,
     pub name: String,
     /// Its SIP domain: `domain_name` where FusionPBX sets it.
     pub domain: String,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
-use crate::base::ids::FlowName;
+use crate::base::ids::{FlowName, TenantSlug};
 use crate::base::masked::Masked;
 use crate::flow::program::SpeechEngine;
 
@@ -52,7 +52,7 @@ impl Default for Config {
 #[serde(deny_unknown_fields)]
 pub struct DefaultFlow {
     /// The tenant's slug.
-    pub tenant: FlowName,
+    pub tenant: TenantSlug,
     pub flow: FlowName,
 }
 

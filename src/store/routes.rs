@@ -302,7 +302,7 @@ mod tests {
     fn tenant(number: u128, gateways: &[&str]) -> Tenant {
         Tenant {
             id: TenantId(Uuid::from_u128(number)),
-            slug: name(&format!("t{number}")),
+            slug: format!("t{number}").parse().unwrap(),
             name: String::new(),
             domain: format!("t{number}.example"),
             domain_uuid: Some(Uuid::from_u128(number + 100)),
@@ -423,7 +423,7 @@ mod tests {
     #[test]
     fn without_a_flow_the_reason_is_said_and_the_default_helps_only_strangers() {
         assert_eq!(found(dialed("300")), "not_published");
-        let default = DefaultFlow { tenant: name("t2"), flow: name("lost") };
+        let default = DefaultFlow { tenant: "t2".parse().unwrap(), flow: name("lost") };
         let routes = routes(Some(default));
         let lost = routes.find(&dialed("999")).unwrap();
         assert_eq!((lost.tenant.0.as_u128(), lost.main.as_str()), (2, "lost"));

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::pool::on;
 use super::{Store, StoreError, TenantScope, now_ms, timestamp};
-use crate::base::ids::{FlowName, GatewayName, TenantId};
+use crate::base::ids::{GatewayName, TenantId, TenantSlug};
 use crate::model::tenant::Tenant;
 
 /// Names, hosts and the like are at most this many bytes long.
@@ -19,7 +19,7 @@ const LIST_MAX: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewTenant {
-    pub slug: FlowName,
+    pub slug: TenantSlug,
     pub name: String,
     #[serde(default)]
     pub domain: String,
@@ -38,7 +38,7 @@ pub struct NewTenant {
 
 impl NewTenant {
     /// A tenant with a slug and nothing else, in UTC.
-    pub fn named(slug: FlowName) -> Self {
+    pub fn named(slug: TenantSlug) -> Self {
         Self {
             name: slug.to_string(),
             slug,
@@ -241,7 +241,7 @@ impl Operator {
     }
 
     /// The tenant with this slug.
-    pub async fn tenant_named(&self, slug: &FlowName) -> Result<Tenant, StoreError> {
+    pub async fn tenant_named(&self, slug: &TenantSlug) -> Result<Tenant, StoreError> {
         let row = on!(&self.store.pool, db => {
             sqlx::query_as::<_, TenantRow>("SELECT * FROM tenant WHERE slug = $1")
                 .bind(slug.as_str())

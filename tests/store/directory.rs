@@ -85,7 +85,8 @@ async fn an_unknown_number_gets_the_default_flow_or_a_reason(mut bench: Bench) {
     let directory = Directory::start(&bench.store, &bench.config).await.unwrap();
     let refused = directory.find(&dialed("999")).unwrap_err();
     assert_eq!((&refused, refused.word()), (&NoRoute::UnknownNumber, "unknown_number"));
-    bench.config.default_flow = Some(DefaultFlow { tenant: name("house"), flow: name("lost") });
+    bench.config.default_flow =
+        Some(DefaultFlow { tenant: "house".parse().unwrap(), flow: name("lost") });
     let directory = Directory::start(&bench.store, &bench.config).await.unwrap();
     let refused = directory.find(&dialed("999")).unwrap_err();
     assert_eq!(refused, NoRoute::NotPublished(name("lost")));

@@ -1,6 +1,6 @@
 //! Tenants, numbers and prompts; and that one tenant never meets another's.
 
-use callwright::base::ids::{FlowName, PromptName};
+use callwright::base::ids::{FlowName, PromptName, TenantSlug};
 use callwright::base::millis::Millis;
 use callwright::model::tenant::{NumberMatch, Reach};
 use callwright::store::{NewNumber, NewTenant, Recorder, Settled, StoreError, TenantScope};
@@ -10,6 +10,10 @@ use uuid::Uuid;
 use crate::bench::{Bench, call_id, entry, flow, name, on_both, publish, record, signed};
 
 fn prompt(text: &str) -> PromptName {
+    text.parse().unwrap()
+}
+
+fn slug(text: &str) -> TenantSlug {
     text.parse().unwrap()
 }
 
@@ -23,7 +27,7 @@ fn full() -> NewTenant {
         sip_hosts: vec!["sip.example:5060".into(), "[2001:db8::1]".into()],
         contexts: vec!["default".into()],
         mask_parties: true,
-        ..NewTenant::named(name("acme"))
+        ..NewTenant::named(slug("acme"))
     }
 }
 
@@ -32,7 +36,7 @@ async fn a_tenant_is_kept_as_it_was_given_and_can_be_changed(bench: Bench) {
     let made = operator.create_tenant(&full()).await.unwrap();
     assert_eq!(made.domain, "acme.example");
     assert_eq!((&made.gateways, made.mask_parties), (&full().gateways, true));
-    assert_eq!(operator.tenant_named(&name("acme")).await.unwrap(), made);
+    assert_eq!(operator.tenant_named(&slug("acme")).await.unwrap(), made);
     let scope = bench.store.tenant(made.id);
     let changed = NewTenant { timezone: "America/New_York".into(), domain_uuid: None, ..full() };
     let changed = scope.change(&changed).await.unwrap();
@@ -44,9 +48,9 @@ async fn a_tenant_is_kept_as_it_was_given_and_can_be_changed(bench: Bench) {
 async fn slug_domain_and_its_uuid_are_one_tenants_alone(bench: Bench) {
     let operator = bench.store.operator();
     operator.create_tenant(&full()).await.unwrap();
-    let fresh = NewTenant { domain: String::new(), domain_uuid: None, slug: name("b"), ..full() };
+    let fresh = NewTenant { domain: String::new(), domain_uuid: None, slug: slug("b"), ..full() };
     for same in [
-        NewTenant { slug: name("acme"), ..fresh.clone() },
+        NewTenant { slug: slug("acme"), ..fresh.clone() },
         NewTenant { domain: "ACME.EXAMPLE".into(), ..fresh.clone() },
         NewTenant { domain_uuid: full().domain_uuid, ..fresh.clone() },
     ] {
@@ -55,7 +59,7 @@ async fn slug_domain_and_its_uuid_are_one_tenants_alone(bench: Bench) {
     }
     operator.create_tenant(&fresh).await.unwrap();
     // No domain is nobody's.
-    operator.create_tenant(&NewTenant { slug: name("c"), ..fresh }).await.unwrap();
+    operator.create_tenant(&NewTenant { slug: slug("c"), ..fresh }).await.unwrap();
 }
 
 async fn what_a_tenant_may_not_be_is_refused_with_the_reason(bench: Bench) {

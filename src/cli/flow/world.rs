@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::app::config::Config;
-use crate::base::ids::FlowName;
+use crate::base::ids::{FlowName, TenantSlug};
 use crate::flow::check::{FlowFacts, World};
 use crate::flow::parse;
 use crate::store::{Store, TenantScope};
@@ -11,7 +11,7 @@ use crate::store::{Store, TenantScope};
 /// Everything that the tenant with this slug has, for a flow of its own named `this`.
 pub(super) async fn of(
     store: &Store,
-    slug: &FlowName,
+    slug: &TenantSlug,
     this: Option<&FlowName>,
     config: &Config,
 ) -> anyhow::Result<(TenantScope, World)> {
