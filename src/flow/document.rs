@@ -32,6 +32,7 @@ pub(super) fn yaml(bytes: &[u8]) -> Result<(Value, Vec<Problem>), Problem> {
     let doubles = RefCell::default();
     let mut options = serde_saphyr::Options::default();
     options.with_snippet = false;
+    options.strict_booleans = true;
     let seed = Seed { path: String::new(), doubles: &doubles };
     let tree = serde_saphyr::with_deserializer_from_slice_with_options(bytes, options, |reader| {
         seed.deserialize(reader)

@@ -86,11 +86,6 @@ impl Step {
                 list.iter().enumerate().map(|(at, prompt)| (format!("{path}.{at}"), prompt)),
             );
         }
-        if let Self::Dial(dial) = self
-            && let Some(accept) = &dial.accept
-        {
-            all.push(("accept.prompt".into(), &accept.prompt));
-        }
         all
     }
 
@@ -102,10 +97,13 @@ impl Step {
                 names.push((path, name));
             }
         }
-        if let Self::Dial(dial) = self
-            && let Ringback::Prompt(name) = &dial.ringback
-        {
-            names.push(("ringback.prompt".into(), name));
+        if let Self::Dial(dial) = self {
+            if let Ringback::Prompt(name) = &dial.ringback {
+                names.push(("ringback.prompt".into(), name));
+            }
+            if let Some(accept) = &dial.accept {
+                names.push(("accept.prompt".into(), &accept.prompt));
+            }
         }
         names
     }

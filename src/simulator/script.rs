@@ -159,7 +159,9 @@ impl Script {
     /// Reads YAML, of which JSON is a part.
     pub fn from_yaml(text: &str) -> Result<Self, ScriptError> {
         check_length(text)?;
-        let value = serde_saphyr::from_str::<serde_json::Value>(text);
+        let mut options = serde_saphyr::Options::default();
+        options.strict_booleans = true;
+        let value = serde_saphyr::from_str_with_options::<serde_json::Value>(text, options);
         Self::from_value(value.map_err(|error| ScriptError::Yaml(error.to_string()))?)
     }
 
@@ -244,6 +246,16 @@ steps:
         assert_eq!(script.steps.len(), 5);
         assert!(matches!(script.steps[4], Step::Hangup));
         assert_eq!(script.at.unwrap().time_zone().iana_name(), Some("Europe/Berlin"));
+    }
+
+    #[test]
+    fn yes_and_no_in_a_script_are_texts() {
+        for word in ["y", "n", "yes", "no", "on", "off"] {
+            let text = format!("dial: {word}\nsteps: [{{ hear: {word} }}]");
+            let script = Script::from_yaml(&text).unwrap();
+            assert_eq!(script.dial, word);
+            assert!(matches!(&script.steps[0], Step::Hear(heard) if heard == word), "{word}");
+        }
     }
 
     #[test]

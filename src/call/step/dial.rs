@@ -14,14 +14,11 @@ use crate::base::ids::ChannelId;
 use crate::base::millis::Millis;
 use crate::call::input::{Dialed, Ending};
 use crate::call::orders::GRACE_MS;
-use crate::call::output::{
-    AcceptOrder, Action, DialAddress, DialOrder, DialTarget, Media, RingTone,
-};
+use crate::call::output::{AcceptOrder, Action, DialAddress, DialOrder, DialTarget, RingTone};
 use crate::call::timer::Timer;
 use crate::call::variables::Known;
 use crate::call::{Call, address, describe};
 use crate::flow::kind::dial::{Address, Dial, Ringback, Strategy, Target};
-use crate::flow::prompt::Prompt;
 use crate::flow::{Outcome, Value};
 use crate::model::record::{LegRecord, LegRole};
 
@@ -305,15 +302,10 @@ fn party(address: &DialAddress) -> String {
 
 fn accept(call: &Call, dial: &Dial) -> Result<Option<AcceptOrder>, String> {
     let Some(accept) = &dial.accept else { return Ok(None) };
-    let Prompt::Named(name) = &accept.prompt else {
-        return Err("the far end can hear only a prompt of the tenant".into());
-    };
-    match call.file(name)? {
-        Media::File { path, .. } => {
-            Ok(Some(AcceptOrder { file: path, key: accept.key.clone(), timeout: accept.timeout }))
-        }
-        Media::Tone(_) | Media::Silence(_) | Media::Say { .. } | Media::Speak { .. } => Ok(None),
-    }
+    let name = &accept.prompt;
+    let prompt = call.program.prompts.get(name);
+    let file = prompt.ok_or_else(|| format!("there is no prompt `{name}`"))?.path.clone();
+    Ok(Some(AcceptOrder { file, key: accept.key.clone(), timeout: accept.timeout }))
 }
 
 fn caller_id(call: &Call, dial: &Dial) -> (Option<String>, Option<String>) {

@@ -5,11 +5,10 @@ use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
 use crate::base::digits::Digits;
-use crate::base::ids::{GatewayName, StepName, VarName};
+use crate::base::ids::{GatewayName, PromptName, StepName, VarName};
 use crate::base::millis::Millis;
 use crate::flow::Exits;
 use crate::flow::expr::Template;
-use crate::flow::prompt::Prompt;
 
 /// Dials targets and joins the first that answers to the caller. `next` is taken when the far end
 /// hangs up after a conversation.
@@ -150,15 +149,15 @@ pub enum Ringback {
     /// What the far end's network sends, or silence.
     EarlyMedia,
     /// One of the tenant's prompts, again and again.
-    Prompt(crate::base::ids::PromptName),
+    Prompt(PromptName),
 }
 
 /// The far end must press a key before it is joined, so that no answering machine takes the call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Accept {
-    /// What the far end hears; only the tenant's prompts.
-    pub prompt: Prompt,
+    /// What the far end hears: one of the tenant's prompts.
+    pub prompt: PromptName,
     #[serde(default = "key_one")]
     #[schemars(with = "String", regex(pattern = "^[0-9*#A-D]$"))]
     pub key: Digits,

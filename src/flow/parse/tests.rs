@@ -241,3 +241,27 @@ fn a_flow_spoiled_anywhere_is_read_or_refused_and_never_panics() {
         }
     }
 }
+
+#[test]
+fn a_word_that_only_old_yaml_takes_for_a_boolean_is_a_text() {
+    for word in ["y", "n", "yes", "no", "on", "off", "Yes", "OFF"] {
+        let (tree, doubles) = document::yaml(format!("{word}: {word}").as_bytes()).unwrap();
+        assert_eq!((tree, doubles.len()), (serde_json::json!({ word: word }), 0));
+    }
+    let (tree, _) = document::yaml(b"{a: true, b: false}").unwrap();
+    assert_eq!(tree, serde_json::json!({ "a": true, "b": false }));
+}
+
+#[test]
+fn the_prompt_before_accepting_is_a_name() {
+    let dial = |prompt: &str| {
+        format!(
+            r#"{{"main": {{"kind": "dial", "targets": [{{"extension": "1"}}], "next": "main",
+                "accept": {{"prompt": {prompt}}}}}}}"#
+        )
+    };
+    let found = of_steps(&dial(r#"{"tone": [440]}"#));
+    assert!(found[0].contains("steps.main.accept.prompt"), "{found:?}");
+    let text = format!(r#"{{"callwright": 1, "start": "main", "steps": {}}}"#, dial(r#""one""#));
+    assert!(parse(text.as_bytes()).is_ok());
+}
