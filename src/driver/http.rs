@@ -21,7 +21,7 @@ use url::{Host, Url};
 use super::address::may_reach;
 use crate::call::input::{HttpAnswer, HttpFailure};
 use crate::call::output::HttpRequest;
-use crate::flow::kind::http::Method;
+use crate::flow::kind::http::{Method, OWN_HEADERS};
 
 /// Most redirects of one try.
 const REDIRECTS_MAX: usize = 3;
@@ -31,17 +31,6 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Idle connections kept for each host, and for how long.
 const IDLE_PER_HOST: usize = 8;
 const IDLE_FOR: Duration = Duration::from_secs(30);
-/// Headers that belong to the connection, not to the author.
-const OWN_HEADERS: [&str; 8] = [
-    "host",
-    "connection",
-    "content-length",
-    "transfer-encoding",
-    "upgrade",
-    "te",
-    "trailer",
-    "proxy-authorization",
-];
 
 /// Settings of http requests.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -374,6 +363,8 @@ mod tests {
             ("X-Name\r\nX-Evil", "1"),
             ("Host", "example.org"),
             ("content-length", "0"),
+            ("TE", "trailers"),
+            ("Proxy-Authorization", "Basic x"),
             ("X Y", "1"),
         ] {
             let headers = vec![(name.to_owned(), Masked::new(value.to_owned()))];

@@ -1,8 +1,8 @@
-//! The shape of the graph: targets, reachability, loops, outcomes.
+//! The shape of the graph: targets, reachability, outcomes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::{Found, place};
+use super::{Found, loops, place};
 use crate::base::ids::StepName;
 use crate::flow::nearest::nearest;
 use crate::flow::{Flow, Kind, Outcome, Step};
@@ -10,7 +10,7 @@ use crate::flow::{Flow, Kind, Outcome, Step};
 pub(super) fn check(flow: &Flow, found: &mut Found) {
     targets(flow, found);
     unreachable(flow, found);
-    silent_loops(flow, found);
+    loops::check(flow, found);
     outcomes(flow, found);
 }
 
@@ -56,57 +56,6 @@ fn unreachable(flow: &Flow, found: &mut Found) {
         let message = format!("no call can come to the step `{name}`");
         found.warning(format!("steps.{name}"), "unreachable-step", message);
     }
-}
-
-/// A loop is silent if no step on it waits. Each group of steps that lead to one another is told of
-/// once.
-fn silent_loops(flow: &Flow, found: &mut Found) {
-    let silent: BTreeMap<&StepName, Vec<&StepName>> = flow
-        .steps
-        .iter()
-        .filter(|(_, step)| !step.waits())
-        .map(|(name, step)| (name, step.ways().into_iter().map(|way| way.to).collect()))
-        .collect();
-    let mut told: BTreeSet<&StepName> = BTreeSet::new();
-    for name in silent.keys() {
-        if told.contains(name) {
-            continue;
-        }
-        if let Some(path) = way_back(name, &silent) {
-            let names = path.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
-            let message = format!(
-                "{} → `{name}` is a loop in which nothing is asked and no time goes by",
-                names.join(" → ")
-            );
-            found.error(format!("steps.{name}"), "silent-loop", message);
-            found.hint("let a step of it play, ask or wait, or leave it by a counter".to_owned());
-            told.extend(path);
-        }
-    }
-}
-
-/// The shortest way from a step back to itself.
-fn way_back<'a>(
-    start: &'a StepName,
-    ways: &BTreeMap<&'a StepName, Vec<&'a StepName>>,
-) -> Option<Vec<&'a StepName>> {
-    let mut from: BTreeMap<&StepName, &StepName> = BTreeMap::new();
-    let mut open = std::collections::VecDeque::from([start]);
-    while let Some(at) = open.pop_front() {
-        for to in ways.get(at).into_iter().flatten() {
-            if *to == start {
-                let back = std::iter::successors(Some(at), |at| from.get(at).copied());
-                let mut path: Vec<_> = back.collect();
-                path.reverse();
-                return Some(path);
-            }
-            if ways.contains_key(to) && !from.contains_key(to) {
-                from.insert(to, at);
-                open.push_back(to);
-            }
-        }
-    }
-    None
 }
 
 /// Outcomes that come in the ordinary course of calls; `failed` of a step that does not ask another

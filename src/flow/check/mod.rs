@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `dangling-target` | error | a way that leads to no step |
 //! | `unreachable-step` | warning | a step that no call can come to |
-//! | `silent-loop` | error | steps that lead back to themselves and neither ask nor wait |
+//! | `silent-loop` | error or warning | a loop that never waits; a warning if calls can leave it |
 //! | `unhandled-outcome` | error | an ordinary outcome with no way out and no `fallback` |
 //! | `no-fallback` | warning | steps that can fail, in a flow without `fallback` |
 //! | `bad-choice` | error | a choice that is neither keys nor a usable pattern |
@@ -31,6 +31,7 @@
 //! | `flows-too-deep` | error | calls from flow to flow beyond `limits.depth` |
 //! | `unknown-gateway` | error | a gateway that is not the tenant's |
 //! | `unknown-sip-host` | error | a SIP address at a host that is not allowed |
+//! | `bad-address` | error | a SIP address without a user or a host |
 //! | `unknown-context` | error | a dialplan context that is not allowed |
 //! | `no-speech-engine` | error | text to speech where no engine is configured |
 //! | `bad-url` | error | an address without a scheme and host that are written out |
@@ -50,6 +51,7 @@
 mod choices;
 mod graph;
 mod hours;
+mod loops;
 mod ranges;
 mod references;
 mod variables;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{FlowFacts, Found, World, place};
 use crate::base::ids::{FlowName, StepName};
 use crate::flow::kind::dial::{Address, Dial};
-use crate::flow::kind::http::Http;
+use crate::flow::kind::http::{Http, OWN_HEADERS};
 use crate::flow::kind::subflow::Subflow;
 use crate::flow::nearest::nearest;
 use crate::flow::prompt::Prompt;
@@ -76,12 +76,26 @@ fn targets(step: &StepName, dial: &Dial, world: &World, found: &mut Found) {
                 let path = place(step, &format!("targets.{at}.sip"));
                 // The host of an address that holds expressions is looked at when it is dialed.
                 let Some(literal) = sip.literal() else { continue };
-                let host = literal.rsplit_once('@').map_or("", |(_, host)| host);
-                let said = ("unknown-sip-host", format!("the host `{host}` is not allowed"));
-                known(path, host, world.sip_hosts.as_ref(), said, found);
+                sip_host(path, literal, world, found);
             }
         }
     }
+}
+
+fn sip_host(path: String, written: &str, world: &World, found: &mut Found) {
+    let address = written.trim();
+    let address = address.strip_prefix("sip:").unwrap_or(address);
+    let Some((_, host)) =
+        address.split_once('@').filter(|(user, host)| !user.is_empty() && !host.is_empty())
+    else {
+        let message = format!("`{}` is not a SIP address", written.escape_debug());
+        found.error(path, "bad-address", message);
+        return found.hint("a SIP address is a user at a host: `bob@sip.example.com`".to_owned());
+    };
+    let said = ("unknown-sip-host", format!("the host `{host}` is not allowed"));
+    let same = |known: &&String| known.eq_ignore_ascii_case(host);
+    let host = world.sip_hosts.iter().flatten().find(same).map_or(host, String::as_str);
+    known(path, host, world.sip_hosts.as_ref(), said, found);
 }
 
 fn called(step: &StepName, subflow: &Subflow, world: &World, found: &mut Found) {
@@ -166,12 +180,10 @@ fn request(step: &StepName, http: &Http, found: &mut Found) {
     }
     for name in http.headers.keys() {
         let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-        // These follow from the request and the connection.
-        let ours = ["host", "content-length", "transfer-encoding", "connection", "upgrade"];
         let message = if name.is_empty() || !name.bytes().all(token) {
             format!("`{}` is not the name of an http header", name.escape_debug())
-        } else if ours.contains(&name.to_ascii_lowercase().as_str()) {
-            format!("`{name}` can't be set: it follows from the request")
+        } else if OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+            format!("`{name}` can't be set: it belongs to the connection")
         } else {
             continue;
         };
@@ -209,4 +221,48 @@ fn host(literal: &str, whole: bool) -> Result<(), &'static str> {
 fn is_pointer(text: &str) -> bool {
     let escapes = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
     (text.is_empty() || text.starts_with('/')) && escapes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+    use crate::flow::parse;
+
+    /// The problems of a flow whose step `a` has these keys.
+    fn codes(step: &str, world: &World) -> Vec<String> {
+        let text = format!(
+            r#"{{"callwright": 1, "start": "a", "fallback": "bye", "steps": {{
+                "a": {{{step}, "next": "bye"}}, "bye": {{"kind": "hangup"}}}}}}"#
+        );
+        let problems = check(&parse(text.as_bytes()).unwrap(), world).into_iter();
+        problems.map(|problem| format!("{} {}", problem.path, problem.code)).collect()
+    }
+
+    #[test]
+    fn a_sip_host_is_one_in_whatever_case_and_never_missing() {
+        let told = |sip: &str, world: &World| {
+            codes(&format!(r#""kind": "dial", "targets": [{{"sip": "{sip}"}}]"#), world)
+        };
+        let hosts = BTreeSet::from(["pbx.example".to_owned()]);
+        let world = World { sip_hosts: Some(hosts), ..World::unknown() };
+        assert_eq!(told("sip:bob@PBX.Example", &world), [""; 0]);
+        assert_eq!(told("bob@{caller.number}", &world), [""; 0]);
+        assert_eq!(told("bob@evil.example", &world), ["steps.a.targets.0.sip unknown-sip-host"]);
+        const BAD_ADDRESS: &str = "steps.a.targets.0.sip bad-address";
+        for sip in ["bob", "bob@", "@pbx.example", "sip:bob"] {
+            assert_eq!(told(sip, &World::unknown()), [BAD_ADDRESS], "{sip}");
+        }
+    }
+
+    #[test]
+    fn every_header_that_would_be_refused_is_told_of() {
+        for name in OWN_HEADERS {
+            let name = name.to_uppercase();
+            let step =
+                format!(r#""kind": "http", "url": "https://x/", "headers": {{"{name}": "y"}}"#);
+            let expected = format!("steps.a.headers.{name} bad-header");
+            assert_eq!(codes(&step, &World::unknown()), [expected]);
+        }
+    }
 }

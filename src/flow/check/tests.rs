@@ -118,6 +118,9 @@ fn graph_cases() -> Vec<Case> {
                       "otherwise": "c"}}, "c": {kind}"#
         )
     };
+    let circle = |kind: &str| {
+        format!(r#""a": {{"kind": "set", "variables": {{}}, "next": "b"}}, "b": {{{kind}}}"#)
+    };
     vec![
         case(
             "dangling-target",
@@ -130,6 +133,12 @@ fn graph_cases() -> Vec<Case> {
             "steps.b",
             play(r#"}, "b": {"kind": "hangup""#),
             play(r#", "on": {"failed": "b"}}, "b": {"kind": "hangup""#),
+        ),
+        case(
+            "silent-loop",
+            "steps.a",
+            circle(r#""kind": "answer", "next": "a""#),
+            circle(r#""kind": "answer", "pause": "1s", "next": "a""#),
         ),
         case(
             "silent-loop",
@@ -275,7 +284,6 @@ fn reference_cases() -> Vec<Case> {
     let sip = |host: &str| dial(&format!(r#""targets": [{{"sip": "bob@{host}"}}]"#));
     let gateway =
         |name: &str| dial(&format!(r#""targets": [{{"number": "1", "gateway": "{name}"}}]"#));
-    let get = |rest: &str| http(&format!(r#""url": "https://x.example/" {rest}"#));
     vec![
         case(
             "unknown-prompt",
@@ -299,6 +307,7 @@ fn reference_cases() -> Vec<Case> {
         },
         case("unknown-gateway", "steps.a.targets.0.gateway", gateway("carier"), gateway("carrier")),
         case("unknown-sip-host", "steps.a.targets.0.sip", sip("evil.example"), sip("pbx.example")),
+        case("bad-address", "steps.a.targets.0.sip", sip(""), sip("pbx.example")),
         case("unknown-context", "steps.a.context", transfer("default"), transfer("public")),
         case(
             "no-speech-engine",
@@ -306,6 +315,12 @@ fn reference_cases() -> Vec<Case> {
             play("").replace(r#""hello""#, r#"{"speak": "hello"}"#),
             play("").replace(r#""hello""#, r#"{"say": "1"}"#),
         ),
+    ]
+}
+
+fn request_cases() -> Vec<Case> {
+    let get = |rest: &str| http(&format!(r#""url": "https://x.example/" {rest}"#));
+    vec![
         case(
             "bad-url",
             "steps.a.url",
@@ -399,6 +414,7 @@ fn cases() -> Vec<Case> {
     all.extend(choice_cases());
     all.extend(range_cases());
     all.extend(reference_cases());
+    all.extend(request_cases());
     all.extend(variable_cases());
     all
 }
@@ -430,7 +446,8 @@ fn the_table_names_each_code_with_its_severity() {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
             };
-            assert_eq!(severity(&problem.code).as_deref(), Some(expected), "{}", problem.code);
+            let told = severity(&problem.code).unwrap_or_default();
+            assert!(told.split(" or ").any(|told| told == expected), "{}", problem.code);
         }
     }
     let rows = include_str!("mod.rs").lines().filter_map(|line| line.strip_prefix("//! | `"));

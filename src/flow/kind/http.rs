@@ -10,6 +10,18 @@ use crate::base::millis::Millis;
 use crate::flow::Exits;
 use crate::flow::expr::Template;
 
+/// Headers that belong to the connection, not to the author; in lower case.
+pub const OWN_HEADERS: [&str; 8] = [
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "upgrade",
+    "te",
+    "trailer",
+    "proxy-authorization",
+];
+
 /// Sends a request and takes values out of the JSON answer. Any failure, a status outside 200–299
 /// and an answer that is not JSON (where one is needed) leave by `failed`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
