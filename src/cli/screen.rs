@@ -55,7 +55,7 @@ impl Screen {
     ) -> io::Result<()> {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_header(head.map(|cell| paint(BOLD, cell)));
+        table.set_header(head);
         for row in rows {
             table.add_row(row);
         }
