@@ -40,7 +40,7 @@ use uuid::Uuid;
 const CALLS: u32 = 2_000;
 const ROUNDS: usize = 5;
 /// Calls held at once.
-const HELD: usize = 5_000;
+const HELD_MAX: usize = 10_000;
 /// How long no CPU is to be used.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -221,6 +221,14 @@ fn resident_kib() -> usize {
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }
 
+/// As many calls as file descriptors allow: two for each, its client's included.
+fn held() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft = line.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
+    soft.map_or(HELD_MAX, |soft| HELD_MAX.min(soft.saturating_sub(100) / 2))
+}
+
 /// User and system time of this process, in ticks of 10 ms.
 fn ticks() -> u64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
@@ -262,20 +270,21 @@ async fn memory() {
     let daemon = tokio::spawn(run(listener, Arc::clone(&shared), stopped, Duration::ZERO));
     let opening = opening(&recording().0);
     let before = resident_kib();
-    let mut clients = Vec::with_capacity(HELD);
-    for _ in 0..HELD {
+    let calls = held();
+    let mut clients = Vec::with_capacity(calls);
+    for _ in 0..calls {
         let mut client = TcpStream::connect(address).await.unwrap();
         for bytes in &opening {
             client.write_all(bytes).await.unwrap();
         }
         clients.push(client);
     }
-    while shared.counters.begun.load(std::sync::atomic::Ordering::Relaxed) < HELD as u64 {
+    while shared.counters.begun.load(std::sync::atomic::Ordering::Relaxed) < calls as u64 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let held = (resident_kib() - before) as f64 / HELD as f64;
-    println!("{HELD} calls held in a menu: {held:.1} KiB each, connections and clients included");
+    let each = (resident_kib() - before) as f64 / calls as f64;
+    println!("{calls} calls held in a menu: {each:.1} KiB each, connections and clients included");
     let busy = ticks();
     tokio::time::sleep(IDLE).await;
     println!("  CPU in {IDLE:?} while nothing happens: {} ms", (ticks() - busy) * 10);
