@@ -106,6 +106,18 @@ impl Call {
         self.finish(termination);
     }
 
+    /// The call goes on elsewhere.
+    pub(in crate::call) fn taken_away(&mut self, to: &str) {
+        let to = describe::clean(to);
+        let termination = self.departed().unwrap_or_else(|| {
+            let party = if self.state.bridged.is_some() { Party::Callee } else { Party::Operator };
+            let reason = format!("the call was transferred to `{to}`");
+            Termination { party, cause: HangupCause::BlindTransfer, reason }
+        });
+        self.last_words();
+        self.finish(termination);
+    }
+
     /// Who ended a call that we did not end. The switch says whether it was the caller; what it
     /// leaves open, the cause tells.
     fn judge(&self, cause: HangupCause, by_caller: Option<bool>) -> Termination {
@@ -174,7 +186,7 @@ impl Call {
             tenant: self.state.tenant,
             flow: self.state.main.clone(),
             version: self.state.versions.get(&self.state.main).copied().unwrap_or(0),
-            caller_name: describe::clean(&arrival.caller_name),
+            caller_name: self.caller_name(),
             caller_number: self.party(&arrival.caller_number),
             dialed: describe::clean(&arrival.dialed),
             started: self.state.started,

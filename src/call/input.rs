@@ -42,6 +42,9 @@ pub enum Event {
     /// The caller's leg is gone. `by_caller` is whether it hung up itself, where the switch says
     /// so.
     HungUp { cause: HangupCause, by_caller: Option<bool> },
+    /// Somebody else sent the caller's leg to `to`: a REFER, or another program. It is not ours any
+    /// more.
+    TakenAway { to: String },
     /// The link to the switch is gone while the call may still be up; nothing more can be ordered.
     LinkLost { reason: String },
 }

@@ -51,7 +51,7 @@ impl Call {
         let arrival = &self.state.arrival;
         let version = self.state.versions.get(&self.state.main).copied().unwrap_or(0);
         let what = What::Arrived {
-            caller_name: describe::clean(&arrival.caller_name),
+            caller_name: self.caller_name(),
             caller_number: self.party(&arrival.caller_number),
             dialed: describe::clean(&arrival.dialed),
             flow: self.state.main.clone(),
@@ -87,6 +87,13 @@ impl Call {
             keys.push(character);
             visit.keys = keys.into_boxed_str();
         }
+    }
+
+    /// The caller's name as the tenant lets it be kept. Where a phone sends none, FreeSWITCH puts
+    /// the number in its place.
+    pub(in crate::call) fn caller_name(&self) -> String {
+        let name = &self.state.arrival.caller_name;
+        if name.chars().any(char::is_alphabetic) { describe::clean(name) } else { self.party(name) }
     }
 
     /// A party's number as the tenant lets it be kept.

@@ -32,6 +32,9 @@ pub(in crate::call) struct Ears<'a> {
     /// What `{input}` is in the prompts.
     pub(in crate::call) input: Option<&'a Digits>,
     pub(in crate::call) secret: bool,
+    /// Most keys of an input. Where a caller knows it to have several, what is still typed when it
+    /// has been judged belongs to it.
+    pub(in crate::call) most: usize,
     pub(in crate::call) judge: &'a dyn Fn(&Digits) -> Verdict<()>,
 }
 
@@ -61,6 +64,50 @@ pub(in crate::call) enum Lapse {
     Invalid,
     /// The caller did not confirm what was typed.
     Denied,
+}
+
+/// A key that follows the last one within this time, in ms, is typed in one go with it.
+const IN_ONE_GO_MS: u64 = 1_500;
+
+/// What may still come of an input that was judged before its last key.
+#[derive(Debug)]
+pub(in crate::call) struct Rest {
+    until_ms: u64,
+    terminators: Digits,
+    /// Any key, not only a terminator.
+    any: bool,
+}
+
+impl Call {
+    /// Whether the key only ends, or goes on with, an input that has been judged.
+    pub(in crate::call) fn is_rest(&mut self, key: Digit) -> bool {
+        let now_ms = self.state.age_ms;
+        let Some(mut rest) = self.live.rest.take().filter(|rest| now_ms <= rest.until_ms) else {
+            return false;
+        };
+        if rest.terminators.contains(key) {
+            return true;
+        }
+        let any = rest.any;
+        if any {
+            rest.until_ms = now_ms.saturating_add(IN_ONE_GO_MS);
+            self.live.rest = Some(rest);
+        }
+        any
+    }
+
+    fn expect_rest(&mut self, ears: &Ears<'_>, any: bool) {
+        if ears.most <= 1 {
+            return;
+        }
+        let terminators = ears.keys.terminators.clone();
+        if !any && self.state.ahead.first().is_some_and(|key| terminators.contains(key)) {
+            self.state.ahead.take_first();
+            return;
+        }
+        let until_ms = self.state.age_ms.saturating_add(IN_ONE_GO_MS);
+        self.live.rest = Some(Rest { until_ms, terminators, any });
+    }
 }
 
 /// What came of listening.
@@ -193,8 +240,14 @@ impl Listening {
         }
         call.live.typed = longer;
         match verdict {
-            Verdict::Dead => Typed::Wrong,
-            Verdict::Match { longer: false, .. } => Typed::Complete,
+            Verdict::Dead => {
+                call.expect_rest(ears, call.live.typed.len() < ears.most);
+                Typed::Wrong
+            }
+            Verdict::Match { longer: false, .. } => {
+                call.expect_rest(ears, false);
+                Typed::Complete
+            }
             Verdict::Match { longer: true, .. } | Verdict::Prefix => {
                 call.state.after(Timer::NextKey, ears.keys.next_key.ms());
                 Typed::Waiting

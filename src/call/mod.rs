@@ -78,6 +78,7 @@ struct Live {
     typed: Digits,
     /// What is to be confirmed.
     input: Digits,
+    rest: Option<listen::Rest>,
     secrets: Secrets,
     /// Whether any flow of the program asks for secret digits: then no key is shown before it is
     /// known which step it is for.
@@ -138,6 +139,7 @@ impl Call {
             origin_age_ms: state.age_ms,
             typed: Digits::default(),
             input: Digits::default(),
+            rest: None,
             secrets: Secrets::default(),
             guarded_keys,
         };
@@ -206,6 +208,7 @@ impl Call {
             Event::Bridged { other, target } => self.bridged(other, target),
             Event::Unbridged => self.unbridged(),
             Event::HungUp { cause, by_caller } => self.hung_up(cause, by_caller),
+            Event::TakenAway { to } => self.taken_away(&to),
             Event::LinkLost { reason } => self.link_lost(&reason),
         }
     }

@@ -83,6 +83,9 @@ impl Call {
 
     /// A key of the caller.
     pub(in crate::call) fn key(&mut self, key: Digit) {
+        if self.is_rest(key) {
+            return self.notice("a key is dropped: the input that it belongs to has been judged");
+        }
         self.note_key(key);
         let most = self.limits().steps;
         let counters = &mut self.state.counters;

@@ -153,8 +153,12 @@ impl Ahead {
         room
     }
 
+    pub(in crate::call) fn first(&self) -> Option<Digit> {
+        self.keys().iter().next()
+    }
+
     pub(in crate::call) fn take_first(&mut self) -> Option<Digit> {
-        let first = self.keys().iter().next()?;
+        let first = self.first()?;
         let mut rest = Digits::default();
         self.keys().iter().skip(1).for_each(|key| rest.push(key));
         self.put(rest);

@@ -39,6 +39,8 @@ pub struct Desk {
     former: Former,
     tasks: BTreeMap<ActionId, Task>,
     stopping: Option<Stopping>,
+    /// The far end whose time is limited by a task of the switch.
+    limited: Option<ChannelId>,
     /// Whether `say` has been told to take times as they are.
     utc: bool,
 }
@@ -89,7 +91,8 @@ struct Stopping {
 
 impl Desk {
     pub const fn new(channel: ChannelId, profile: Word, former: Former) -> Self {
-        Self { channel, profile, former, tasks: BTreeMap::new(), stopping: None, utc: false }
+        let tasks = BTreeMap::new();
+        Self { channel, profile, former, tasks, stopping: None, limited: None, utc: false }
     }
 
     /// Takes an order.
@@ -292,7 +295,14 @@ impl Desk {
             let cause = HangupCause::AllottedTimeout;
             Command::Api(Api::SchedHangup { seconds, channel: other.clone(), cause })
         });
+        self.limited = limit.is_some().then(|| other.clone());
         limit.into_iter().collect()
+    }
+
+    /// The caller is gone: a far end that goes on without it, transferred, keeps none of our
+    /// limits.
+    pub fn parted(&mut self) -> Option<Command> {
+        self.limited.take().map(|channel| Command::Api(Api::SchedDel { channel }))
     }
 
     /// When `tick` has something to do, on the clock of `Now::mono_ms`.

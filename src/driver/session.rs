@@ -108,6 +108,10 @@ enum Phase {
     Ending {
         until_ms: u64,
     },
+    /// The channel is somebody else's. The connection stays until the call ends: closing it would
+    /// take the channel out of the hands of the `socket` that it is in now (`mod_event_socket.c`
+    /// listener_run clears CF_CONTROLLED whoever set it).
+    Away,
     Closed,
 }
 
@@ -119,6 +123,10 @@ struct Running {
     parting: Option<Parting>,
     /// The channel was sent elsewhere.
     left: bool,
+    /// The caller's leg's profile: a transfer gives it another.
+    profile: Option<String>,
+    /// Somebody else sent the channel elsewhere.
+    taken: bool,
 }
 
 /// The caller's leg is gone, and who ended it is not known yet.
@@ -240,7 +248,7 @@ impl Session {
         match &self.phase {
             Phase::Greeting { until_ms, .. } | Phase::Ending { until_ms } => Some(*until_ms),
             Phase::Running(running) => running.deadline(),
-            Phase::Closed => None,
+            Phase::Away | Phase::Closed => None,
         }
     }
 
@@ -263,7 +271,7 @@ impl Session {
                 self.say(&commands);
                 self.tick_call(now);
             }
-            Phase::Closed => {}
+            Phase::Away | Phase::Closed => {}
         }
     }
 
@@ -281,6 +289,7 @@ impl Session {
         match happening {
             Happening::Connected { event, .. } => self.connected(&event, now, settings, router),
             Happening::Completed { id, event } => {
+                self.look_for_transfer(&event, now);
                 if let Phase::Running(running) = &mut self.phase {
                     match &running.parting {
                         Some(parting) => {
@@ -304,7 +313,10 @@ impl Session {
                     self.hear(events, now);
                 }
             }
-            Happening::Event(event) => self.event(&event, now),
+            Happening::Event(event) => {
+                self.look_for_transfer(&event, now);
+                self.event(&event, now);
+            }
             Happening::Disconnected(end) => self.disconnected(&end.to_string(), now),
             Happening::Started { .. }
             | Happening::Replied { .. }
@@ -343,9 +355,27 @@ impl Session {
         self.origin = Some(Box::new(Origin::of(&arrival, &program, now)));
         self.offers.push_back(Offer::Begun);
         let call = Call::begin(arrival, program, now);
-        let running = Running { call, desk, channel, parting: None, left: false };
+        let profile = profile(facts);
+        let running =
+            Running { call, desk, channel, parting: None, left: false, profile, taken: false };
         self.phase = Phase::Running(Box::new(running));
         self.drain(now);
+    }
+
+    /// A REFER, or another program, may take the caller's leg away while we hold its connection.
+    /// From then on nothing of ours may touch it.
+    fn look_for_transfer(&mut self, news: &esl::event::Event, now: Now) {
+        let Phase::Running(running) = &mut self.phase else { return };
+        let own = news.unique_id().is_some_and(|channel| channel == running.channel);
+        let other = profile(news).filter(|profile| running.profile.as_ref() != Some(profile));
+        if !own || running.left || running.profile.is_none() || other.is_none() {
+            return;
+        }
+        running.left = true;
+        running.taken = true;
+        let to = news.header("Caller-Destination-Number");
+        let to = to.map(|to| to.text().into_owned()).unwrap_or_default();
+        self.hear(vec![Event::TakenAway { to }], now);
     }
 
     /// Gives the call back to the dialplan. `socket_resume` makes it go on there although we leave
@@ -397,8 +427,10 @@ impl Session {
             }
             (_, Some(parting)) => self.part(news, parting.cause, now),
             (EventName::ChannelHangup, None) => {
+                let free = running.desk.parted();
                 let until_ms = now.mono_ms.saturating_add(PARTING_MS);
                 running.parting = Some(Parting { cause: hangup_cause(news), until_ms });
+                self.say(free.as_slice());
             }
             (_, None) => {
                 let Some(event) = event(news) else { return };
@@ -513,7 +545,10 @@ impl Session {
                 self.say(&[kill]);
             }
         }
-        self.phase = Phase::Ending { until_ms: now.mono_ms.saturating_add(ENDING_MS) };
+        self.phase = match &self.phase {
+            Phase::Running(running) if running.taken => Phase::Away,
+            _ => Phase::Ending { until_ms: now.mono_ms.saturating_add(ENDING_MS) },
+        };
     }
 
     /// Sends what may be lost: the connection's end, or a limit of it, ends the call anyway.
@@ -528,6 +563,12 @@ impl Session {
 
 /// The execute that tells the dialplan why a call comes back; no order has the number 0.
 const REFUSAL: ExecuteId = ExecuteId(0);
+
+/// Which of its profiles a channel has: each transfer counts on (`switch_channel.c`
+/// switch_channel_set_caller_profile).
+fn profile(event: &esl::event::Event) -> Option<String> {
+    event.header("Caller-Profile-Index").map(|index| index.text().into_owned())
+}
 
 impl Running {
     fn deadline(&self) -> Option<u64> {

@@ -6,10 +6,8 @@ use super::pool::on;
 use super::{StoreError, TenantScope, now_ms, timestamp};
 use crate::base::ids::PromptName;
 use crate::base::millis::Millis;
+use crate::esl::argument::FilePath;
 use crate::model::tenant::StoredPrompt;
-
-/// A path is at most this many bytes long.
-const PATH_MAX: usize = 1_024;
 
 #[derive(Debug, FromRow)]
 pub(super) struct PromptRow {
@@ -35,19 +33,15 @@ impl TryFrom<PromptRow> for StoredPrompt {
 
 pub(super) const ALL: &str = "SELECT * FROM prompt ORDER BY tenant, name";
 
+/// Only paths that FreeSWITCH can be told: any other would fail in every call that plays it.
 fn check(path: &str) -> Result<(), StoreError> {
-    let steps_out = path.split('/').any(|part| part == "..");
-    if !path.starts_with('/')
-        || path.len() > PATH_MAX
-        || steps_out
-        || path.chars().any(char::is_control)
-    {
-        return Err(StoreError::Invalid(format!(
-            "a prompt's path must be absolute, at most {PATH_MAX} bytes long, without `..` and \
-             control characters"
-        )));
-    }
-    Ok(())
+    FilePath::new(path).map(drop).map_err(|refused| {
+        StoreError::Invalid(format!(
+            "FreeSWITCH can't be told `{}`: {}; a path is absolute, of letters, digits, `/_.-+=`",
+            path.chars().take(200).collect::<String>().escape_debug(),
+            refused.why
+        ))
+    })
 }
 
 impl TenantScope {

@@ -488,10 +488,12 @@ fn a_gathered_input_must_match_its_pattern_as_a_whole() {
         0.000 < key 21#
         0.000 (what was pressed matches nothing)
         0.000 ! play menu until key
-        0.000 number = 1
+        0.000 (a key is dropped: the input that it belongs to has been judged)
+        0.000 (a key is dropped: the input that it belongs to has been judged)
+        0.000 < key 12#
+        0.000 number = 12
         0.000 start: next -> done
         0.000 ! Hangup(NormalClearing)
-        0.000 < key 12#
         "#,
     );
 }

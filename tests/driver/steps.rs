@@ -191,6 +191,41 @@ steps:
 }
 
 #[test]
+fn what_is_still_typed_of_a_judged_input_is_not_the_next_input() {
+    let flow = flow(
+        "  ask:
+    kind: gather
+    prompts: [welcome]
+    into: code
+    max: 4
+    pattern: '[1-9]\\d{3}'
+    next: choose
+    on: { too_many: end }
+  choose:
+    kind: menu
+    prompts: [again]
+    choices: { '1': over }
+    keys: { max_invalid: 1 }
+    on: { invalid: sorry, too_many: sorry }
+  over: { kind: play, prompts: [bye], next: end }
+  sorry: { kind: play, prompts: [sorry], next: end }",
+    );
+    for keys in ["4711#", "0471#"] {
+        let caller = caller(&format!(
+            "steps:
+  - hear: welcome
+  - press: '{keys}'
+  - wait: 3s
+  - press: '{more}'
+  - hear: bye
+  - expect: {{ ended: {{}} }}",
+            more = if keys == "4711#" { "1" } else { "47111" }
+        ));
+        passes(&flow, &caller);
+    }
+}
+
+#[test]
 fn a_caller_who_hangs_up_in_a_talk_leaves_who_answered() {
     let outcome = passes(
         &dial(""),

@@ -60,6 +60,7 @@ fn confirmation_ears<'a>(
         repeat_prompts: &[],
         input: Some(input),
         secret,
+        most: 1,
         judge: &judge_confirmation,
     }
 }
@@ -90,6 +91,7 @@ impl ExpectInput {
             repeat_prompts: &gather.repeat_prompts,
             input: None,
             secret: gather.secret,
+            most: usize::from(gather.max),
             judge: &judge,
         };
         act(&mut self.listening, call, &ears)

@@ -46,6 +46,7 @@ fn ears<'a>(menu: &'a Menu, judge: &'a dyn Fn(&Digits) -> Verdict<()>) -> Ears<'
         repeat_prompts: &menu.repeat_prompts,
         input: None,
         secret: false,
+        most: 1,
         judge,
     }
 }

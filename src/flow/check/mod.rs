@@ -46,7 +46,7 @@
 //! | `secret-heard` | warning | a secret that is spoken |
 //! | `secret-leaves` | warning | a secret that goes to another flow, where it is none any more |
 //!
-//! Codes of a document's shape are those of [`super::parse`].
+//! Codes of a document's shape are those of [`mod@super::parse`].
 
 mod choices;
 mod graph;
