@@ -1,5 +1,6 @@
 //! `callwright serve`: the daemon.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -47,7 +48,11 @@ pub(super) fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
 
 fn log(settings: &Log) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&settings.filter).context("log.filter")?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours);
     if settings.json {
         builder.json().init()
     } else {
