@@ -26,7 +26,7 @@ impl Call {
     pub(in crate::call) fn decline(&mut self, reason: RejectReason) {
         let termination = Termination {
             party: Party::Flow,
-            cause: cause_of(reason),
+            cause: reason.cause(),
             reason: format!("the flow declined the call: {}", describe::declined(reason)),
         };
         self.close_by(termination, Action::Reject(reason));
@@ -235,16 +235,4 @@ impl Call {
 /// An end for which we are to blame.
 pub(in crate::call) fn by_us(cause: HangupCause, reason: impl Into<String>) -> Termination {
     Termination { party: Party::Us, cause, reason: reason.into() }
-}
-
-/// The Q.850 causes that FreeSWITCH makes these SIP statuses of (mod_sofia, hangup_cause_to_sip).
-const fn cause_of(reason: RejectReason) -> HangupCause {
-    match reason {
-        RejectReason::Busy => HangupCause::UserBusy,
-        RejectReason::Declined => HangupCause::CallRejected,
-        RejectReason::NotFound => HangupCause::UnallocatedNumber,
-        RejectReason::Unavailable => HangupCause::SubscriberAbsent,
-        RejectReason::Forbidden => HangupCause::OutgoingCallBarred,
-        RejectReason::Congestion => HangupCause::NormalCircuitCongestion,
-    }
 }

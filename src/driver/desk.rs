@@ -19,7 +19,6 @@ use crate::esl::argument::{DialPart, Refused, Why, Word};
 use crate::esl::command::{Api, Command, Execute};
 use crate::esl::happening::Stage;
 use crate::esl::token::ExecuteId;
-use crate::flow::kind::answer::RejectReason;
 
 /// Sounds of one order that FreeSWITCH has at once; the rest follows as these end.
 const AHEAD_MAX: usize = 4;
@@ -111,7 +110,7 @@ impl Desk {
             Action::SetVariables(chosen) => {
                 Turn::of(vec![variables::chosen(&self.channel, &chosen)?])
             }
-            Action::Reject(reason) => Turn::of(vec![self.kill(cause_of(reason))]),
+            Action::Reject(reason) => Turn::of(vec![self.kill(reason.cause())]),
             Action::Hangup(cause) => Turn::of(vec![self.kill(cause)]),
             Action::Transfer { extension, context } => self.transfer(&extension, &context)?,
             Action::Release { refused } => self.release(&refused),
@@ -400,19 +399,6 @@ fn recorded(event: &esl::event::Event) -> Ending {
 fn cancel(dial: ExecuteId) -> Command {
     let (name, value) = dial::mark(dial);
     Command::Api(Api::KillMarked { cause: HangupCause::OriginatorCancel, name, value })
-}
-
-/// The cause that mod_sofia turns into the SIP status that is meant (`mod_sofia.c`
-/// hangup_cause_to_sip).
-const fn cause_of(reason: RejectReason) -> HangupCause {
-    match reason {
-        RejectReason::Busy => HangupCause::UserBusy,
-        RejectReason::Declined => HangupCause::CallRejected,
-        RejectReason::NotFound => HangupCause::UnallocatedNumber,
-        RejectReason::Unavailable => HangupCause::SubscriberAbsent,
-        RejectReason::Forbidden => HangupCause::OutgoingCallBarred,
-        RejectReason::Congestion => HangupCause::NormalCircuitCongestion,
-    }
 }
 
 fn execute(id: ActionId, part: u16, application: Application) -> Command {

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::base::cause::HangupCause;
 use crate::base::ids::StepName;
 use crate::base::millis::Millis;
 use crate::flow::Exits;
@@ -53,4 +54,19 @@ pub enum RejectReason {
     Forbidden,
     /// 503 Service Unavailable
     Congestion,
+}
+
+impl RejectReason {
+    /// The cause that mod_sofia turns into the SIP status that is meant (`mod_sofia.c`
+    /// hangup_cause_to_sip).
+    pub const fn cause(self) -> HangupCause {
+        match self {
+            Self::Busy => HangupCause::UserBusy,
+            Self::Declined => HangupCause::CallRejected,
+            Self::NotFound => HangupCause::UnallocatedNumber,
+            Self::Unavailable => HangupCause::SubscriberAbsent,
+            Self::Forbidden => HangupCause::OutgoingCallBarred,
+            Self::Congestion => HangupCause::NormalCircuitCongestion,
+        }
+    }
 }
