@@ -27,6 +27,7 @@ use callwright::driver::translate::arrival::Inquiry;
 use callwright::esl::argument::Word;
 use callwright::flow::parse::parse_yaml;
 use callwright::flow::program::{Program, PromptFile, Published, Settings as Ground};
+use callwright::model::live::LiveCall;
 use callwright::model::record::CallRecord;
 use callwright::model::timeline::Entry;
 use callwright::simulator::{Caller, Channel, Script};
@@ -102,6 +103,8 @@ impl Sink for Nowhere {
     fn record(&self, record: Box<CallRecord>) {
         black_box(record);
     }
+
+    fn live(&self, _live: Box<LiveCall>) {}
 }
 
 fn router() -> One {

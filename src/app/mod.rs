@@ -18,6 +18,7 @@ use crate::driver::session::{Router, Settings};
 use crate::driver::translate::arrival::Inquiry;
 use crate::esl::argument::Word;
 use crate::flow::program::Program;
+use crate::model::live::LiveCall;
 use crate::model::record::CallRecord;
 use crate::model::timeline::Entry;
 use crate::store::{Asked, Directory, Recorder, Settled, Store};
@@ -141,4 +142,6 @@ impl Sink for Kept {
         (self.watch)(News::Record(&record));
         self.recorder.record(record);
     }
+
+    fn live(&self, _live: Box<LiveCall>) {}
 }

@@ -59,6 +59,11 @@ uuid_id!(
     "call id"
 );
 uuid_id!(
+    /// One process of ours, from its start to its end.
+    InstanceId,
+    "instance id"
+);
+uuid_id!(
     /// A flow of a tenant, all its versions together.
     FlowId,
     "flow id"

@@ -195,6 +195,8 @@ impl Call {
             legs: legs.collect(),
             path: self.state.path.iter().filter_map(|trace| self.visit_record(trace)).collect(),
             termination,
+            hands: self.state.term,
+            swept: false,
             recordings: self.state.recordings.clone(),
             variables: variables.unwrap_or_default(),
         }

@@ -27,7 +27,7 @@ impl Call {
             if cut { What::Noticed { text: "the timeline is cut here".into() } } else { what };
         self.state.counters.entries = entries + 1;
         let (at, ms) = (self.live.now.wall, self.state.age_ms);
-        let entry = Entry { sequence: entries + 1, at, ms, what };
+        let entry = Entry { term: self.state.term, sequence: entries + 1, at, ms, what };
         self.outputs.push_back(Output::Note(Box::new(entry)));
     }
 

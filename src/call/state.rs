@@ -35,6 +35,8 @@ pub const RECORDINGS_MAX: usize = 50;
 pub struct State {
     pub(super) format: u16,
     pub(super) tenant: TenantId,
+    /// How often the call has changed hands.
+    pub(super) term: u32,
     pub(super) arrival: Arrival,
     pub(super) started: Timestamp,
     /// When the last input came, by the date.
@@ -191,6 +193,7 @@ impl State {
         let mut state = Self {
             format: STATE_FORMAT,
             tenant: program.tenant,
+            term: 0,
             started: now.wall,
             seen: now.wall,
             age_ms: 0,

@@ -24,6 +24,7 @@ use crate::base::ids::{CallId, TenantId};
 use crate::base::now::Now;
 use crate::call::input::{Answer, Command};
 use crate::call::output::{Query, QueryId};
+use crate::model::live::LiveCall;
 use crate::model::record::CallRecord;
 use crate::model::timeline::Entry;
 use crate::switch::listener::{Accepted, Admission};
@@ -37,6 +38,8 @@ const READ_MAX: usize = 256 * 1024;
 pub trait Sink: Send + Sync {
     fn note(&self, tenant: TenantId, call: CallId, entry: Box<Entry>);
     fn record(&self, record: Box<CallRecord>);
+    /// A call has begun, or has come to this process.
+    fn live(&self, live: Box<LiveCall>);
 }
 
 /// What all calls of a daemon share.

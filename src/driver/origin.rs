@@ -62,6 +62,8 @@ impl Origin {
             legs: Vec::new(),
             path: Vec::new(),
             termination: Termination { party: Party::Us, cause, reason },
+            hands: 0,
+            swept: false,
             recordings: Vec::new(),
             variables: BTreeMap::new(),
         }

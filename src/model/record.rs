@@ -33,6 +33,12 @@ pub struct CallRecord {
     /// The steps that the call went through.
     pub path: Vec<Visit>,
     pub termination: Termination,
+    /// How often the call went from one process to another.
+    #[serde(default)]
+    pub hands: u32,
+    /// Closed by what was known, since the call ended while nobody held it.
+    #[serde(default)]
+    pub swept: bool,
     /// Messages and other recordings made in the call.
     #[serde(default)]
     pub recordings: Vec<RecordingNote>,

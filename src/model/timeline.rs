@@ -11,7 +11,11 @@ use crate::base::ids::{FlowName, StepName};
 /// One thing that happened to a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
-    /// 1, 2, 3 …, without gaps within a call.
+    /// How often the call had changed hands. Entries are in order by term and sequence.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub term: u32,
+    /// 1, 2, 3 …, without gaps within a term. A process that takes over goes on from the last number
+    /// that it knows of; the one before may have noted more.
     pub sequence: u32,
     #[schemars(with = "String")]
     pub at: Timestamp,
@@ -19,6 +23,11 @@ pub struct Entry {
     pub ms: u64,
     #[serde(flatten)]
     pub what: What,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_zero(term: &u32) -> bool {
+    *term == 0
 }
 
 /// What happened. Texts are for people and hold no secrets: secret digits come as `•`.

@@ -153,7 +153,7 @@ pub(crate) fn call_id() -> CallId {
 pub(crate) fn entry(sequence: u32, text: &str) -> Box<Entry> {
     let at: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
     let what = What::Noticed { text: text.into() };
-    Box::new(Entry { sequence, at, ms: u64::from(sequence) * 20, what })
+    Box::new(Entry { term: 0, sequence, at, ms: u64::from(sequence) * 20, what })
 }
 
 /// A record of a call that began so many seconds into the day.
@@ -178,6 +178,8 @@ pub(crate) fn record(tenant: TenantId, call: CallId, second: i64) -> Box<CallRec
             cause: HangupCause::NormalClearing,
             reason: "the caller hung up".into(),
         },
+        hands: 0,
+        swept: false,
         recordings: Vec::new(),
         variables: [("note".to_owned(), json!("\u{0}\u{2028}é"))].into(),
     })
