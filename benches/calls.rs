@@ -20,8 +20,8 @@ use callwright::base::millis::Millis;
 use callwright::base::now::Now;
 use callwright::driver::call::{Clock, Counters, Shared, Sink};
 use callwright::driver::http::{Config as HttpConfig, Http};
-use callwright::driver::registry::Registry;
-use callwright::driver::serve::run;
+use callwright::driver::registry::{Registry, When};
+use callwright::driver::serve::{Drain, Socket, run};
 use callwright::driver::session::{Router, Session, Settings};
 use callwright::driver::translate::arrival::Inquiry;
 use callwright::esl::argument::Word;
@@ -32,7 +32,8 @@ use callwright::model::record::CallRecord;
 use callwright::model::timeline::Entry;
 use callwright::simulator::{Caller, Channel, Script};
 use callwright::switch::config::Config;
-use callwright::switch::listener::Listener;
+use callwright::switch::limits::{Gate, Limits};
+use callwright::switch::listener::{Listener, bind};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use uuid::Uuid;
@@ -254,9 +255,9 @@ fn opening(steps: &[Step]) -> Vec<Vec<u8>> {
 }
 
 async fn memory() {
-    let listener =
-        Listener::bind(Config { listen: "127.0.0.1:0".parse().unwrap(), ..Config::default() })
-            .unwrap();
+    let gate = Arc::new(Gate::new(&Limits::default()));
+    let socket = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = Listener::on(socket, Config::default(), gate).unwrap();
     let address = listener.local_addr().unwrap();
     let shared = Arc::new(Shared {
         router: Box::new(router()),
@@ -268,9 +269,9 @@ async fn memory() {
         counters: Counters::default(),
         draining: tokio_util::sync::CancellationToken::new(),
     });
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let stopped = async { drop(stopped.await) };
-    let daemon = tokio::spawn(run(listener, Arc::clone(&shared), stopped, Duration::ZERO));
+    let (drain, ours) = (Drain::default(), Arc::clone(&shared));
+    let order = drain.clone();
+    let daemon = tokio::spawn(async move { run(listener, ours, &order, Duration::ZERO).await });
     let opening = opening(&recording().0);
     let before = resident_kib();
     let calls = held();
@@ -291,7 +292,7 @@ async fn memory() {
     let busy = ticks();
     tokio::time::sleep(IDLE).await;
     println!("  CPU in {IDLE:?} while nothing happens: {} ms", (ticks() - busy) * 10);
-    drop(stop);
+    drain.order(When::Boundary, Socket::Close);
     drop(clients);
     daemon.await.unwrap();
 }

@@ -19,6 +19,7 @@ pub struct Config {
     /// How long calls may go on after the daemon was told to stop. Default: 10s.
     pub grace: Millis,
     pub switch: switch::config::Config,
+    pub limits: switch::limits::Limits,
     pub store: store::Config,
     pub http: driver::http::Config,
     pub dial: Dial,
@@ -30,6 +31,7 @@ impl Default for Config {
         Self {
             grace: Millis::seconds(10),
             switch: switch::config::Config::default(),
+            limits: switch::limits::Limits::default(),
             store: store::Config::default(),
             http: driver::http::Config::default(),
             dial: Dial::default(),
@@ -115,15 +117,15 @@ mod tests {
 
     #[test]
     fn what_is_left_out_has_its_default() {
-        let config = read("[switch]\nmax_calls = 5\n").unwrap();
-        assert_eq!(config.switch.max_calls, 5);
+        let config = read("[limits]\ncalls = 5\n").unwrap();
+        assert_eq!(config.limits.calls, 5);
         assert_eq!(config.log, Log::default());
     }
 
     #[test]
     fn a_misspelt_setting_is_named_with_its_line() {
-        let error = read("[switch]\nmax_call = 5\n").unwrap_err().to_string();
-        assert!(error.contains("max_call") && error.contains("line 2"), "{error}");
+        let error = read("[limits]\ncall = 5\n").unwrap_err().to_string();
+        assert!(error.contains("call") && error.contains("line 2"), "{error}");
     }
 
     #[test]

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use crate::base::ids::{CallId, TenantId};
 use crate::driver::call::{Clock, Counters, Shared, Sink};
 use crate::driver::http::Http;
-use crate::driver::registry::Registry;
-use crate::driver::serve;
+use crate::driver::registry::{Registry, When};
+use crate::driver::serve::{self, Drain, Socket};
 use crate::driver::session::{Router, Settings};
 use crate::driver::translate::arrival::Inquiry;
 use crate::esl::argument::Word;
@@ -22,7 +22,8 @@ use crate::model::live::LiveCall;
 use crate::model::record::CallRecord;
 use crate::model::timeline::Entry;
 use crate::store::{Asked, Directory, Recorder, Settled, Store};
-use crate::switch::listener::Listener;
+use crate::switch::limits::Gate;
+use crate::switch::listener::{Listener, bind};
 
 use config::Config;
 
@@ -66,7 +67,9 @@ impl Daemon {
         let directory = Directory::start(store, &config.store).await?;
         let recorder = Recorder::start(store, &config.store)?;
         let address = config.switch.listen;
-        let listener = Listener::bind(config.switch.clone())
+        let gate = Arc::new(Gate::new(&config.limits));
+        let listener = bind(address)
+            .and_then(|socket| Listener::on(socket, config.switch.clone(), gate))
             .with_context(|| format!("can't listen on {address}"))?;
         let profile = Word::new("profile", &config.dial.profile).context("dial.profile")?;
         let shared = Shared {
@@ -93,7 +96,13 @@ impl Daemon {
 
     /// Takes calls until `shutdown`; then lets those that are up end, and writes down what is left.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        serve::run(self.listener, self.shared, shutdown, self.grace).await;
+        let drain = Drain::default();
+        let order = async {
+            shutdown.await;
+            drain.order(When::Boundary, Socket::Close);
+        };
+        let calls = serve::run(self.listener, self.shared, &drain, self.grace);
+        tokio::join!(order, calls);
         match self.recorder.settle(SETTLE).await {
             Settled::Written => {}
             Settled::Spooled => tracing::warn!("records wait on disk for the database"),

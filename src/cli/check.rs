@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::app::config::Config;
 use crate::store::Store;
-use crate::switch::listener::Listener;
+use crate::switch::listener::bind;
 
 use super::exit;
 use super::screen::{BOLD, GREEN, RED, Screen, paint};
@@ -66,7 +66,7 @@ async fn database(config: &Config) -> Result<String, String> {
 
 fn port(config: &Config) -> Result<String, String> {
     let address = config.switch.listen;
-    match Listener::bind(config.switch.clone()) {
+    match bind(address) {
         Ok(_) => Ok(format!("{address} is free")),
         Err(error) => Err(format!("{address} can't be listened on: {error}")),
     }

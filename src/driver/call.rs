@@ -18,11 +18,11 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::http::Http;
-use super::registry::{COMMANDS_MAX, Registry};
+use super::registry::{COMMANDS_MAX, Mark, Registry, Word};
 use super::session::{Offer, Router, Session, Settings};
 use crate::base::ids::{CallId, TenantId};
 use crate::base::now::Now;
-use crate::call::input::{Answer, Command};
+use crate::call::input::Answer;
 use crate::call::output::{Query, QueryId};
 use crate::model::live::LiveCall;
 use crate::model::record::CallRecord;
@@ -112,7 +112,8 @@ struct Link<'a> {
     session: Session,
     unsent: BytesMut,
     queries: JoinSet<(QueryId, Answer)>,
-    commands: mpsc::Receiver<Command>,
+    commands: mpsc::Receiver<Word>,
+    mark: Mark,
 }
 
 /// Why a call's task ends.
@@ -128,20 +129,21 @@ pub async fn serve(accepted: Accepted, shared: Arc<Shared>) {
     let Accepted { stream, peer, admission, place } = accepted;
     let call = CallId(uuid::Uuid::now_v7());
     let refusal = match admission {
-        Admission::Full => Some("busy"),
+        Admission::Refused(refusal) => Some(refusal.word()),
         Admission::Taken if shared.draining.is_cancelled() => Some("draining"),
         Admission::Taken => None,
     };
     tracing::debug!(%call, %peer, "a connection");
     let (sender, commands) = mpsc::channel(COMMANDS_MAX);
-    if refusal.is_none() {
-        shared.registry.enter(call, sender);
-    }
+    let mark = match refusal {
+        None => shared.registry.enter(call, sender),
+        Some(_) => Mark::default(),
+    };
     let entered = Entered { registry: &shared.registry, call };
     let session = Session::new(call, refusal, shared.clock.now());
     let unsent = BytesMut::new();
     let queries = JoinSet::new();
-    let mut link = Link { shared: &shared, stream, session, unsent, queries, commands };
+    let mut link = Link { shared: &shared, stream, session, unsent, queries, commands, mark };
     if let Over::Fault = link.run().await {
         link.take_leave();
     }
@@ -156,6 +158,7 @@ impl Link<'_> {
                 self.guard(|session, shared| session.link_lost(shared.clock.now()));
             }
             self.take_offers();
+            self.mark.talks(self.session.talks());
             if self.session.is_faulty() {
                 return Over::Fault;
             }
@@ -178,8 +181,11 @@ impl Link<'_> {
             Some(answered) = self.queries.join_next(), if !self.queries.is_empty() => {
                 self.answer(answered);
             }
-            Some(command) = self.commands.recv() => {
-                self.guard(|session, shared| session.command(command, shared.clock.now()));
+            Some(word) = self.commands.recv() => {
+                self.guard(|session, shared| match word {
+                    Word::Command(command) => session.command(command, shared.clock.now()),
+                    Word::HandOver(when) => session.hand_over(when, shared.clock.now()),
+                });
             }
             () = sleep_until(due), if deadline.is_some() => {
                 self.guard(|session, shared| session.tick(shared.clock.now()));

@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::desk::{Desk, Turn};
 use super::origin::Origin;
+use super::registry::When;
 use super::translate::arrival::{Inquiry, Mode, arrival, inquiry, mode};
 use super::translate::variables::{self, Former};
 use super::translate::{SUBSCRIBED, event, hangup_cause, hung_up_by_caller};
@@ -176,6 +177,16 @@ impl Session {
     /// Hears an operator.
     pub fn command(&mut self, command: Operator, now: Now) {
         self.input(Input::Command(command), now);
+    }
+
+    /// Another process is to go on with the call. None of its states allows that yet.
+    pub fn hand_over(&mut self, when: When, _now: Now) {
+        tracing::debug!(call = %self.call, ?when, "the call stays here");
+    }
+
+    /// Whether the caller speaks with somebody.
+    pub fn talks(&self) -> bool {
+        matches!(&self.phase, Phase::Running(running) if running.call.state().is_bridged())
     }
 
     /// The connection is gone.

@@ -14,8 +14,6 @@ pub struct Config {
     /// Networks from which FreeSWITCH may connect. The protocol knows no password: whoever connects
     /// and speaks it is believed.
     pub allow: Vec<IpNet>,
-    /// Calls held at once; further ones go back to the dialplan.
-    pub max_calls: usize,
     /// Connections held at once, those included that only take a call back to the dialplan.
     pub max_connections: usize,
 }
@@ -25,7 +23,6 @@ impl Default for Config {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8084),
             allow: loopback(),
-            max_calls: 10_000,
             max_connections: 11_000,
         }
     }

@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::config::Config;
+use super::limits::{Gate, Refusal};
 
 /// Silence on a connection after which the peer is asked whether it is still there.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
@@ -26,6 +27,8 @@ const BACK_OFF_MIN: Duration = Duration::from_millis(5);
 const BACK_OFF_MAX: Duration = Duration::from_secs(1);
 /// Connections that the kernel holds for us while we are busy.
 const BACKLOG: i32 = 1_024;
+/// A queue that gives nothing for so long is empty.
+const LAST_ACCEPT: Duration = Duration::from_millis(20);
 
 /// One connection of FreeSWITCH.
 #[derive(Debug)]
@@ -41,8 +44,8 @@ pub struct Accepted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     Taken,
-    /// The call is to go back to the dialplan.
-    Full,
+    /// The call is to go back to the dialplan, if it is not one that comes back to us.
+    Refused(Refusal),
 }
 
 /// A place among the connections and calls; free again when dropped.
@@ -56,8 +59,6 @@ pub struct Place {
 #[derive(Debug, Default)]
 pub struct Counters {
     pub accepted: AtomicU64,
-    /// For want of room; they went back to the dialplan.
-    pub refused: AtomicU64,
     /// Peers outside the allowed networks.
     pub strangers: AtomicU64,
     /// Accepts that failed.
@@ -70,21 +71,21 @@ pub struct Listener {
     socket: TcpListener,
     config: Config,
     connections: Arc<Semaphore>,
-    calls: Arc<Semaphore>,
+    gate: Arc<Gate>,
     counters: Arc<Counters>,
 }
 
 impl Listener {
-    /// Binds the configured address; port 0 takes any free one.
+    /// Listens on a socket that [`bind`] made, here or in another process.
     ///
     /// # Errors
-    /// The address can't be bound.
-    pub fn bind(config: Config) -> io::Result<Self> {
-        let socket = bind(config.listen)?;
+    /// The system refuses the socket.
+    pub fn on(socket: std::net::TcpListener, config: Config, gate: Arc<Gate>) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
         Ok(Self {
-            socket,
+            socket: TcpListener::from_std(socket)?,
             connections: Arc::new(Semaphore::new(config.max_connections)),
-            calls: Arc::new(Semaphore::new(config.max_calls)),
+            gate,
             counters: Arc::default(),
             config,
         })
@@ -102,9 +103,8 @@ impl Listener {
         Arc::clone(&self.counters)
     }
 
-    /// Accepts until `shutdown`, and hands every connection to `serve`, which must not wait. The
-    /// socket is closed on return, so that FreeSWITCH tries the next host of its list at once.
-    pub async fn run(self, shutdown: impl Future<Output = ()>, mut serve: impl FnMut(Accepted)) {
+    /// Accepts until `shutdown`, and hands every connection to `serve`, which must not wait.
+    pub async fn run(&self, shutdown: impl Future<Output = ()>, serve: &mut impl FnMut(Accepted)) {
         tokio::pin!(shutdown);
         let mut pause = BACK_OFF_MIN;
         loop {
@@ -128,6 +128,21 @@ impl Listener {
         }
     }
 
+    /// Closes the socket, so that FreeSWITCH tries the next host of its list at once. Connections
+    /// that wait in the kernel's queue would be reset by that, and their calls parked for ever:
+    /// they are handed on before.
+    pub async fn close(self, serve: &mut impl FnMut(Accepted)) {
+        // Nobody new comes in while those who wait are taken (listen(2) on a listening socket).
+        if let Err(error) = SockRef::from(&self.socket).listen(0) {
+            tracing::debug!(%error, "the queue can't be closed before the socket");
+        }
+        for _ in 0..BACKLOG {
+            let waiting = tokio::time::timeout(LAST_ACCEPT, self.accept()).await;
+            let Ok(Ok(accepted)) = waiting else { return };
+            accepted.into_iter().for_each(&mut *serve);
+        }
+    }
+
     /// Waits for a place first: what we have no place for stays in the kernel's queue.
     async fn accept(&self) -> io::Result<Option<Accepted>> {
         let Ok(connection) = Arc::clone(&self.connections).acquire_owned().await else {
@@ -147,24 +162,27 @@ impl Listener {
             tracing::debug!(%peer, %error, "socket options were refused");
         }
         self.counters.accepted.fetch_add(1, Ordering::Relaxed);
-        let call = Arc::clone(&self.calls).try_acquire_owned().ok();
-        let admission = if call.is_some() { Admission::Taken } else { Admission::Full };
-        if admission == Admission::Full {
-            self.counters.refused.fetch_add(1, Ordering::Relaxed);
-        }
+        let (call, admission) = match self.gate.admit() {
+            Ok(call) => (Some(call), Admission::Taken),
+            Err(refusal) => (None, Admission::Refused(refusal)),
+        };
         let place = Place { _connection: connection, _call: call };
         Ok(Some(Accepted { stream, peer, admission, place }))
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// Binds a listening socket; port 0 takes any free one.
+///
+/// # Errors
+/// The address can't be bound.
+pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    Ok(socket.into())
 }
 
 /// Errors that concern only the connection that was to be accepted (accept(2)).
@@ -190,43 +208,48 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use tokio::io::AsyncReadExt;
 
+    use super::super::limits::Limits;
     use super::*;
 
     fn config() -> Config {
         Config { listen: "127.0.0.1:0".parse().unwrap(), ..Config::default() }
     }
 
+    fn listener(config: Config, limits: &Limits) -> Listener {
+        let socket = bind(config.listen).unwrap();
+        Listener::on(socket, config, Arc::new(Gate::new(limits))).unwrap()
+    }
+
     /// Runs a listener until `body` is through; what was accepted is kept open.
     async fn with<F: Future<Output = ()>>(
-        config: Config,
+        listener: Listener,
         body: impl FnOnce(
             SocketAddr,
             Arc<Counters>,
             tokio::sync::mpsc::UnboundedReceiver<Accepted>,
         ) -> F,
     ) {
-        let listener = Listener::bind(config).unwrap();
         let (address, counters) = (listener.local_addr().unwrap(), listener.counters());
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
         let body = body(address, counters, receiver);
-        listener.run(body, move |accepted| drop(sender.send(accepted))).await;
+        listener.run(body, &mut |accepted| drop(sender.send(accepted))).await;
     }
 
     #[tokio::test]
     async fn a_call_too_many_is_handed_on_as_refused_and_never_just_closed() {
-        with(Config { max_calls: 1, ..config() }, |address, counters, mut accepted| async move {
+        let limits = Limits { calls: 1, ..Limits::default() };
+        let listener = listener(config(), &limits);
+        with(listener, |address, _, mut accepted| async move {
             let _first = TcpStream::connect(address).await.unwrap();
             let _second = TcpStream::connect(address).await.unwrap();
+            let busy = Admission::Refused(Refusal::Busy);
             let (first, second) = (accepted.recv().await.unwrap(), accepted.recv().await.unwrap());
-            assert_eq!((first.admission, second.admission), (Admission::Taken, Admission::Full));
+            assert_eq!((first.admission, second.admission), (Admission::Taken, busy));
             drop(first);
             let _third = TcpStream::connect(address).await.unwrap();
             assert_eq!(accepted.recv().await.unwrap().admission, Admission::Taken);
-            assert_eq!(counters.refused.load(Ordering::Relaxed), 1);
         })
         .await;
     }
@@ -234,7 +257,7 @@ mod tests {
     #[tokio::test]
     async fn a_stranger_is_dropped_and_counted() {
         let nobody = Config { allow: vec!["192.0.2.0/24".parse().unwrap()], ..config() };
-        with(nobody, |address, counters, _accepted| async move {
+        with(listener(nobody, &Limits::default()), |address, counters, _accepted| async move {
             let mut stream = TcpStream::connect(address).await.unwrap();
             let end = stream.read(&mut [0; 16]).await;
             assert!(matches!(end, Ok(0) | Err(_)));
@@ -246,7 +269,7 @@ mod tests {
     #[tokio::test]
     async fn beyond_the_connection_limit_peers_wait_and_are_not_lost() {
         let config = Config { max_connections: 1, ..config() };
-        with(config, |address, _, mut accepted| async move {
+        with(listener(config, &Limits::default()), |address, _, mut accepted| async move {
             let _first = TcpStream::connect(address).await.unwrap();
             let _second = TcpStream::connect(address).await.unwrap();
             let first = accepted.recv().await.unwrap();
@@ -258,14 +281,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn after_shutdown_the_port_is_closed() {
-        let seen = Arc::new(Mutex::new(None));
-        let slot = Arc::clone(&seen);
-        with(config(), |address, _, _| async move {
-            *slot.lock().unwrap() = Some(address);
-        })
-        .await;
-        let address = seen.lock().unwrap().unwrap();
+    async fn whoever_waits_when_the_port_is_closed_is_handed_on() {
+        let listener = listener(config(), &Limits::default());
+        let address = listener.local_addr().unwrap();
+        let mut waiting = Vec::new();
+        for _ in 0..5 {
+            waiting.push(TcpStream::connect(address).await.unwrap());
+        }
+        let mut taken = Vec::new();
+        listener.close(&mut |accepted| taken.push(accepted)).await;
+        assert_eq!(taken.len(), 5);
         assert!(TcpStream::connect(address).await.is_err());
     }
 }
