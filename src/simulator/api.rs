@@ -293,11 +293,12 @@ impl Channel {
         b"+OK\n".to_vec()
     }
 
-    pub(super) fn schedule_hangup(&mut self, text: &[u8]) {
+    /// The applications `sched_hangup` and `sched_transfer`: the commands without the uuid.
+    pub(super) fn schedule(&mut self, app: &str, text: &[u8]) {
         let uuid = self.call.uuid.clone().into_bytes();
-        let mut words = split(text, b' ', 2);
+        let mut words = split(text, b' ', 4);
         words.insert(words.len().min(1), uuid);
-        self.api_schedule(b"sched_hangup", &words, b"");
+        self.api_schedule(app.as_bytes(), &words, &words.join(&b' '));
     }
 
     pub(super) fn jobs_push(&mut self, job: Job) {

@@ -103,6 +103,7 @@ impl Channel {
         for name in ["originate_failed_cause", "originated_legs", "originate_causes"] {
             self.vars.unset(name.as_bytes());
         }
+        self.run_hooks(b"execute_on_pre_originate");
         let mut bridge = Bridge {
             groups: groups.into(),
             legs: Vec::new(),
@@ -326,6 +327,7 @@ impl Channel {
         }
         self.note(Observed::Unbridged { cause });
         self.fire_bridge(Kind::Unbridge);
+        self.run_hooks(b"execute_on_post_bridge");
         let hangs_up = self.vars.is_true("hangup_after_bridge");
         if hangs_up && !left {
             self.hang_up_from_inside(cause);
@@ -393,6 +395,7 @@ impl Channel {
             self.vars.set(&b"bridge_hangup_cause"[..], cause.name().as_bytes());
             self.note(Observed::Unbridged { cause });
             self.fire_bridge(Kind::Unbridge);
+            self.run_hooks(b"execute_on_post_bridge");
         } else {
             for at in 0..bridge.legs.len() {
                 self.lose_leg(&mut bridge, at, HangupCause::OriginatorCancel);

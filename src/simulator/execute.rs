@@ -159,8 +159,8 @@ impl Channel {
         if let Some(ended) = &self.ended {
             return (!ended.complete && !self.waits_for_link()).then_some(ended.unwinds_at);
         }
-        if self.divert.is_some() {
-            return Some(self.ms());
+        if let Some(divert) = &self.divert {
+            return (!divert.stuck).then_some(self.ms());
         }
         let frame = self.stack.last()?;
         let broken = self.break_at.filter(|_| breakable(&frame.activity));

@@ -37,12 +37,21 @@ pub(super) struct Ended {
 /// Where a call goes that leaves what it is doing.
 #[derive(Debug)]
 pub(super) struct Divert {
-    /// A transfer goes through routing; otherwise the dialplan goes on where it stands.
+    /// A transfer goes through routing; otherwise the channel is in CS_RESET, and the dialplan goes
+    /// on where it stands.
     pub(super) routing: bool,
     /// Everything the call was doing is over.
     pub(super) has_left: bool,
+    /// Nobody takes the channel out of CS_RESET any more.
+    pub(super) stuck: bool,
     actions: Option<Vec<Action>>,
     inside: bool,
+}
+
+impl Divert {
+    const fn new(routing: bool, inside: bool) -> Self {
+        Self { routing, has_left: false, stuck: false, actions: None, inside }
+    }
 }
 
 impl Channel {
@@ -114,7 +123,12 @@ impl Channel {
                 }
             }
             Activity::Collect(collect) => self.abandon_collect(&collect),
-            Activity::Record(recorder) => self.stop_recorder(&recorder),
+            Activity::Record(recorder) => {
+                self.stop_recorder(&recorder);
+                // A channel that is not ready when a recording ends is hung up (mod_dptools.c,
+                // `record_function`).
+                self.hang_up_from_inside(HangupCause::DestinationOutOfOrder);
+            }
             Activity::Bridge(bridge) => self.abandon_bridge(*bridge),
             _ => {}
         }
@@ -169,13 +183,17 @@ impl Channel {
 
     /// Leaves everything the call is doing for another place of the dialplan.
     pub(super) fn leave(&mut self) -> bool {
-        let Some(divert) = &self.divert else { return false };
-        let inside = divert.inside;
+        let Some(divert) = self.divert.as_ref().filter(|divert| !divert.stuck) else {
+            return false;
+        };
+        let (inside, routing) = (divert.inside, divert.routing);
+        if self.in_socket() && self.stack.len() == 1 {
+            return self.leave_socket(inside, routing);
+        }
         if !self.stack.is_empty() {
             self.abandon(inside);
             return true;
         }
-        let routing = divert.routing;
         if let Some(divert) = &mut self.divert {
             divert.has_left = true;
         }
@@ -188,6 +206,35 @@ impl Channel {
             self.fire(Kind::State, &[], &[]);
         }
         true
+    }
+
+    /// After the park everything that waits in the queue is run, on a channel that is not ready:
+    /// whatever takes time ends at once. Then `socket_resume` is read a second time and decides
+    /// whether the call goes on or stays in CS_RESET (mod_event_socket.c, `socket_function`).
+    fn leave_socket(&mut self, inside: bool, routing: bool) -> bool {
+        if let Some(packet) = self.queue.pop_front() {
+            self.run_message(&packet);
+            return true;
+        }
+        let lets_go = routing || self.resumes();
+        self.abandon(inside);
+        if !lets_go {
+            if let Some(divert) = &mut self.divert {
+                divert.stuck = true;
+            }
+            self.note(Observed::Orphaned);
+        }
+        true
+    }
+
+    /// Sounds can't be heard any more, and calls can't be made.
+    pub(super) const fn is_leaving(&self) -> bool {
+        self.divert.is_some()
+    }
+
+    fn resumes(&self) -> bool {
+        let sticky = self.link.as_ref().is_some_and(|link| link.resume);
+        sticky || self.vars.is_true("socket_resume")
     }
 
     /// The next action of the dialplan; without one the call ends.
@@ -217,8 +264,7 @@ impl Channel {
                 .unwrap_or_else(|| vec![Action::new("hangup", "NO_ROUTE_DESTINATION")])
         };
         self.note(Observed::Transferred { extension, dialplan, context });
-        self.divert =
-            Some(Divert { routing: true, has_left: false, actions: Some(actions), inside });
+        self.divert = Some(Divert { actions: Some(actions), ..Divert::new(true, inside) });
     }
 
     pub(super) fn divert_to_applications(&mut self, packet: &Packet) {
@@ -229,22 +275,21 @@ impl Channel {
             Action { app: String::from_utf8_lossy(app).into_owned(), data }
         });
         let actions = Some(actions.collect());
-        self.divert = Some(Divert { routing: true, has_left: false, actions, inside: true });
+        self.divert = Some(Divert { actions, ..Divert::new(true, true) });
     }
 
     /// The connection ends, from whichever side (mod_event_socket.c, end of `listener_run`).
     pub(super) fn end_link(&mut self) {
         let uuid = self.call.uuid.clone();
+        let resumes = self.resumes();
         let Some(link) = self.link.as_mut().filter(|link| link.open) else { return };
-        let resumes = link.resume || self.vars.is_true("socket_resume");
         let is_async = link.is_async;
         link.close(&uuid);
         self.controlled = false;
         self.drain_at = self.next_frame();
         if resumes && is_async && self.ended.is_none() && self.divert.is_none() && self.in_socket()
         {
-            self.divert =
-                Some(Divert { routing: false, has_left: false, actions: None, inside: false });
+            self.divert = Some(Divert::new(false, false));
         }
     }
 

@@ -21,6 +21,7 @@ mod encode;
 mod events;
 mod execute;
 mod hangup;
+mod hooks;
 mod link;
 mod observed;
 mod playback;

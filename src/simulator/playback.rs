@@ -89,7 +89,11 @@ impl Channel {
         let Some(part) = player.parts.get(player.at) else { return };
         player.until = part.ms.map(|ms| self.ms() + ms);
         let item = part.item.clone();
-        player.heard = self.note(Observed::Heard { item, to_ms: None, broken: false });
+        player.heard = if self.is_leaving() {
+            usize::MAX
+        } else {
+            self.note(Observed::Heard { item, to_ms: None, broken: false })
+        };
     }
 
     fn fire_playback(&mut self, kind: Kind, player: &Player, status: Option<&str>) {

@@ -122,7 +122,7 @@ impl Channel {
             }
             "transfer" => self.transfer(&split(text, b' ', 3), true),
             "flush_dtmf" => self.digits.clear(),
-            "sched_hangup" => self.schedule_hangup(text),
+            "sched_hangup" | "sched_transfer" => self.schedule(app, text),
             "record_session" => self.start_session(text),
             "stop_record_session" => {
                 self.stop_session(text);

@@ -10,6 +10,7 @@
 )]
 
 mod far_ends;
+mod letting_go;
 mod pipe;
 mod scripts;
 
