@@ -8,6 +8,7 @@ pub mod app;
 pub mod base;
 pub mod call;
 pub mod cli;
+pub mod control;
 pub mod driver;
 pub mod esl;
 pub mod flow;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::base::millis::Millis;
-use crate::{driver, store, switch};
+use crate::{control, driver, store, switch};
 
 /// The file that is read when none is named.
 pub const FILE: &str = "callwright.toml";
@@ -20,6 +20,9 @@ pub struct Config {
     pub grace: Millis,
     pub switch: switch::config::Config,
     pub limits: switch::limits::Limits,
+    pub control: control::config::Config,
+    pub health: control::config::Health,
+    pub supervise: Supervise,
     pub store: store::Config,
     pub http: driver::http::Config,
     pub dial: Dial,
@@ -32,11 +35,31 @@ impl Default for Config {
             grace: Millis::seconds(10),
             switch: switch::config::Config::default(),
             limits: switch::limits::Limits::default(),
+            control: control::config::Config::default(),
+            health: control::config::Health::default(),
+            supervise: Supervise::default(),
             store: store::Config::default(),
             http: driver::http::Config::default(),
             dial: Dial::default(),
             log: Log::default(),
         }
+    }
+}
+
+/// How `callwright supervise` watches over its worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Supervise {
+    /// A worker whose event loop gives no sign for so long is replaced. Default: 3s.
+    pub watchdog: Millis,
+    /// Workers that die in a row before they are ready; from then on the port is closed between
+    /// two attempts, so that FreeSWITCH goes to its next host at once. Default: 5.
+    pub failures: u32,
+}
+
+impl Default for Supervise {
+    fn default() -> Self {
+        Self { watchdog: Millis::seconds(3), failures: 5 }
     }
 }
 

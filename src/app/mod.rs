@@ -1,8 +1,12 @@
 //! Puts the parts together: settings in, a daemon out that takes calls until it is told to stop.
 
 pub mod config;
+pub mod host;
+pub mod sockets;
+mod spool;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +39,11 @@ const SETTLE: Duration = Duration::from_secs(5);
 pub struct Daemon {
     listener: Listener,
     shared: Arc<Shared>,
+    gate: Arc<Gate>,
+    drain: Drain,
     recorder: Recorder,
+    /// The directory of the recorder's spool.
+    spool: PathBuf,
     grace: Duration,
 }
 
@@ -46,31 +54,32 @@ impl std::fmt::Debug for Daemon {
 }
 
 impl Daemon {
-    /// Opens the database, reads what calls need, and binds the port.
+    /// A daemon on a port of its own, whose calls somebody watches: `watch` hears every note and
+    /// record, and must not wait.
     ///
     /// # Errors
     /// Whatever is missing or taken, in words for the operator.
-    pub async fn build(config: &Config, store: &Store) -> anyhow::Result<Self> {
-        Self::watched(config, store, |_| {}).await
-    }
-
-    /// A daemon whose calls somebody watches: `watch` hears every note and record, and must not
-    /// wait.
-    ///
-    /// # Errors
-    /// As `build`.
     pub async fn watched(
         config: &Config,
         store: &Store,
         watch: impl Fn(News<'_>) + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
-        let directory = Directory::start(store, &config.store).await?;
-        let recorder = Recorder::start(store, &config.store)?;
         let address = config.switch.listen;
+        let socket = bind(address).with_context(|| format!("can't listen on {address}"))?;
+        Self::on(socket, config, store, watch).await
+    }
+
+    /// Opens what calls need, on a socket that listens already.
+    async fn on(
+        socket: TcpListener,
+        config: &Config,
+        store: &Store,
+        watch: impl Fn(News<'_>) + Send + Sync + 'static,
+    ) -> anyhow::Result<Self> {
+        let directory = Directory::start(store, &config.store).await?;
+        let (recorder, spool) = spool::start(store, &config.store)?;
         let gate = Arc::new(Gate::new(&config.limits));
-        let listener = bind(address)
-            .and_then(|socket| Listener::on(socket, config.switch.clone(), gate))
-            .with_context(|| format!("can't listen on {address}"))?;
+        let listener = Listener::on(socket, config.switch.clone(), Arc::clone(&gate))?;
         let profile = Word::new("profile", &config.dial.profile).context("dial.profile")?;
         let shared = Shared {
             router: Box::new(ByDirectory(directory)),
@@ -82,8 +91,8 @@ impl Daemon {
             counters: Counters::default(),
             draining: CancellationToken::new(),
         };
-        let grace = config.grace.into();
-        Ok(Self { listener, shared: Arc::new(shared), recorder, grace })
+        let (shared, drain) = (Arc::new(shared), Drain::default());
+        Ok(Self { listener, shared, gate, drain, recorder, spool, grace: config.grace.into() })
     }
 
     /// Where it listens: the port that was bound, when the settings leave the choice to the system.
@@ -94,15 +103,20 @@ impl Daemon {
         self.listener.local_addr()
     }
 
-    /// Takes calls until `shutdown`; then lets those that are up end, and writes down what is left.
+    /// Takes calls until `shutdown`; then lets those that are up go, and writes down what is left.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let drain = Drain::default();
+        let drain = self.drain.clone();
         let order = async {
             shutdown.await;
             drain.order(When::Boundary, Socket::Close);
         };
-        let calls = serve::run(self.listener, self.shared, &drain, self.grace);
-        tokio::join!(order, calls);
+        tokio::join!(order, self.drained());
+    }
+
+    /// Takes calls until the order to stop; then lets those that are up go, and writes down what is
+    /// left.
+    async fn drained(self) {
+        serve::run(self.listener, self.shared, &self.drain, self.grace).await;
         match self.recorder.settle(SETTLE).await {
             Settled::Written => {}
             Settled::Spooled => tracing::warn!("records wait on disk for the database"),

@@ -80,7 +80,7 @@ impl Clock {
         Now::new(u64::try_from(passed).unwrap_or(u64::MAX), Timestamp::now())
     }
 
-    fn at(&self, mono_ms: u64) -> Instant {
+    pub(super) fn at(&self, mono_ms: u64) -> Instant {
         self.zero + std::time::Duration::from_millis(mono_ms)
     }
 

@@ -7,6 +7,7 @@ pub mod desk;
 pub mod dialer;
 pub mod http;
 mod origin;
+pub mod refuse;
 pub mod registry;
 pub mod serve;
 pub mod session;

@@ -7,8 +7,9 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -65,10 +66,25 @@ pub struct Counters {
     pub failed: AtomicU64,
 }
 
+/// The way to a listener's socket as long as it is open.
+#[derive(Debug, Clone)]
+pub struct Handle(Weak<TcpListener>);
+
+impl Handle {
+    /// The same socket once more, for another process.
+    ///
+    /// # Errors
+    /// It is closed, or the process has too many files open.
+    pub fn share(&self) -> io::Result<OwnedFd> {
+        let socket = self.0.upgrade().ok_or(io::ErrorKind::NotConnected)?;
+        socket.as_fd().try_clone_to_owned()
+    }
+}
+
 /// A bound socket and the limits on it.
 #[derive(Debug)]
 pub struct Listener {
-    socket: TcpListener,
+    socket: Arc<TcpListener>,
     config: Config,
     connections: Arc<Semaphore>,
     gate: Arc<Gate>,
@@ -83,7 +99,7 @@ impl Listener {
     pub fn on(socket: std::net::TcpListener, config: Config, gate: Arc<Gate>) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         Ok(Self {
-            socket: TcpListener::from_std(socket)?,
+            socket: Arc::new(TcpListener::from_std(socket)?),
             connections: Arc::new(Semaphore::new(config.max_connections)),
             gate,
             counters: Arc::default(),
@@ -97,6 +113,10 @@ impl Listener {
     /// The system does not say.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
+    }
+
+    pub fn handle(&self) -> Handle {
+        Handle(Arc::downgrade(&self.socket))
     }
 
     pub fn counters(&self) -> Arc<Counters> {
@@ -133,7 +153,7 @@ impl Listener {
     /// they are handed on before.
     pub async fn close(self, serve: &mut impl FnMut(Accepted)) {
         // Nobody new comes in while those who wait are taken (listen(2) on a listening socket).
-        if let Err(error) = SockRef::from(&self.socket).listen(0) {
+        if let Err(error) = SockRef::from(&*self.socket).listen(0) {
             tracing::debug!(%error, "the queue can't be closed before the socket");
         }
         for _ in 0..BACKLOG {

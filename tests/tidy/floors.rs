@@ -10,6 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["call", "simulator"],
     &["switch", "store"],
     &["driver"],
+    &["control"],
     &["app"],
     &["cli"],
     &["main"],

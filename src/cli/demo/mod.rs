@@ -54,7 +54,7 @@ pub(super) async fn run(args: &Demo, screen: Screen) -> anyhow::Result<ExitCode>
         if !screen.json {
             screen.line(format!("\nStill serving on {address}; Ctrl-C ends it."))?;
         }
-        serve::stopped()?.await;
+        serve::Stops::new()?.next().await;
     }
     stop.cancel();
     serving.await?;

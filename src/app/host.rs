@@ -1,0 +1,161 @@
+//! A daemon as a process: it follows the one that ran before, answers for itself while it runs, and
+//! lets go of its calls when it is told to stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::config::Config;
+use super::sockets::{Sockets, control_path};
+use super::{Daemon, spool};
+use crate::control::ask::{AskError, Peer};
+use crate::control::console::Console;
+use crate::control::notify::Supervisor;
+use crate::control::path::Place;
+use crate::control::protocol::Request;
+use crate::control::{health, serve};
+use crate::store::Store;
+
+/// How often the supervisor is told how things are.
+const STATUS: Duration = Duration::from_secs(5);
+
+/// A daemon and all that stands around it.
+#[derive(Debug)]
+pub struct Host {
+    daemon: Daemon,
+    console: Arc<Console>,
+    health: Option<std::net::TcpListener>,
+    predecessor: Option<Peer>,
+    supervisor: Supervisor,
+    config: Config,
+    store: Store,
+}
+
+impl Host {
+    /// Makes everything ready; nothing is taken yet.
+    ///
+    /// # Errors
+    /// Whatever is missing or taken, in words for the operator.
+    pub async fn build(config: Config, store: &Store) -> anyhow::Result<Self> {
+        let supervisor = Supervisor::of_environment().context("NOTIFY_SOCKET")?;
+        let sockets = Sockets::find(&config).await?;
+        tracing::info!(origin = ?sockets.origin, "has the listening socket");
+        let (kept, predecessor) = (sockets.kept(), sockets.predecessor);
+        let daemon = Daemon::on(sockets.calls, &config, store, |_| {}).await?;
+        let health = sockets.health.as_ref().map(std::net::TcpListener::try_clone).transpose()?;
+        let console = Console {
+            shared: Arc::clone(&daemon.shared),
+            gate: Arc::clone(&daemon.gate),
+            drain: daemon.drain.clone(),
+            calls: daemon.listener.handle(),
+            health,
+            address: daemon.address()?,
+            kept,
+            began: Instant::now(),
+            accepting: AtomicBool::new(false),
+            followed: CancellationToken::new(),
+        };
+        Ok(Self {
+            daemon,
+            console: Arc::new(console),
+            health: sockets.health,
+            predecessor,
+            supervisor,
+            config,
+            store: store.clone(),
+        })
+    }
+
+    /// What it can be asked, and how it is stopped.
+    pub fn console(&self) -> Arc<Console> {
+        Arc::clone(&self.console)
+    }
+
+    /// Takes calls, from the process before too, until it is told to stop and all are let go.
+    ///
+    /// # Errors
+    /// A third process takes over from the one before.
+    pub async fn run(self) -> anyhow::Result<()> {
+        if let Some(predecessor) = self.predecessor {
+            follow(predecessor).await?;
+        }
+        let mut around = JoinSet::new();
+        match Place::take(&control_path(&self.config)) {
+            Ok(place) => drop(around.spawn(serve::run(Arc::new(place), self.console.clone()))),
+            Err(error) => {
+                let path = control_path(&self.config);
+                tracing::error!(%error, path = %path.display(), "there is no control socket");
+            }
+        }
+        if let Some(socket) = self.health {
+            let console = Arc::clone(&self.console);
+            around.spawn(async move {
+                if let Err(error) = health::run(socket, console).await {
+                    tracing::error!(%error, "health is not answered for");
+                }
+            });
+        }
+        let own = self.daemon.spool.clone();
+        around.spawn(spool::inherit(self.store, self.config.store, own));
+        let supervisor = Arc::new(self.supervisor);
+        around.spawn(beat(Arc::clone(&self.console), Arc::clone(&supervisor)));
+        self.console.accepting.store(true, Ordering::Relaxed);
+        let version = env!("CARGO_PKG_VERSION");
+        tracing::info!(address = %self.console.address, version, "ready for calls");
+        let ready = async {
+            supervisor.insist(&format!("READY=1\n{}", status(&self.console))).await;
+            self.console.drain.ordered().await;
+            supervisor.insist(&format!("STOPPING=1\n{}", status(&self.console))).await;
+        };
+        tokio::join!(ready, self.daemon.drained());
+        around.shutdown().await;
+        Ok(())
+    }
+}
+
+/// Takes the calls from the process before. One that hangs has no say in it: we have the sockets.
+async fn follow(mut predecessor: Peer) -> Result<(), AskError> {
+    match predecessor.ask(&Request::HandOver).await {
+        Ok(_) => tracing::info!(pid = predecessor.pid(), "follows"),
+        Err(refused @ AskError::Refused { .. }) => return Err(refused),
+        Err(error) => tracing::error!("{error}; its calls are not let go"),
+    }
+    Ok(())
+}
+
+/// Beats for ever: the pulse of the event loop, which the supervisor hears too.
+async fn beat(console: Arc<Console>, supervisor: Arc<Supervisor>) {
+    let mut told = Instant::now();
+    let mut beaten = Instant::now();
+    let pulse = console.gate.pulse();
+    pulse
+        .run(|| {
+            let now = Instant::now();
+            if supervisor.beat().is_some_and(|interval| now - beaten >= interval) {
+                beaten = now;
+                supervisor.say("WATCHDOG=1");
+            }
+            if now - told >= STATUS {
+                told = now;
+                supervisor.say(&status(&console));
+            }
+        })
+        .await;
+}
+
+fn status(console: &Console) -> String {
+    let status = console.status();
+    let (calls, talking) = (status.calls, status.talking);
+    match (status.draining_ms, status.shedding) {
+        (Some(ms), _) => {
+            format!("STATUS=draining for {} s: {calls} calls left, {talking} talking", ms / 1_000)
+        }
+        (None, Some(word)) => format!("STATUS=refusing calls ({word}): {calls} calls"),
+        (None, None) => format!("STATUS=ready: {calls} calls, {talking} talking"),
+    }
+}

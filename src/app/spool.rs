@@ -1,0 +1,70 @@
+//! The spool of this process: two that follow one another run beside each other for a while, and a
+//! spool is one process's alone.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::store::{Config, Recorder, Settled, Store, StoreError};
+
+/// Processes beside one another at most.
+const BESIDE_MAX: usize = 8;
+/// How often spools without a process are looked for.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long the records of such a spool may take to reach the database, before others have a turn.
+const SETTLE: Duration = Duration::from_secs(60);
+
+/// The first place is the configured directory itself.
+fn places(spool: &Path) -> impl Iterator<Item = PathBuf> {
+    let beside = (1..BESIDE_MAX).map(|number| spool.join(format!("beside-{number}")));
+    std::iter::once(spool.to_owned()).chain(beside)
+}
+
+/// Starts a recorder in the first place that no process holds, and says which that is.
+///
+/// # Errors
+/// None of the places can be used.
+pub(super) fn start(store: &Store, config: &Config) -> Result<(Recorder, PathBuf), StoreError> {
+    let mut failed = None;
+    for place in places(&config.spool) {
+        let own = Config { spool: place.clone(), ..config.clone() };
+        match Recorder::start(store, &own) {
+            Ok(recorder) => return Ok((recorder, place)),
+            // Only a place that somebody holds is passed over.
+            Err(error) if !is_held(&place) => return Err(error),
+            Err(error) => failed = Some(error),
+        }
+    }
+    Err(failed.unwrap_or_else(|| StoreError::Invalid("there is no place for a spool".into())))
+}
+
+/// For ever: writes down what processes that are gone have left in places of their own.
+pub(super) async fn inherit(store: Store, config: Config, own: PathBuf) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        for place in places(&config.spool).filter(|place| *place != own) {
+            if !has_records(&place) || is_held(&place) {
+                continue;
+            }
+            let left = Config { spool: place.clone(), ..config.clone() };
+            let Ok(recorder) = Recorder::start(&store, &left) else { continue };
+            let settled = recorder.settle(SETTLE).await;
+            if settled == Settled::Written {
+                tracing::info!(place = %place.display(), "wrote what another process had left");
+            }
+        }
+    }
+}
+
+fn is_held(place: &Path) -> bool {
+    let lock = File::open(place.join("lock"));
+    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock)))
+}
+
+fn has_records(place: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(place) else { return false };
+    entries.flatten().any(|entry| {
+        let is_segment = entry.path().extension().is_some_and(|end| end == "spool");
+        is_segment && entry.metadata().is_ok_and(|data| data.len() > 0)
+    })
+}

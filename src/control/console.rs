@@ -1,0 +1,145 @@
+//! What a daemon answers on its control socket.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::protocol::{Answer, HeldCall, Refused, Request, SocketName, Status};
+use super::serve::Office;
+use crate::driver::call::Shared;
+use crate::driver::registry::When;
+use crate::driver::serve::{Drain, Socket};
+use crate::switch::limits::{Gate, Refusal};
+use crate::switch::listener::Handle;
+
+/// Everything that can be asked of a daemon and ordered from outside.
+#[derive(Debug)]
+pub struct Console {
+    pub shared: Arc<Shared>,
+    pub gate: Arc<Gate>,
+    pub drain: Drain,
+    /// The socket on which calls come in.
+    pub calls: Handle,
+    /// The socket of health, where it has one.
+    pub health: Option<TcpListener>,
+    pub address: SocketAddr,
+    /// Whether somebody else holds the listening socket too, and keeps it open when we end.
+    pub kept: bool,
+    pub began: Instant,
+    /// Calls are being taken.
+    pub accepting: AtomicBool,
+    /// Another process has taken the calls, and answers for its health from now on.
+    pub followed: CancellationToken,
+}
+
+impl Console {
+    /// What becomes of the listening socket when this process stops by itself.
+    pub const fn socket(&self) -> Socket {
+        if self.kept { Socket::Leave } else { Socket::Close }
+    }
+
+    /// Stops for a signal; the second one hastens the first.
+    pub fn stop(&self) {
+        self.drain.hasten(self.socket());
+    }
+
+    /// Whether the next call would be taken.
+    pub fn is_ready(&self) -> bool {
+        self.is_accepting() && self.gate.sheds().is_none()
+    }
+
+    pub fn is_accepting(&self) -> bool {
+        self.accepting.load(Ordering::Relaxed) && self.drain.since().is_none()
+    }
+
+    pub fn status(&self) -> Status {
+        let (shared, gate) = (&self.shared, &self.gate);
+        let pulse = gate.pulse();
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            up_ms: ms(self.began.elapsed()),
+            address: self.address.to_string(),
+            ready: self.is_ready(),
+            calls: shared.registry.len(),
+            talking: shared.registry.talking(),
+            begun: shared.counters.begun.load(Ordering::Relaxed),
+            faults: shared.counters.faults.load(Ordering::Relaxed),
+            refused: Refused {
+                all: shared.counters.refused.load(Ordering::Relaxed),
+                busy: gate.refused(Refusal::Busy),
+                rate: gate.refused(Refusal::Rate),
+                memory: gate.refused(Refusal::Memory),
+                slow: gate.refused(Refusal::Slow),
+            },
+            delay_us: u64::try_from(pulse.delay().as_micros()).unwrap_or(u64::MAX),
+            memory: pulse.memory(),
+            shedding: gate.sheds().map(|refusal| refusal.word().to_owned()),
+            draining_ms: self.drain.since().map(ms),
+        }
+    }
+
+    fn live(&self) -> Vec<HeldCall> {
+        let calls = self.shared.registry.list().into_iter();
+        let mut calls: Vec<_> = calls.map(|(call, talks)| HeldCall { call, talks }).collect();
+        calls.sort_unstable_by_key(|live| live.call);
+        calls
+    }
+
+    fn sockets(&self) -> (Answer, Vec<OwnedFd>) {
+        if self.drain.since().is_some() {
+            return (refused("it takes no calls any more"), Vec::new());
+        }
+        let calls = match self.calls.share() {
+            Ok(socket) => socket,
+            Err(error) => return (refused(&error.to_string()), Vec::new()),
+        };
+        let (mut names, mut sockets) = (vec![SocketName::Calls], vec![calls]);
+        let health = self.health.as_ref().map(|health| health.as_fd().try_clone_to_owned());
+        if let Some(Ok(health)) = health {
+            names.push(SocketName::Health);
+            sockets.push(health);
+        }
+        (Answer::Sockets { names }, sockets)
+    }
+
+    fn hand_over(&self) -> Answer {
+        if self.drain.since().is_some() {
+            return refused("it takes no calls any more");
+        }
+        tracing::info!("another process takes the calls");
+        self.followed.cancel();
+        self.drain.order(When::Boundary, Socket::Leave);
+        Answer::Done
+    }
+}
+
+impl Office for Console {
+    fn answer(&self, request: Request) -> (Answer, Vec<OwnedFd>) {
+        let answer = match request {
+            Request::Sockets => return self.sockets(),
+            Request::Status => Answer::Status(Box::new(self.status())),
+            Request::Calls => Answer::Calls { calls: self.live() },
+            Request::Tell { call, command } => match self.shared.registry.tell(call, command) {
+                Ok(()) => Answer::Done,
+                Err(error) => refused(&error.to_string()),
+            },
+            Request::Drain { when } => {
+                self.drain.order(when, self.socket());
+                Answer::Done
+            }
+            Request::HandOver => self.hand_over(),
+        };
+        (answer, Vec::new())
+    }
+}
+
+pub(super) fn refused(reason: &str) -> Answer {
+    Answer::Refused { reason: reason.to_owned() }
+}

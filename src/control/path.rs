@@ -1,0 +1,70 @@
+//! The control socket's place in the file system.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use tokio::net::UnixListener;
+
+/// A Unix socket at a path; the path goes with it, unless another process has put its own there.
+#[derive(Debug)]
+pub struct Place {
+    listener: UnixListener,
+    path: PathBuf,
+    inode: u64,
+}
+
+impl Place {
+    /// Puts a socket at `path`, for this user alone, instead of what is there.
+    ///
+    /// # Errors
+    /// The directory can't be written, or the path is longer than a socket's may be.
+    pub fn take(path: &Path) -> io::Result<Self> {
+        let beside = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        // A directory that nobody else can enter: at no moment can another user connect.
+        let private = tempfile::Builder::new().prefix(".cw").rand_bytes(4).tempdir_in(beside)?;
+        let first = private.path().join("s");
+        let listener = UnixListener::bind(&first)?;
+        fs::set_permissions(&first, Permissions::from_mode(0o600))?;
+        let inode = fs::metadata(&first)?.ino();
+        fs::rename(&first, path)?;
+        Ok(Self { listener, path: path.to_owned(), inode })
+    }
+
+    pub(super) const fn listener(&self) -> &UnixListener {
+        &self.listener
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if fs::metadata(&self.path).is_ok_and(|found| found.ino() == self.inode) {
+            // Whoever finds it connects to nobody: not more than a nuisance.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_goes_with_its_owner_but_not_that_of_its_successor() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        let first = Place::take(&path).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let second = Place::take(&path).unwrap();
+        drop(first);
+        assert!(tokio::net::UnixStream::connect(&path).await.is_ok());
+        drop(second);
+        assert!(!path.exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

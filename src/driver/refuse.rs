@@ -1,0 +1,95 @@
+//! Gives calls back to the dialplan where no daemon runs: connections that are already made must
+//! not be reset, or their calls would be parked for ever.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep_until, timeout};
+
+use super::call::Clock;
+use super::session::{Router, Session, Settings};
+use super::translate::arrival::Inquiry;
+use crate::base::ids::CallId;
+use crate::esl::argument::Word;
+use crate::flow::program::Program;
+
+/// A queue that gives nothing for so long is empty.
+const LAST_ACCEPT: Duration = Duration::from_millis(20);
+/// Connections taken from one queue at most.
+const QUEUE_MAX: usize = 16_384;
+/// How long FreeSWITCH may take to take them back.
+const BACK_MAX: Duration = Duration::from_secs(10);
+
+/// Closes a listening socket: whoever waits in its queue goes back to the dialplan with `word` in
+/// `callwright_refused`. Says how many.
+///
+/// # Errors
+/// The socket can't be used.
+pub async fn close(socket: std::net::TcpListener, word: &'static str) -> io::Result<usize> {
+    socket.set_nonblocking(true)?;
+    // Nobody new comes in while those who wait are taken.
+    SockRef::from(&socket).listen(0)?;
+    let listener = TcpListener::from_std(socket)?;
+    let clock = Clock::start();
+    let mut backs = JoinSet::new();
+    while backs.len() < QUEUE_MAX {
+        match timeout(LAST_ACCEPT, listener.accept()).await {
+            Ok(Ok((stream, _))) => drop(backs.spawn(back(stream, word, clock))),
+            Ok(Err(error)) => tracing::debug!(%error, "a connection went by itself"),
+            Err(_) => break,
+        }
+    }
+    drop(listener);
+    let count = backs.len();
+    if timeout(BACK_MAX, async { while backs.join_next().await.is_some() {} }).await.is_err() {
+        tracing::warn!(calls = backs.len(), "calls were not taken back");
+    }
+    Ok(count)
+}
+
+/// Nobody's router: no call gets so far as to be asked for.
+struct Nowhere;
+
+impl Router for Nowhere {
+    fn route(&self, _: &Inquiry) -> Result<Arc<Program>, String> {
+        Err("draining".to_owned())
+    }
+}
+
+async fn back(stream: TcpStream, word: &'static str, clock: Clock) {
+    let Ok(profile) = Word::new("profile", "external") else { return };
+    let settings = Settings { profile };
+    let call = CallId(uuid::Uuid::now_v7());
+    let mut session = Session::new(call, Some(word), clock.now());
+    let mut unsent = Bytes::new();
+    while !session.is_closed() {
+        if unsent.is_empty() {
+            unsent = session.transmit().unwrap_or_default();
+        }
+        let (deadline, due) = (session.deadline(), clock.at(session.deadline().unwrap_or(0)));
+        tokio::select! {
+            writable = stream.writable(), if !unsent.is_empty() => {
+                match writable.and_then(|()| stream.try_write(&unsent)) {
+                    Ok(written) => unsent.advance(written),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(_) => session.link_lost(clock.now()),
+                }
+            }
+            readable = stream.readable() => {
+                match readable.and_then(|()| stream.try_read_buf(session.buffer())) {
+                    Ok(0) => session.link_lost(clock.now()),
+                    Ok(_) => session.received(clock.now(), &settings, &Nowhere),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(_) => session.link_lost(clock.now()),
+                }
+            }
+            () = sleep_until(due), if deadline.is_some() => session.tick(clock.now()),
+        }
+        while session.poll().is_some() {}
+    }
+}
