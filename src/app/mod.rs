@@ -166,5 +166,7 @@ impl Sink for Kept {
         self.recorder.record(record);
     }
 
-    fn live(&self, _live: Box<LiveCall>) {}
+    fn live(&self, live: Box<LiveCall>) {
+        self.recorder.live(live);
+    }
 }

@@ -1,11 +1,12 @@
-//! Call records and timelines: written in batches by the recorder, read by a tenant.
+//! Call records and timelines, as a tenant reads them.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
-use super::pool::{in_transaction, on};
-use super::spool::{Kept, What};
-use super::{Operator, Store, StoreError, TenantScope, positive, timestamp};
+use super::pool::on;
+use super::{Operator, StoreError, TenantScope, positive, timestamp};
 use crate::base::cause::{HangupCause, Party};
 use crate::base::ids::{CallId, TenantId};
 use crate::model::record::{CallHead, CallRecord};
@@ -64,17 +65,6 @@ fn party(word: &str) -> Result<Party, StoreError> {
     serde_json::from_value(word.into()).map_err(StoreError::corrupt)
 }
 
-const fn word(party: Party) -> &'static str {
-    match party {
-        Party::Caller => "caller",
-        Party::Callee => "callee",
-        Party::Carrier => "carrier",
-        Party::Flow => "flow",
-        Party::Operator => "operator",
-        Party::Us => "us",
-    }
-}
-
 impl TenantScope {
     /// The tenant's calls, the newest first, at most `limit` (and never more than 500).
     pub async fn calls(&self, after: Option<Cursor>, limit: u32) -> Result<Page, StoreError> {
@@ -126,7 +116,8 @@ impl TenantScope {
     pub async fn timeline(&self, call: CallId) -> Result<Vec<Entry>, StoreError> {
         let rows = on!(&self.store.pool, db => {
             sqlx::query_as::<_, (String,)>(
-                "SELECT entries FROM call_timeline WHERE tenant = $1 AND call = $2 ORDER BY first",
+                "SELECT entries FROM call_timeline WHERE tenant = $1 AND call = $2 \
+                 ORDER BY term, first",
             )
             .bind(self.key())
             .bind(call.to_string())
@@ -136,18 +127,16 @@ impl TenantScope {
         if rows.is_empty() {
             return Err(StoreError::not_found("call", call));
         }
-        let mut entries: Vec<Entry> = Vec::new();
+        // What was written again after a crash or a full disk is passed over.
+        let mut entries: BTreeMap<(u32, u32), Entry> = BTreeMap::new();
         for (stretch,) in rows {
             let stretch: Vec<Entry> =
                 serde_json::from_str(&stretch).map_err(StoreError::corrupt)?;
             for entry in stretch {
-                // What was written again after a crash or a full disk is passed over.
-                if entries.last().is_none_or(|last| last.sequence < entry.sequence) {
-                    entries.push(entry);
-                }
+                entries.entry((entry.term, entry.sequence)).or_insert(entry);
             }
         }
-        Ok(entries)
+        Ok(entries.into_values().collect())
     }
 }
 
@@ -157,6 +146,7 @@ impl Operator {
         let row = on!(&self.store.pool, db => {
             sqlx::query_as::<_, (String,)>(
                 "SELECT tenant FROM call_record WHERE id = $1 \
+                 UNION SELECT tenant FROM live_call WHERE id = $1 \
                  UNION SELECT tenant FROM call_timeline WHERE call = $1",
             )
             .bind(call.to_string())
@@ -166,61 +156,4 @@ impl Operator {
         let (tenant,) = row.ok_or_else(|| StoreError::not_found("call", call))?;
         tenant.parse().map_err(StoreError::corrupt)
     }
-}
-
-/// PostgreSQL's texts can't hold NUL; what is inside JSON is escaped anyway.
-fn plain(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
-}
-
-/// Writes what was kept, all of it or nothing. Writing a thing again changes nothing; a longer
-/// stretch replaces a shorter one with the same beginning.
-pub(super) async fn write(store: &Store, batch: &[Kept]) -> Result<(), StoreError> {
-    in_transaction!(&store.pool, tx => {
-        for kept in batch {
-            match &kept.what {
-                What::Timeline { first, entries } => {
-                    sqlx::query(
-                        "INSERT INTO call_timeline (tenant, call, first, entries) \
-                         VALUES ($1, $2, $3, $4) ON CONFLICT (tenant, call, first) DO UPDATE \
-                         SET entries = excluded.entries \
-                         WHERE length(excluded.entries) > length(call_timeline.entries)",
-                    )
-                    .bind(kept.tenant.to_string())
-                    .bind(kept.call.to_string())
-                    .bind(i64::from(*first))
-                    .bind(entries)
-                    .execute(&mut *tx)
-                    .await?;
-                }
-                What::Record { json } => {
-                    let record = parse(json)?;
-                    sqlx::query(
-                        "INSERT INTO call_record (tenant, id, flow, version, caller, dialed, \
-                         started_ms, ended_ms, party, cause, record) VALUES \
-                         ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
-                    )
-                    .bind(kept.tenant.to_string())
-                    .bind(kept.call.to_string())
-                    .bind(record.flow.as_str())
-                    .bind(i64::from(record.version))
-                    .bind(plain(&record.caller_number))
-                    .bind(plain(&record.dialed))
-                    .bind(record.started.as_millisecond())
-                    .bind(record.ended.as_millisecond())
-                    .bind(word(record.termination.party))
-                    .bind(record.termination.cause.name())
-                    .bind(json)
-                    .execute(&mut *tx)
-                    .await?;
-                }
-            }
-        }
-    });
-    Ok(())
-}
-
-fn parse(json: &str) -> Result<CallRecord, StoreError> {
-    serde_json::from_str(json)
-        .map_err(|error| StoreError::Invalid(format!("a record can't be read: {error}")))
 }

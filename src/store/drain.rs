@@ -1,7 +1,7 @@
 //! From the spool into the database, for as long as the daemon runs.
 //!
 //! What a call does is held in memory for some seconds, so that the database gets it in few rows;
-//! it is on disk meanwhile. A call that has ended is written soon.
+//! it is on disk meanwhile. That a call has begun, come or ended is written soon.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
@@ -14,13 +14,13 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::recorder::Shared;
 use super::spool::{Kept, Place, Stretch, What};
-use super::{Store, StoreError, call};
+use super::{Store, StoreError, write};
 use crate::base::ids::{CallId, TenantId};
 
 /// How long what a running call does may be held.
 const HOLD: Duration = Duration::from_secs(5);
-/// How long to gather calls that have ended.
-const ENDED_INTERVAL: Duration = Duration::from_millis(200);
+/// How long to gather calls that have begun, come or ended.
+const PRESSING_INTERVAL: Duration = Duration::from_millis(200);
 /// Bytes that are held at most, but for one read more.
 const HELD_BYTES_MAX: usize = 1_024 * 1_024;
 /// A batch that the database has not taken by then is tried again.
@@ -86,9 +86,11 @@ impl Drain {
             self.settle().await;
             // What came while this was written is for the next turn.
             self.urged &= self.place < end;
-        } else if self.held.has_ended() && now >= self.held.ended_written + ENDED_INTERVAL {
-            self.write(&self.held.ended()).await?;
-            self.held.forget_ended();
+        } else if !self.held.pressing.is_empty()
+            && now >= self.held.pressing_written + PRESSING_INTERVAL
+        {
+            self.write(&self.held.pressing()).await?;
+            self.held.forget_pressing();
         }
         Ok(self.held.due())
     }
@@ -149,15 +151,18 @@ impl Drain {
 }
 
 type Key = (TenantId, CallId);
+/// A call in one term.
+type Stay = (TenantId, CallId, u32);
 
 /// What was read and is not yet written.
 struct Held {
     /// A call's entries: the number of the first, and all of them as a JSON list.
-    timelines: BTreeMap<Key, (u32, String)>,
-    records: Vec<Kept>,
+    timelines: BTreeMap<Stay, (u32, String)>,
+    /// Live calls and records.
+    pressing: Vec<Kept>,
     bytes: usize,
     since: Instant,
-    ended_written: Instant,
+    pressing_written: Instant,
 }
 
 impl Held {
@@ -165,19 +170,15 @@ impl Held {
         let now = Instant::now();
         Self {
             timelines: BTreeMap::new(),
-            records: Vec::new(),
+            pressing: Vec::new(),
             bytes: 0,
             since: now,
-            ended_written: now,
+            pressing_written: now,
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.timelines.is_empty() && self.records.is_empty()
-    }
-
-    fn has_ended(&self) -> bool {
-        !self.records.is_empty()
+        self.timelines.is_empty() && self.pressing.is_empty()
     }
 
     fn take(&mut self, kept: Kept) {
@@ -185,14 +186,14 @@ impl Held {
             self.since = Instant::now();
         }
         match kept.what {
-            What::Record { ref json } => {
+            What::Record { ref json } | What::Live { ref json } => {
                 self.bytes += json.len();
-                self.records.push(kept);
+                self.pressing.push(kept);
             }
-            What::Timeline { first, entries } => {
+            What::Timeline { term, first, entries } => {
                 self.bytes += entries.len();
                 self.timelines
-                    .entry((kept.tenant, kept.call))
+                    .entry((kept.tenant, kept.call, term))
                     .and_modify(|(_, all)| append(all, &entries))
                     .or_insert((first, entries));
             }
@@ -202,31 +203,41 @@ impl Held {
     /// When something is due, if anything is held.
     fn due(&self) -> Option<Instant> {
         let all = (!self.is_empty()).then(|| self.since + HOLD);
-        let ended = self.has_ended().then(|| self.ended_written + ENDED_INTERVAL);
-        all.into_iter().chain(ended).min()
+        let press = !self.pressing.is_empty();
+        let pressing = press.then(|| self.pressing_written + PRESSING_INTERVAL);
+        all.into_iter().chain(pressing).min()
     }
 
     fn all(&self) -> Vec<Kept> {
         let timelines = self.timelines.iter().map(kept);
-        timelines.chain(self.records.iter().cloned()).collect()
+        timelines.chain(self.pressing.iter().cloned()).collect()
     }
 
-    fn ended(&self) -> Vec<Kept> {
-        let calls: BTreeSet<Key> = self.records.iter().map(Kept::key).collect();
-        let timelines = self.timelines.iter().filter(|(key, _)| calls.contains(key)).map(kept);
-        timelines.chain(self.records.iter().cloned()).collect()
+    fn has_ended(&self) -> BTreeSet<Key> {
+        let records = self.pressing.iter().filter(|kept| matches!(kept.what, What::Record { .. }));
+        records.map(Kept::key).collect()
     }
 
-    fn forget_ended(&mut self) {
-        for record in self.records.drain(..) {
-            self.timelines.remove(&record.key());
-        }
-        self.ended_written = Instant::now();
+    /// Calls that began or came, and calls that ended with all that is held of them.
+    fn pressing(&self) -> Vec<Kept> {
+        let ended = self.has_ended();
+        let timelines = self
+            .timelines
+            .iter()
+            .filter(|((tenant, call, _), _)| ended.contains(&(*tenant, *call)));
+        timelines.map(kept).chain(self.pressing.iter().cloned()).collect()
+    }
+
+    fn forget_pressing(&mut self) {
+        let ended = self.has_ended();
+        self.timelines.retain(|(tenant, call, _), _| !ended.contains(&(*tenant, *call)));
+        self.pressing.clear();
+        self.pressing_written = Instant::now();
     }
 }
 
-fn kept(((tenant, call), (first, entries)): (&Key, &(u32, String))) -> Kept {
-    let what = What::Timeline { first: *first, entries: entries.clone() };
+fn kept(((tenant, call, term), (first, entries)): (&Stay, &(u32, String))) -> Kept {
+    let what = What::Timeline { term: *term, first: *first, entries: entries.clone() };
     Kept { tenant: *tenant, call: *call, what }
 }
 
@@ -273,7 +284,7 @@ async fn on_disk<T: Send + 'static>(
 }
 
 async fn in_time(store: &Store, kept: &[Kept]) -> Result<(), StoreError> {
-    timeout(WRITE_TIMEOUT, call::write(store, kept)).await.map_err(StoreError::unavailable)?
+    timeout(WRITE_TIMEOUT, write::write(store, kept)).await.map_err(StoreError::unavailable)?
 }
 
 #[cfg(test)]
@@ -297,7 +308,7 @@ mod tests {
         };
         let mut lines = Vec::new();
         let bad = kept(1, What::Record { json: r#"{"from":"another version"}"#.into() });
-        let good = kept(2, What::Timeline { first: 1, entries: "[]".into() });
+        let good = kept(2, What::Timeline { term: 0, first: 1, entries: "[]".into() });
         bad.encode(&mut lines);
         good.encode(&mut lines);
         std::fs::create_dir(&config.spool).unwrap();

@@ -13,6 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
@@ -20,6 +21,7 @@ use super::config::Config;
 use super::spool::{Kept, LINE_MAX, Place, SYNC_INTERVAL, Spool, What, Writer};
 use super::{Store, StoreError, drain};
 use crate::base::ids::{CallId, TenantId};
+use crate::model::live::LiveCall;
 use crate::model::record::CallRecord;
 use crate::model::timeline::Entry;
 
@@ -58,6 +60,8 @@ pub struct Lost {
     pub entries: u64,
     /// Call records.
     pub records: u64,
+    /// Notices of live calls.
+    pub live: u64,
     /// Lines of the spool that could not be read back: torn by a crash, or damaged.
     pub unreadable: u64,
     /// Lines that the database refuses for what they hold; they are in the spool's file `rejected`.
@@ -91,6 +95,7 @@ pub(super) struct Shared {
     pub(super) urge: Notify,
     entries_lost: AtomicU64,
     records_lost: AtomicU64,
+    live_lost: AtomicU64,
     pub(super) unreadable: AtomicU64,
     pub(super) rejected: AtomicU64,
 }
@@ -98,6 +103,7 @@ pub(super) struct Shared {
 enum Item {
     Entry(TenantId, CallId, Box<Entry>),
     Record(Box<CallRecord>),
+    Live(Box<LiveCall>),
     /// Write at once.
     Flush,
 }
@@ -125,6 +131,7 @@ impl Recorder {
             urge: Notify::new(),
             entries_lost: AtomicU64::new(0),
             records_lost: AtomicU64::new(0),
+            live_lost: AtomicU64::new(0),
             unreadable: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
         });
@@ -145,6 +152,11 @@ impl Recorder {
         self.give(Item::Record(record));
     }
 
+    /// Takes that a call has begun or come to this process; never waits.
+    pub fn live(&self, live: Box<LiveCall>) {
+        self.give(Item::Live(live));
+    }
+
     fn give(&self, item: Item) {
         match self.inner.queue.try_send(item) {
             Ok(()) => {
@@ -162,6 +174,7 @@ impl Recorder {
         Lost {
             entries: shared.entries_lost.load(Ordering::Relaxed),
             records: shared.records_lost.load(Ordering::Relaxed),
+            live: shared.live_lost.load(Ordering::Relaxed),
             unreadable: shared.unreadable.load(Ordering::Relaxed),
             rejected: shared.rejected.load(Ordering::Relaxed),
         }
@@ -200,6 +213,7 @@ impl Shared {
         match item {
             Item::Entry(..) => self.lose_entries(1, why),
             Item::Record(_) => self.lose_record(why),
+            Item::Live(_) => self.lose_live(why),
             Item::Flush => {}
         }
     }
@@ -215,6 +229,13 @@ impl Shared {
         let before = self.records_lost.fetch_add(1, Ordering::Relaxed);
         if is_worth_saying(before, 1) {
             tracing::error!(lost = before + 1, why, "call records are being lost");
+        }
+    }
+
+    fn lose_live(&self, why: &str) {
+        let before = self.live_lost.fetch_add(1, Ordering::Relaxed);
+        if is_worth_saying(before, 1) {
+            tracing::error!(lost = before + 1, why, "notices of live calls are being lost");
         }
     }
 }
@@ -307,7 +328,8 @@ impl Keeper {
 /// Items that are written together: a call's entries as one line.
 #[derive(Default)]
 struct Gathered {
-    entries: BTreeMap<(TenantId, CallId), Vec<Entry>>,
+    entries: BTreeMap<(TenantId, CallId, u32), Vec<Entry>>,
+    live: Vec<LiveCall>,
     records: Vec<CallRecord>,
 }
 
@@ -316,9 +338,10 @@ impl Gathered {
     fn take(&mut self, item: Item) -> bool {
         match item {
             Item::Entry(tenant, call, entry) => {
-                self.entries.entry((tenant, call)).or_default().push(*entry);
+                self.entries.entry((tenant, call, entry.term)).or_default().push(*entry);
             }
             Item::Record(record) => self.records.push(*record),
+            Item::Live(live) => self.live.push(*live),
             Item::Flush => return true,
         }
         false
@@ -326,39 +349,48 @@ impl Gathered {
 
     fn encode(self, shared: &Shared) -> Vec<u8> {
         let bytes = shared.bytes.load(Ordering::Relaxed);
+        let (timelines_fit, rest_fits) =
+            (bytes < shared.bytes_max / 4 * 3, bytes < shared.bytes_max);
         let mut lines = Vec::new();
-        for ((tenant, call), entries) in self.entries {
-            let count = entries.len() as u64;
-            if bytes >= shared.bytes_max / 4 * 3 {
-                shared.lose_entries(count, "the spool is full and the database gone");
-                continue;
-            }
+        for ((tenant, call, term), entries) in self.entries {
             let first = entries.first().map_or(0, |entry| entry.sequence);
-            match serde_json::to_string(&entries) {
-                Ok(json) if json.len() < LINE_MAX / 2 => {
-                    let what = What::Timeline { first, entries: json };
+            match json(&entries, timelines_fit) {
+                Ok(entries) => {
+                    let what = What::Timeline { term, first, entries };
                     Kept { tenant, call, what }.encode(&mut lines);
                 }
-                Ok(_) => shared.lose_entries(count, "they are too long"),
-                Err(_) => shared.lose_entries(count, "they can't be written as JSON"),
+                Err(why) => shared.lose_entries(entries.len() as u64, why),
+            }
+        }
+        for live in self.live {
+            match json(&live, rest_fits) {
+                Ok(json) => {
+                    let what = What::Live { json };
+                    Kept { tenant: live.tenant, call: live.call, what }.encode(&mut lines);
+                }
+                Err(why) => shared.lose_live(why),
             }
         }
         for record in self.records {
-            if bytes >= shared.bytes_max {
-                shared.lose_record("the spool is full and the database gone");
-                continue;
-            }
-            match serde_json::to_string(&record) {
-                Ok(json) if json.len() < LINE_MAX / 2 => {
-                    let (tenant, call) = (record.tenant, record.call);
-                    Kept { tenant, call, what: What::Record { json } }.encode(&mut lines);
+            match json(&record, rest_fits) {
+                Ok(json) => {
+                    let what = What::Record { json };
+                    Kept { tenant: record.tenant, call: record.call, what }.encode(&mut lines);
                 }
-                Ok(_) => shared.lose_record("it is too long"),
-                Err(_) => shared.lose_record("it can't be written as JSON"),
+                Err(why) => shared.lose_record(why),
             }
         }
         lines
     }
+}
+
+/// A line's JSON, or why it is given up.
+fn json<T: Serialize>(value: &T, fits: bool) -> Result<String, &'static str> {
+    if !fits {
+        return Err("the spool is full and the database gone");
+    }
+    let json = serde_json::to_string(value).map_err(|_| "it can't be written as JSON")?;
+    if json.len() < LINE_MAX / 2 { Ok(json) } else { Err("it is too long") }
 }
 
 #[cfg(test)]

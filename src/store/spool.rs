@@ -1,6 +1,7 @@
 //! The spool: what waits on disk until the database has it.
 //!
-//! Segments are numbered files of lines, `checksum kind tenant call first json`. One thread writes
+//! Segments are numbered files of lines, `checksum kind tenant call number json`; a timeline's
+//! number is `term.first`, or `first` in term 0. One thread writes
 //! and one task reads; neither waits for the other. A segment is removed when the database has all
 //! of it, so a process that dies leaves some lines to be written twice, which changes nothing, and
 //! at most half a line, which its checksum tells.
@@ -40,8 +41,10 @@ pub(super) struct Kept {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum What {
-    /// Entries as a JSON list, the first with this number.
-    Timeline { first: u32, entries: String },
+    /// Entries of one term as a JSON list, the first with this number.
+    Timeline { term: u32, first: u32, entries: String },
+    /// A live call as JSON.
+    Live { json: String },
     /// A call record as JSON.
     Record { json: String },
 }
@@ -51,11 +54,20 @@ impl Kept {
         (self.tenant, self.call)
     }
 
+    /// Whether others wait to read it: that a call has begun, come or ended.
+    pub(super) const fn is_pressing(&self) -> bool {
+        matches!(self.what, What::Live { .. } | What::Record { .. })
+    }
+
     /// One line with its line feed. JSON has none of its own.
     pub(super) fn encode(&self, into: &mut Vec<u8>) {
         let (kind, first, json) = match &self.what {
-            What::Timeline { first, entries } => ("timeline", *first, entries),
-            What::Record { json } => ("record", 0, json),
+            What::Timeline { term: 0, first, entries } => ("timeline", first.to_string(), entries),
+            What::Timeline { term, first, entries } => {
+                ("timeline", format!("{term}.{first}"), entries)
+            }
+            What::Live { json } => ("live", "0".to_owned(), json),
+            What::Record { json } => ("record", "0".to_owned(), json),
         };
         let body = format!("{kind} {} {} {first} {json}", self.tenant, self.call);
         let checksum = crc32(body.as_bytes());
@@ -72,10 +84,16 @@ impl Kept {
         let kind = words.next()?;
         let tenant = words.next()?.parse().ok()?;
         let call = words.next()?.parse().ok()?;
-        let first = words.next()?.parse().ok()?;
+        let place = words.next()?;
+        let (term, first) = place.split_once('.').unwrap_or(("0", place));
         let json = words.next()?.to_owned();
         let what = match kind {
-            "timeline" => What::Timeline { first, entries: json },
+            "timeline" => What::Timeline {
+                term: term.parse().ok()?,
+                first: first.parse().ok()?,
+                entries: json,
+            },
+            "live" => What::Live { json },
             "record" => What::Record { json },
             _ => return None,
         };
@@ -342,7 +360,11 @@ mod tests {
         Kept {
             tenant: TenantId(uuid::Uuid::from_u128(1)),
             call: CallId(uuid::Uuid::from_u128(2)),
-            what: What::Timeline { first: 7, entries: serde_json::json!([text]).to_string() },
+            what: What::Timeline {
+                term: 2,
+                first: 7,
+                entries: serde_json::json!([text]).to_string(),
+            },
         }
     }
 

@@ -1,0 +1,65 @@
+//! Calls that are up, as their holders told.
+
+use super::instance::GONE_MS;
+use super::pool::on;
+use super::{Operator, StoreError, TenantScope};
+use crate::model::live::LiveCall;
+
+/// Calls that are listed at most.
+const LIVE_MAX: i64 = 20_000;
+
+fn read(rows: Vec<(String,)>) -> Result<Vec<LiveCall>, StoreError> {
+    let each = rows.iter().map(|(live,)| serde_json::from_str(live));
+    each.collect::<Result<_, _>>().map_err(StoreError::corrupt)
+}
+
+impl TenantScope {
+    /// The tenant's calls that are up, the oldest first; at most 20 000.
+    pub async fn live_calls(&self) -> Result<Vec<LiveCall>, StoreError> {
+        let rows = on!(&self.store.pool, db => {
+            sqlx::query_as::<_, (String,)>(
+                "SELECT live FROM live_call WHERE tenant = $1 ORDER BY started_ms, id LIMIT $2",
+            )
+            .bind(self.key())
+            .bind(LIVE_MAX)
+            .fetch_all(db)
+            .await?
+        });
+        read(rows)
+    }
+}
+
+impl Operator {
+    /// All tenants' calls that are up, the oldest first; at most 20 000.
+    pub async fn live_calls(&self) -> Result<Vec<LiveCall>, StoreError> {
+        let rows = on!(&self.store.pool, db => {
+            sqlx::query_as::<_, (String,)>(
+                "SELECT live FROM live_call ORDER BY started_ms, id LIMIT $1",
+            )
+            .bind(LIVE_MAX)
+            .fetch_all(db)
+            .await?
+        });
+        read(rows)
+    }
+
+    /// Calls whose holder is gone, the oldest first; at most 20 000. None for five seconds after
+    /// the database was away, for nobody could beat meanwhile: some process must have beaten
+    /// without a gap for that long.
+    pub async fn live_calls_of_the_dead(&self) -> Result<Vec<LiveCall>, StoreError> {
+        let rows = on!(&self.store.pool, db => {
+            sqlx::query_as::<_, (String,)>(
+                "SELECT c.live FROM live_call c, clock WHERE NOT EXISTS \
+                 (SELECT 1 FROM instance i WHERE i.id = c.holder AND i.seen_ms >= now_ms - $1) \
+                 AND EXISTS (SELECT 1 FROM instance s \
+                 WHERE s.seen_ms >= now_ms - $1 AND s.steady_ms <= now_ms - $1) \
+                 ORDER BY c.started_ms, c.id LIMIT $2",
+            )
+            .bind(GONE_MS)
+            .bind(LIVE_MAX)
+            .fetch_all(db)
+            .await?
+        });
+        read(rows)
+    }
+}

@@ -1,0 +1,199 @@
+//! Writes what calls did. The order of writing does not matter, nor does writing a thing twice: of
+//! whatever processes write whatever they kept, the outcome is the same.
+//!
+//! A call is live or has one record. A record of its machine stays; one that was swept gives way to
+//! it, and to one swept after more changes of hands. A live call that changed hands more often
+//! than the swept record knows of is up again.
+
+use std::collections::BTreeSet;
+
+use serde::de::DeserializeOwned;
+
+use super::pool::{Pool, in_transaction};
+use super::spool::{Kept, What};
+use super::{Store, StoreError};
+use crate::base::cause::Party;
+use crate::base::ids::CallId;
+use crate::model::live::LiveCall;
+use crate::model::record::CallRecord;
+
+/// Locks among which PostgreSQL's calls are divided; a batch takes that many at most.
+const LOCKS: i64 = 64;
+/// The first lock's number; any that nobody else uses.
+const LOCK_FIRST: i64 = 0x6361_6c6c_0000_0000;
+
+/// PostgreSQL's texts can't hold NUL; what is inside JSON is escaped anyway.
+fn plain(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+const fn word(party: Party) -> &'static str {
+    match party {
+        Party::Caller => "caller",
+        Party::Callee => "callee",
+        Party::Carrier => "carrier",
+        Party::Flow => "flow",
+        Party::Operator => "operator",
+        Party::Us => "us",
+    }
+}
+
+/// The locks for some calls, to be taken in this order before their records and live rows are
+/// looked at: elsewhere a record may be written at the same moment, which neither would see.
+/// SQLite has one writer at a time.
+fn locks(pool: &Pool, calls: impl Iterator<Item = CallId>) -> BTreeSet<i64> {
+    match pool {
+        Pool::Sqlite(_) => BTreeSet::new(),
+        // The end of a uuid of version 7 is random.
+        Pool::Postgres(_) => {
+            calls.map(|call| LOCK_FIRST + i64::from(call.0.as_bytes()[15]) % LOCKS).collect()
+        }
+    }
+}
+
+macro_rules! lock_calls {
+    ($tx:ident, $locks:expr) => {
+        for lock in $locks {
+            sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(lock).execute(&mut *$tx).await?;
+        }
+    };
+}
+
+const PUT_RECORD: &str = "INSERT INTO call_record (tenant, id, flow, version, caller, dialed, \
+     started_ms, ended_ms, party, cause, hands, swept, record) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+     ON CONFLICT (tenant, id) DO UPDATE SET flow = excluded.flow, version = excluded.version, \
+     caller = excluded.caller, dialed = excluded.dialed, started_ms = excluded.started_ms, \
+     ended_ms = excluded.ended_ms, party = excluded.party, cause = excluded.cause, \
+     hands = excluded.hands, swept = excluded.swept, record = excluded.record \
+     WHERE call_record.swept AND (NOT excluded.swept OR excluded.hands > call_record.hands)";
+
+/// Writes a record inside a transaction, and says whether it was new.
+macro_rules! put_record {
+    ($tx:ident, $record:expr, $json:expr) => {{
+        let record: &CallRecord = $record;
+        let rows = sqlx::query(PUT_RECORD)
+            .bind(record.tenant.to_string())
+            .bind(record.call.to_string())
+            .bind(record.flow.as_str())
+            .bind(i64::from(record.version))
+            .bind(plain(&record.caller_number))
+            .bind(plain(&record.dialed))
+            .bind(record.started.as_millisecond())
+            .bind(record.ended.as_millisecond())
+            .bind(word(record.termination.party))
+            .bind(record.termination.cause.name())
+            .bind(i64::from(record.hands))
+            .bind(record.swept)
+            .bind($json)
+            .execute(&mut *$tx)
+            .await?
+            .rows_affected();
+        sqlx::query(
+            "DELETE FROM live_call WHERE tenant = $1 AND id = $2 AND (NOT $3 OR term <= $4)",
+        )
+        .bind(record.tenant.to_string())
+        .bind(record.call.to_string())
+        .bind(record.swept)
+        .bind(i64::from(record.hands))
+        .execute(&mut *$tx)
+        .await?;
+        rows > 0
+    }};
+}
+
+/// Of two holders in the same term the younger is right: the older was killed before the call knew
+/// of its term.
+macro_rules! put_live {
+    ($tx:ident, $live:expr, $json:expr) => {
+        let live: &LiveCall = $live;
+        sqlx::query(
+            "INSERT INTO live_call (tenant, id, holder, term, started_ms, live) \
+             SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT 1 FROM call_record \
+             WHERE tenant = $1 AND id = $2 AND (NOT swept OR hands >= $4)) \
+             ON CONFLICT (tenant, id) DO UPDATE SET holder = excluded.holder, \
+             term = excluded.term, started_ms = excluded.started_ms, live = excluded.live \
+             WHERE (excluded.term, excluded.holder) > (live_call.term, live_call.holder)",
+        )
+        .bind(live.tenant.to_string())
+        .bind(live.call.to_string())
+        .bind(live.holder.to_string())
+        .bind(i64::from(live.term))
+        .bind(live.started.as_millisecond())
+        .bind($json)
+        .execute(&mut *$tx)
+        .await?;
+    };
+}
+
+/// A longer stretch replaces a shorter one with the same beginning.
+macro_rules! put_timeline {
+    ($tx:ident, $kept:expr, $term:expr, $first:expr, $entries:expr) => {
+        sqlx::query(
+            "INSERT INTO call_timeline (tenant, call, term, first, entries) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant, call, term, first) DO UPDATE \
+             SET entries = excluded.entries \
+             WHERE length(excluded.entries) > length(call_timeline.entries)",
+        )
+        .bind($kept.tenant.to_string())
+        .bind($kept.call.to_string())
+        .bind(i64::from(*$term))
+        .bind(i64::from(*$first))
+        .bind($entries)
+        .execute(&mut *$tx)
+        .await?;
+    };
+}
+
+/// Writes what was kept, all of it or nothing.
+pub(super) async fn write(store: &Store, batch: &[Kept]) -> Result<(), StoreError> {
+    let pressing = batch.iter().filter(|kept| kept.is_pressing());
+    let locks = locks(&store.pool, pressing.map(|kept| kept.call));
+    in_transaction!(&store.pool, tx => {
+        lock_calls!(tx, &locks);
+        for kept in batch {
+            match &kept.what {
+                What::Timeline { term, first, entries } => {
+                    put_timeline!(tx, kept, term, first, entries);
+                }
+                What::Live { json } => {
+                    put_live!(tx, &parse(json)?, json);
+                }
+                What::Record { json } => {
+                    // One that is there already is as good.
+                    let _ = put_record!(tx, &parse(json)?, json);
+                }
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Writes the record of a call that is still held as `live` says, and says whether it did.
+pub(super) async fn close(
+    store: &Store,
+    live: &LiveCall,
+    record: &CallRecord,
+) -> Result<bool, StoreError> {
+    let json = serde_json::to_string(record).map_err(StoreError::corrupt)?;
+    let locks = locks(&store.pool, [live.call].into_iter());
+    Ok(in_transaction!(&store.pool, tx => {
+        lock_calls!(tx, &locks);
+        let still = sqlx::query_as::<_, (i64,)>(
+            "SELECT term FROM live_call \
+             WHERE tenant = $1 AND id = $2 AND term = $3 AND holder = $4",
+        )
+        .bind(live.tenant.to_string())
+        .bind(live.call.to_string())
+        .bind(i64::from(live.term))
+        .bind(live.holder.to_string())
+        .fetch_optional(&mut *tx)
+        .await?;
+        still.is_some() && put_record!(tx, record, &json)
+    }))
+}
+
+fn parse<T: DeserializeOwned>(json: &str) -> Result<T, StoreError> {
+    serde_json::from_str(json)
+        .map_err(|error| StoreError::Invalid(format!("what was kept can't be read: {error}")))
+}
