@@ -361,7 +361,7 @@ impl Session {
             Err(reason) => return self.refuse(Some(&channel), mode, &reason, now),
         };
         let Some(arrival) = arrival(facts, self.call, &program.channel_variables()) else { return };
-        self.say(&[variables::prepare(&channel)]);
+        self.say(&variables::prepare(&channel));
         let desk = Desk::new(channel.clone(), settings.profile.clone(), Former::of(facts));
         self.origin = Some(Box::new(Origin::of(&arrival, &program, now)));
         self.offers.push_back(Offer::Begun);

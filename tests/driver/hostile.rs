@@ -89,7 +89,7 @@ steps:
   end: { kind: hangup }
 ";
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "connect",
     "linger 10",
     "myevents",
@@ -104,6 +104,7 @@ const COMMANDS: [&str; 14] = [
     "api hupall",
     "api uuid_transfer",
     "api sched_hangup",
+    "api sched_del",
 ];
 const HEADERS: [&str; 7] = [
     "call-command: execute",

@@ -46,9 +46,12 @@ impl Former {
     }
 }
 
-/// Makes the channel fit for a call of ours.
-pub fn prepare(channel: &ChannelId) -> Command {
-    set(channel, OURS.iter().map(|(name, value)| pair(name, value)).collect())
+/// Takes the call over from the dialplan, whose timer would take it back and which counts its
+/// offers in vain (`dialplan/callwright.xml`), and makes the channel fit for a call of ours.
+pub fn prepare(channel: &ChannelId) -> [Command; 2] {
+    let mut variables: Vec<_> = OURS.iter().map(|(name, value)| pair(name, value)).collect();
+    variables.push(pair("callwright_tries", ""));
+    [Command::Api(Api::SchedDel { channel: channel.clone() }), set(channel, variables)]
 }
 
 /// Says why a call goes back to the dialplan, and that it goes on there at once.
