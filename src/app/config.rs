@@ -27,6 +27,9 @@ pub struct Config {
     pub http: driver::http::Config,
     pub dial: Dial,
     pub log: Log,
+    /// The FreeSWITCHes whose own Event Socket is used. Default: none; then calls whose daemon was
+    /// lost while they talked are not seen until their flow goes on.
+    pub link: Vec<switch::link::LinkConfig>,
 }
 
 impl Default for Config {
@@ -42,6 +45,7 @@ impl Default for Config {
             http: driver::http::Config::default(),
             dial: Dial::default(),
             log: Log::default(),
+            link: Vec::new(),
         }
     }
 }

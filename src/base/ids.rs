@@ -64,6 +64,11 @@ uuid_id!(
     "instance id"
 );
 uuid_id!(
+    /// One run of FreeSWITCH, from its start to its end.
+    CoreId,
+    "Core-UUID"
+);
+uuid_id!(
     /// A flow of a tenant, all its versions together.
     FlowId,
     "flow id"

@@ -52,6 +52,8 @@ pub enum Why {
     Beginning(&'static str),
     #[error("it begins or ends with a space, which would be lost")]
     OuterSpace,
+    #[error("it is not `user@domain`")]
+    NoDomain,
     #[error("it steps out of its folder with `..`")]
     Traversal,
     #[error("a variable of that name makes FreeSWITCH execute something")]
@@ -61,7 +63,7 @@ pub enum Why {
 }
 
 /// The place of the first byte that `allowed` does not take.
-fn check_bytes(
+pub(super) fn check_bytes(
     argument: &'static str,
     text: &str,
     max: usize,

@@ -10,8 +10,10 @@ use crate::base::digits::Digits;
 use crate::base::ids::ChannelId;
 
 use super::application::Application;
-use super::argument::{DialPart, Refused, VariableName, VariableValue, Why, Word};
+use super::argument::{DialPart, FilePath, Refused, VariableName, VariableValue, Why, Word};
+use super::credentials::Credentials;
 use super::event::EventName;
+use super::filter::Filter;
 use super::token::{ExecuteId, JobId};
 
 /// A longer argument goes in a body, in bytes: headers are read with one system call for each byte.
@@ -42,6 +44,12 @@ pub enum Command {
     Api(Api),
     /// Runs an API command aside; its output comes in a `BACKGROUND_JOB` event.
     BackgroundApi { job: JobId, api: Api },
+    /// Answers the greeting of an inbound connection.
+    Authenticate(Credentials),
+    /// Lets only such events pass, and those of other filters.
+    Filter(Filter),
+    /// Takes a filter back. Taking back the last one lets every subscribed event pass.
+    FilterDelete(Filter),
 }
 
 /// An application to be queued.
@@ -127,6 +135,26 @@ pub enum Api {
         channel: ChannelId,
         other: ChannelId,
     },
+    /// Asks for all channels: see `channels::rows`.
+    Channels,
+    /// Asks for the identity of this run of FreeSWITCH.
+    CoreUuid,
+    /// Puts the far end on hold, or takes it back. Says `+OK` for an unknown channel too
+    /// (`switch_ivr.c` switch_ivr_hold_uuid).
+    Hold {
+        channel: ChannelId,
+        on: bool,
+    },
+    /// Starts or stops recording to this file; a recording is known by its path.
+    Record {
+        channel: ChannelId,
+        on: bool,
+        path: FilePath,
+    },
+    /// Takes the channel out of what it does, and leaves it in silence.
+    Park {
+        channel: ChannelId,
+    },
 }
 
 impl Command {
@@ -161,6 +189,9 @@ impl Command {
             Self::BackgroundApi { job, api } => {
                 line(&mut packet, &format!("bgapi {}\nJob-UUID: {job}", api.words()?));
             }
+            Self::Authenticate(credentials) => line(&mut packet, &credentials.line()),
+            Self::Filter(filter) => line(&mut packet, &format!("filter {filter}")),
+            Self::FilterDelete(filter) => line(&mut packet, &format!("filter delete {filter}")),
         }
         finish(packet, b"")
     }
@@ -253,6 +284,15 @@ impl Api {
                 format!("uuid_send_dtmf {channel} {}", digits.as_str())
             }
             Self::Bridge { channel, other } => format!("uuid_bridge {channel} {other}"),
+            Self::Channels => "show channels as json".to_owned(),
+            Self::CoreUuid => "global_getvar core_uuid".to_owned(),
+            Self::Hold { channel, on: true } => format!("uuid_hold {channel}"),
+            Self::Hold { channel, on: false } => format!("uuid_hold off {channel}"),
+            Self::Record { channel, on, path } => {
+                let start = if *on { "start" } else { "stop" };
+                format!("uuid_record {channel} {start} {}", path.as_str())
+            }
+            Self::Park { channel } => format!("uuid_park {channel}"),
         })
     }
 }

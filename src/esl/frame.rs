@@ -12,7 +12,7 @@ use super::value::Value;
 pub const HEAD_MAX: usize = 1024 * 1024;
 /// Most header lines in one block.
 pub const LINES_MAX: usize = 8 * 1024;
-/// Longest body, in bytes: an event or the output of an API command.
+/// Longest body of a call's own connection, in bytes: an event or the output of an API command.
 pub const BODY_MAX: usize = 8 * 1024 * 1024;
 /// How much room `Decoder::buffer` offers for reading, in bytes.
 pub const READ_CHUNK: usize = 64 * 1024;
@@ -35,7 +35,7 @@ pub enum FrameProblem {
     HeadTooLong,
     #[error("more than {LINES_MAX} header lines in one block")]
     TooManyLines,
-    #[error("the body is announced with {0} bytes, more than {BODY_MAX}")]
+    #[error("the body is announced with {0} bytes, which is too many")]
     BodyTooLong(u64),
     #[error("`{0}` is no content length")]
     ContentLength(String),
@@ -83,8 +83,8 @@ struct Head {
 }
 
 /// Cuts frames from a stream that arrives in pieces of any size.
-#[derive(Default)]
 pub struct Decoder {
+    body_max: usize,
     buffer: BytesMut,
     /// Bytes of `buffer` that were searched for line ends already.
     searched: usize,
@@ -97,9 +97,28 @@ pub struct Decoder {
     began: u64,
 }
 
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::with_body_max(BODY_MAX)
+    }
+}
+
 impl Decoder {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Takes bodies of up to `body_max` bytes.
+    pub fn with_body_max(body_max: usize) -> Self {
+        Self {
+            body_max,
+            buffer: BytesMut::new(),
+            searched: 0,
+            starts: Vec::new(),
+            head: None,
+            consumed: 0,
+            began: 0,
+        }
     }
 
     /// The place to read into. Ask for it when there is something to read, not before: what a
@@ -197,7 +216,7 @@ impl Decoder {
         let block = Block::new(bytes, &self.starts, false);
         self.starts.clear();
         let body = match block.value("Content-Length") {
-            Some(value) => content_length(value)?,
+            Some(value) => content_length(value, self.body_max)?,
             None => 0,
         };
         Ok(Head { block, body })
@@ -318,13 +337,13 @@ fn line_ends(group: &[u8; GROUP]) -> u64 {
     })
 }
 
-fn content_length(value: Value<'_>) -> Result<usize, FrameProblem> {
+fn content_length(value: Value<'_>, max: usize) -> Result<usize, FrameProblem> {
     let Some(length) = value.number::<u64>() else {
         return Err(FrameProblem::ContentLength(value.text().chars().take(40).collect()));
     };
     usize::try_from(length)
         .ok()
-        .filter(|length| *length <= BODY_MAX)
+        .filter(|length| *length <= max)
         .ok_or(FrameProblem::BodyTooLong(length))
 }
 

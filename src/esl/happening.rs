@@ -7,6 +7,7 @@ use super::argument::Refused;
 use super::conversation::{UNANSWERED_MAX, WAITING_MAX};
 use super::event::Event;
 use super::frame::FrameError;
+use super::inbound::JOBS_MAX;
 use super::reply::Reply;
 use super::token::{ExecuteId, JobId};
 
@@ -40,6 +41,10 @@ pub enum End {
     Truncated,
     #[error("the stream can't be read {0}")]
     Unreadable(#[from] FrameError),
+    #[error("FreeSWITCH does not take the password: {0}")]
+    Denied(String),
+    #[error("FreeSWITCH does not take connections from here: {0}")]
+    Unwelcome(String),
 }
 
 /// Why a command was not taken.
@@ -49,6 +54,10 @@ pub enum SendError {
     Refused(#[from] Refused),
     #[error("the first command of a connection is `connect`: no other gets an answer")]
     ConnectFirst,
+    #[error("FreeSWITCH has not taken the password yet")]
+    NotAuthenticated,
+    #[error("{JOBS_MAX} background jobs have not ended")]
+    Jobs,
     #[error("an execute of this identity has not ended")]
     SameIdentity,
     #[error("{WAITING_MAX} executes wait already")]

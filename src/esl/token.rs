@@ -45,9 +45,44 @@ token!(
     "j"
 );
 
+/// The background jobs of one connection. Other clients' jobs end in the same event, an earlier
+/// connection's of our own too, so that each connection numbers its jobs elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobSeries(u32);
+
+impl JobSeries {
+    /// A series that is as unlike others as `random` is.
+    pub const fn new(random: u32) -> Self {
+        // With the highest bit set, all jobs of a series have the same first eight digits.
+        Self(random | 0x8000_0000)
+    }
+
+    pub(super) fn job(self, nth: u32) -> JobId {
+        JobId(u64::from(self.0) << 32 | u64::from(nth))
+    }
+
+    /// What every job's identity begins with.
+    pub(super) fn prefix(self) -> String {
+        format!("j{:x}", self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_job_of_a_series_begins_alike_and_no_other_does() {
+        for random in [0, 1, 0x7fff_ffff, u32::MAX] {
+            let series = JobSeries::new(random);
+            for nth in [0, 1, u32::MAX] {
+                let text = series.job(nth).to_string();
+                assert!(text.starts_with(&series.prefix()), "{text}");
+                assert_eq!(text.parse(), Ok(series.job(nth)));
+                assert!(!text.starts_with(&JobSeries::new(random ^ 2).prefix()));
+            }
+        }
+    }
 
     #[test]
     fn only_our_own_spelling_is_ours() {
