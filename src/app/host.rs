@@ -15,7 +15,7 @@ use super::sockets::{Sockets, control_path};
 use super::{Daemon, spool};
 use crate::control::ask::{AskError, Peer};
 use crate::control::console::Console;
-use crate::control::notify::Supervisor;
+use crate::control::notify::Notifier;
 use crate::control::path::Place;
 use crate::control::protocol::Request;
 use crate::control::{health, serve};
@@ -31,7 +31,7 @@ pub struct Host {
     console: Arc<Console>,
     health: Option<std::net::TcpListener>,
     predecessor: Option<Peer>,
-    supervisor: Supervisor,
+    notifier: Notifier,
     config: Config,
     store: Store,
 }
@@ -42,7 +42,7 @@ impl Host {
     /// # Errors
     /// Whatever is missing or taken, in words for the operator.
     pub async fn build(config: Config, store: &Store) -> anyhow::Result<Self> {
-        let supervisor = Supervisor::of_environment().context("NOTIFY_SOCKET")?;
+        let notifier = Notifier::of_environment().context("NOTIFY_SOCKET")?;
         let sockets = Sockets::find(&config).await?;
         tracing::info!(origin = ?sockets.origin, "has the listening socket");
         let (kept, predecessor) = (sockets.kept(), sockets.predecessor);
@@ -65,7 +65,7 @@ impl Host {
             console: Arc::new(console),
             health: sockets.health,
             predecessor,
-            supervisor,
+            notifier,
             config,
             store: store.clone(),
         })
@@ -102,15 +102,15 @@ impl Host {
         }
         let own = self.daemon.spool.clone();
         around.spawn(spool::inherit(self.store, self.config.store, own));
-        let supervisor = Arc::new(self.supervisor);
-        around.spawn(beat(Arc::clone(&self.console), Arc::clone(&supervisor)));
+        let notifier = Arc::new(self.notifier);
+        around.spawn(beat(Arc::clone(&self.console), Arc::clone(&notifier)));
         self.console.accepting.store(true, Ordering::Relaxed);
         let version = env!("CARGO_PKG_VERSION");
         tracing::info!(address = %self.console.address, version, "ready for calls");
         let ready = async {
-            supervisor.insist(&format!("READY=1\n{}", status(&self.console))).await;
+            notifier.insist(&format!("READY=1\n{}", status(&self.console))).await;
             self.console.drain.ordered().await;
-            supervisor.insist(&format!("STOPPING=1\n{}", status(&self.console))).await;
+            notifier.insist(&format!("STOPPING=1\n{}", status(&self.console))).await;
         };
         tokio::join!(ready, self.daemon.drained());
         around.shutdown().await;
@@ -119,7 +119,7 @@ impl Host {
 }
 
 /// Takes the calls from the process before. One that hangs has no say in it: we have the sockets.
-async fn follow(mut predecessor: Peer) -> Result<(), AskError> {
+pub(super) async fn follow(mut predecessor: Peer) -> Result<(), AskError> {
     match predecessor.ask(&Request::HandOver).await {
         Ok(_) => tracing::info!(pid = predecessor.pid(), "follows"),
         Err(refused @ AskError::Refused { .. }) => return Err(refused),
@@ -129,20 +129,20 @@ async fn follow(mut predecessor: Peer) -> Result<(), AskError> {
 }
 
 /// Beats for ever: the pulse of the event loop, which the supervisor hears too.
-async fn beat(console: Arc<Console>, supervisor: Arc<Supervisor>) {
+async fn beat(console: Arc<Console>, notifier: Arc<Notifier>) {
     let mut told = Instant::now();
     let mut beaten = Instant::now();
     let pulse = console.gate.pulse();
     pulse
         .run(|| {
             let now = Instant::now();
-            if supervisor.beat().is_some_and(|interval| now - beaten >= interval) {
+            if notifier.beat().is_some_and(|interval| now - beaten >= interval) {
                 beaten = now;
-                supervisor.say("WATCHDOG=1");
+                notifier.say("WATCHDOG=1");
             }
             if now - told >= STATUS {
                 told = now;
-                supervisor.say(&status(&console));
+                notifier.say(&status(&console));
             }
         })
         .await;

@@ -4,6 +4,7 @@ pub mod config;
 pub mod host;
 pub mod sockets;
 mod spool;
+pub mod supervisor;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;

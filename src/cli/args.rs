@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::base::cause::HangupCause;
 use crate::base::ids::{CallId, FlowName, GatewayName, PromptName, TenantSlug};
 
 /// A call controller for FreeSWITCH.
@@ -34,6 +35,22 @@ pub struct Cli {
 pub enum Command {
     /// Take calls from FreeSWITCH until told to stop
     Serve(Serve),
+    /// Keep `serve` running: hold its port, restart it when it dies, replace it on SIGHUP
+    Supervise(Serve),
+    /// How the running daemon is
+    Status,
+    /// Let the running daemon give up its calls and end
+    Drain {
+        /// At once instead of at their next step
+        #[arg(long)]
+        now: bool,
+    },
+    /// Tell a live call what to do
+    Call {
+        call: CallId,
+        #[command(subcommand)]
+        command: CallCommand,
+    },
     /// Show the effective settings and try the database and the port; exit 64 when something is
     /// wrong
     Check,
@@ -51,7 +68,7 @@ pub enum Command {
     /// Prompts: what callers hear
     #[command(subcommand)]
     Prompt(PromptCommand),
-    /// The last calls of a tenant
+    /// The last calls of a tenant, or those that are up
     Calls(Calls),
     /// Everything that happened to a call
     Trace(Trace),
@@ -260,11 +277,24 @@ pub enum PromptCommand {
 
 #[derive(Debug, Args)]
 pub struct Calls {
-    #[arg(long)]
-    pub tenant: TenantSlug,
+    #[arg(long, required_unless_present = "live")]
+    pub tenant: Option<TenantSlug>,
+    /// The calls that are up in the running daemon
+    #[arg(long, conflicts_with_all = ["tenant", "limit"])]
+    pub live: bool,
     /// How many, from the newest on
     #[arg(long, default_value_t = 20)]
     pub limit: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CallCommand {
+    /// End it
+    Hangup {
+        /// What the caller's side is told
+        #[arg(long, default_value = "NORMAL_CLEARING")]
+        cause: HangupCause,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use serde::Serialize;
 
 use crate::model::record::{CallHead, CallRecord};
@@ -13,7 +14,8 @@ use super::screen::{DIM, Screen, paint};
 use super::{tenant_scope, timeline};
 
 pub(super) async fn list(args: &Calls, store: &Store, screen: Screen) -> anyhow::Result<ExitCode> {
-    let page = tenant_scope(store, &args.tenant).await?.calls(None, args.limit).await?;
+    let tenant = args.tenant.as_ref().context("--tenant is missing")?;
+    let page = tenant_scope(store, tenant).await?.calls(None, args.limit).await?;
     screen.either(&page, |screen| {
         let head =
             ["STARTED (UTC)", "SECONDS", "CALLER", "DIALED", "FLOW", "ENDED BY", "CAUSE", "CALL"];

@@ -3,12 +3,14 @@
 pub mod args;
 mod calls;
 mod check;
+mod control;
 mod demo;
 mod flow;
 mod number;
 mod prompt;
 mod screen;
 mod serve;
+mod supervise;
 mod tenant;
 mod timeline;
 
@@ -82,6 +84,14 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let settings = || config(cli.config.as_deref(), cli.database.as_deref());
     match cli.command {
         Command::Serve(args) => serve::run(settings()?, &args).await,
+        Command::Supervise(args) => {
+            let database = cli.database.as_deref();
+            supervise::run(settings()?, &args, cli.config.as_deref(), database).await
+        }
+        Command::Status => control::status(&settings()?, screen).await,
+        Command::Drain { now } => control::drain(&settings()?, now).await,
+        Command::Call { call, command } => control::tell(&settings()?, call, &command).await,
+        Command::Calls(args) if args.live => control::calls(&settings()?, screen).await,
         Command::Check => check::run(settings()?, screen).await,
         Command::Demo(args) => demo::run(&args, screen).await,
         Command::Flow(command) => flow::run(command, settings, screen).await,

@@ -58,7 +58,7 @@ impl Console {
     }
 
     pub fn status(&self) -> Status {
-        let (shared, gate) = (&self.shared, &self.gate);
+        let (shared, gate, health) = (&self.shared, &self.gate, self.health.as_ref());
         let pulse = gate.pulse();
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Status {
@@ -66,6 +66,7 @@ impl Console {
             pid: std::process::id(),
             up_ms: ms(self.began.elapsed()),
             address: self.address.to_string(),
+            health: health.and_then(|socket| Some(socket.local_addr().ok()?.to_string())),
             ready: self.is_ready(),
             calls: shared.registry.len(),
             talking: shared.registry.talking(),

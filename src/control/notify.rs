@@ -20,12 +20,12 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// The way to the supervisor; without one, words go nowhere. It never blocks: a supervisor that
 /// stands still must not stop the daemon.
 #[derive(Debug, Default)]
-pub struct Supervisor {
+pub struct Notifier {
     socket: Option<UnixDatagram>,
     watchdog: Option<Duration>,
 }
 
-impl Supervisor {
+impl Notifier {
     /// The supervisor that the environment names.
     ///
     /// # Errors

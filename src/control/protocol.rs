@@ -73,6 +73,8 @@ pub struct Status {
     pub up_ms: u64,
     /// Where FreeSWITCH finds it.
     pub address: String,
+    /// Where its health is told over HTTP.
+    pub health: Option<String>,
     /// Whether the next call would be taken.
     pub ready: bool,
     pub calls: usize,

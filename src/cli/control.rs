@@ -1,0 +1,85 @@
+//! `callwright status`, `drain`, `call` and `calls --live`: the running daemon, asked over its
+//! control socket.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+
+use crate::app::config::Config;
+use crate::app::sockets::control_path;
+use crate::base::ids::CallId;
+use crate::call::input;
+use crate::control::ask::Peer;
+use crate::control::protocol::{Answer, Request, Status};
+use crate::driver::registry::When;
+
+use super::args::CallCommand;
+use super::screen::{GREEN, Screen, YELLOW, count, paint};
+
+async fn ask(config: &Config, request: &Request) -> anyhow::Result<Answer> {
+    Ok(Peer::meet(&control_path(config)).await?.ask(request).await?)
+}
+
+pub(super) async fn status(config: &Config, screen: Screen) -> anyhow::Result<ExitCode> {
+    let Answer::Status(status) = ask(config, &Request::Status).await? else {
+        bail!("the daemon answers something else");
+    };
+    screen.either(&status, |screen| {
+        lines(&status).into_iter().try_for_each(|line| screen.line(line))
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn lines(status: &Status) -> Vec<String> {
+    let (calls, talking) = (count(status.calls, "call"), status.talking);
+    let state = match (status.draining_ms, &status.shedding) {
+        (Some(ms), _) => paint(YELLOW, &format!("letting go of its calls for {} s", ms / 1_000)),
+        (None, Some(word)) => paint(YELLOW, &format!("refuses calls ({word})")),
+        (None, None) => paint(GREEN, "ready"),
+    };
+    let refused = &status.refused;
+    vec![
+        format!("{state}: {calls} up, {talking} talking"),
+        format!("process   {}, version {}", status.pid, status.version),
+        format!("up        {} s, on {}", status.up_ms / 1_000, status.address),
+        format!("begun     {}, {} ended by a fault of ours", status.begun, status.faults),
+        format!(
+            "refused   {}: busy {}, rate {}, memory {}, slow {}",
+            refused.all, refused.busy, refused.rate, refused.memory, refused.slow
+        ),
+        format!("memory    {} MiB", status.memory >> 20),
+        format!("late by   {} µs", status.delay_us),
+    ]
+}
+
+pub(super) async fn calls(config: &Config, screen: Screen) -> anyhow::Result<ExitCode> {
+    let Answer::Calls { calls } = ask(config, &Request::Calls).await? else {
+        bail!("the daemon answers something else");
+    };
+    screen.either(&calls, |screen| {
+        let rows = calls.iter().map(|held| {
+            let state = if held.talks { "talking" } else { "in a flow" };
+            [held.call.to_string(), state.to_owned()]
+        });
+        screen.table(["CALL", "STATE"], rows)
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn drain(config: &Config, now: bool) -> anyhow::Result<ExitCode> {
+    let when = if now { When::Now } else { When::Boundary };
+    ask(config, &Request::Drain { when }).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn tell(
+    config: &Config,
+    call: CallId,
+    command: &CallCommand,
+) -> anyhow::Result<ExitCode> {
+    let command = match command {
+        CallCommand::Hangup { cause } => input::Command::Hangup { cause: *cause },
+    };
+    ask(config, &Request::Tell { call, command }).await?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,9 @@
+//! Daemons as processes: one follows another, a supervisor keeps one running, systemd starts one,
+//! and callers who come meanwhile are not refused.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod callers;
+mod daemon;
+mod follow;
+mod notify;
+mod supervise;
