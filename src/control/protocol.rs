@@ -112,9 +112,8 @@ mod tests {
     #[test]
     fn a_request_reads_as_a_person_would_write_it() {
         let call = "0190a8c4-0000-7000-8000-000000000001";
-        let text = format!(
-            r#"{{"do":"tell","call":"{call}","command":{{"hangup":{{"cause":"NORMAL_CLEARING"}}}}}}"#
-        );
+        let command = r#"{"hangup":{"cause":"NORMAL_CLEARING"}}"#;
+        let text = format!(r#"{{"do":"tell","call":"{call}","command":{command}}}"#);
         let request: Request = serde_json::from_str(&text).unwrap();
         assert!(matches!(request, Request::Tell { .. }), "{request:?}");
         let drain: Request = serde_json::from_str(r#"{"do":"drain","when":"now"}"#).unwrap();

@@ -44,7 +44,12 @@ pub async fn place(
 }
 
 /// Carries bytes and time until the call is over for the switch and for the caller.
-async fn talk(channel: &mut Channel, caller: &mut Caller, stream: &mut TcpStream, clock: Clock) {
+pub(super) async fn talk(
+    channel: &mut Channel,
+    caller: &mut Caller,
+    stream: &mut TcpStream,
+    clock: Clock,
+) {
     let mut bytes = BytesMut::with_capacity(READ_MAX);
     let mut open = true;
     loop {

@@ -93,3 +93,30 @@ async fn back(stream: TcpStream, word: &'static str, clock: Clock) {
         while session.poll().is_some() {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::dialer::talk;
+    use crate::simulator::{Caller, Channel, Script};
+
+    #[tokio::test]
+    async fn whoever_waits_goes_back_to_the_dialplan_with_the_word() {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let script = Script::from_yaml("dial: '100'\nsteps: [{ expect: { ended: {} } }]").unwrap();
+        let (script, clock) = (Arc::new(script), Clock::start());
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let call = script.call("0190a8c4-0000-7000-8000-000000000001");
+        let mut channel = Channel::new(call, Arc::new(script.world()), clock.now());
+        let mut caller = Caller::new(script, clock.now());
+        channel.connected(clock.now());
+        let (closed, ()) = tokio::join!(
+            close(socket, "down"),
+            talk(&mut channel, &mut caller, &mut stream, clock)
+        );
+        assert_eq!(closed.unwrap(), 1);
+        assert_eq!(channel.variable("callwright_refused"), Some(b"down".as_slice()));
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+}

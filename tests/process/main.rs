@@ -5,5 +5,6 @@
 mod callers;
 mod daemon;
 mod follow;
+mod load;
 mod notify;
 mod supervise;

@@ -1,6 +1,7 @@
 //! A supervisor and its worker.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -105,4 +106,27 @@ fn a_supervisor_follows_a_daemon_that_ran_without_one() {
     place.successor(alone.pid(), &supervisor);
     assert!(alone.end().success(), "{}", alone.log());
     callers.none_was_refused();
+}
+
+#[test]
+fn a_new_program_at_the_same_path_takes_effect_on_sighup() {
+    let place = Place::new("");
+    let program = place.path().join("callwright");
+    fs::copy(env!("CARGO_BIN_EXE_callwright"), &program).unwrap();
+    let mut command = place.command(program.to_str().unwrap());
+    command.arg("supervise");
+    let running = place.spawn(command);
+    let worker = place.successor(0, &running);
+    let (newer, mark) = (place.path().join("newer"), place.path().join("mark"));
+    let script = format!(
+        "#!/bin/sh\ntouch '{}'\nexec '{}' \"$@\"\n",
+        mark.display(),
+        env!("CARGO_BIN_EXE_callwright")
+    );
+    fs::write(&newer, script).unwrap();
+    fs::set_permissions(&newer, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::rename(&newer, &program).unwrap();
+    running.signal(Signal::HUP);
+    place.successor(worker, &running);
+    assert!(mark.exists(), "{}", running.log());
 }

@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
@@ -123,7 +122,7 @@ impl Worker {
         let mut seen = Vec::new();
         self.hear(&mut seen);
         match self.child.try_wait() {
-            Ok(Some(status)) => seen.push(Seen::Dead(told(status))),
+            Ok(Some(status)) => seen.push(Seen::Dead(status.to_string())),
             Ok(None) => seen.extend(self.stuck().map(Seen::Stuck)),
             Err(error) => seen.push(Seen::Dead(error.to_string())),
         }
@@ -199,6 +198,44 @@ impl Drop for Worker {
     }
 }
 
-fn told(status: ExitStatus) -> String {
-    status.to_string()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks until something is seen.
+    async fn see(worker: &mut Worker) -> Vec<Seen> {
+        for _ in 0..4_000 {
+            let seen = worker.look();
+            if !seen.is_empty() {
+                return seen;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        panic!("nothing is seen");
+    }
+
+    #[tokio::test]
+    async fn a_worker_whose_loop_gives_no_sign_is_found_stuck() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = Program {
+            path: "sleep".into(),
+            arguments: vec!["600".into()],
+            environment: Vec::new(),
+        };
+        let watchdog = Duration::from_millis(100);
+        let sockets = folder.path().join("sockets");
+        let mut worker = Worker::start(&program, folder.path(), &sockets, 1, watchdog).unwrap();
+        assert_eq!(worker.look(), []);
+        let words = UnixDatagram::unbound().unwrap();
+        words.connect(folder.path().join("words-1")).unwrap();
+        words.send(b"READY=1\nSTATUS=ready: 0 calls").unwrap();
+        assert_eq!(see(&mut worker).await, [Seen::Ready]);
+        words.send(b"WATCHDOG=1").unwrap();
+        assert_eq!(see(&mut worker).await, [Seen::Stuck("its event loop gives no sign")]);
+        worker.kill();
+        let mut seen = worker.look();
+        while !matches!(seen.as_slice(), [Seen::Dead(_)]) {
+            seen = see(&mut worker).await;
+        }
+    }
 }
