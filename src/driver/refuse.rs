@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 
@@ -17,11 +16,8 @@ use super::translate::arrival::Inquiry;
 use crate::base::ids::CallId;
 use crate::esl::argument::Word;
 use crate::flow::program::Program;
+use crate::switch::listener::last;
 
-/// A queue that gives nothing for so long is empty.
-const LAST_ACCEPT: Duration = Duration::from_millis(20);
-/// Connections taken from one queue at most.
-const QUEUE_MAX: usize = 16_384;
 /// How long FreeSWITCH may take to take them back.
 const BACK_MAX: Duration = Duration::from_secs(10);
 
@@ -31,20 +27,12 @@ const BACK_MAX: Duration = Duration::from_secs(10);
 /// # Errors
 /// The socket can't be used.
 pub async fn close(socket: std::net::TcpListener, word: &'static str) -> io::Result<usize> {
-    socket.set_nonblocking(true)?;
-    // Nobody new comes in while those who wait are taken.
-    SockRef::from(&socket).listen(0)?;
-    let listener = TcpListener::from_std(socket)?;
     let clock = Clock::start();
     let mut backs = JoinSet::new();
-    while backs.len() < QUEUE_MAX {
-        match timeout(LAST_ACCEPT, listener.accept()).await {
-            Ok(Ok((stream, _))) => drop(backs.spawn(back(stream, word, clock))),
-            Ok(Err(error)) => tracing::debug!(%error, "a connection went by itself"),
-            Err(_) => break,
-        }
+    for (stream, _) in last(&socket)? {
+        backs.spawn(back(stream, word, clock));
     }
-    drop(listener);
+    drop(socket);
     let count = backs.len();
     if timeout(BACK_MAX, async { while backs.join_next().await.is_some() {} }).await.is_err() {
         tracing::warn!(calls = backs.len(), "calls were not taken back");

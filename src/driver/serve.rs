@@ -96,7 +96,7 @@ pub async fn run(listener: Listener, shared: Arc<Shared>, drain: &Drain, grace: 
     let began = Instant::now();
     shared.draining.cancel();
     match drain.socket() {
-        Socket::Close => listener.close(&mut take).await,
+        Socket::Close => listener.close(&mut take),
         Socket::Leave => drop(listener),
     }
     tasks.close();

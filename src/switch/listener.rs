@@ -28,8 +28,8 @@ const BACK_OFF_MIN: Duration = Duration::from_millis(5);
 const BACK_OFF_MAX: Duration = Duration::from_secs(1);
 /// Connections that the kernel holds for us while we are busy.
 const BACKLOG: i32 = 1_024;
-/// A queue that gives nothing for so long is empty.
-const LAST_ACCEPT: Duration = Duration::from_millis(20);
+/// Connections taken from one queue at most.
+const QUEUE_MAX: usize = 16_384;
 
 /// One connection of FreeSWITCH.
 #[derive(Debug)]
@@ -151,15 +151,18 @@ impl Listener {
     /// Closes the socket, so that FreeSWITCH tries the next host of its list at once. Connections
     /// that wait in the kernel's queue would be reset by that, and their calls parked for ever:
     /// they are handed on before.
-    pub async fn close(self, serve: &mut impl FnMut(Accepted)) {
-        // Nobody new comes in while those who wait are taken (listen(2) on a listening socket).
-        if let Err(error) = SockRef::from(&*self.socket).listen(0) {
-            tracing::debug!(%error, "the queue can't be closed before the socket");
-        }
-        for _ in 0..BACKLOG {
-            let waiting = tokio::time::timeout(LAST_ACCEPT, self.accept()).await;
-            let Ok(Ok(accepted)) = waiting else { return };
-            accepted.into_iter().for_each(&mut *serve);
+    pub fn close(self, serve: &mut impl FnMut(Accepted)) {
+        match last(&*self.socket) {
+            Ok(waiting) => {
+                for (stream, peer) in waiting {
+                    // One that finds no place is the lesser evil: nobody is kept waiting here.
+                    let Ok(place) = Arc::clone(&self.connections).try_acquire_owned() else {
+                        return;
+                    };
+                    self.take(stream, peer, place).into_iter().for_each(&mut *serve);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the queue can't be emptied"),
         }
     }
 
@@ -173,10 +176,20 @@ impl Listener {
             Err(error) if is_the_peers(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
+        Ok(self.take(stream, peer, connection))
+    }
+
+    /// Decides on a connection; none for a stranger's.
+    fn take(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        connection: OwnedSemaphorePermit,
+    ) -> Option<Accepted> {
         if !self.config.allows(peer.ip()) {
             self.counters.strangers.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(%peer, "a peer outside the allowed networks was dropped");
-            return Ok(None);
+            return None;
         }
         if let Err(error) = tune(&stream) {
             tracing::debug!(%peer, %error, "socket options were refused");
@@ -187,8 +200,34 @@ impl Listener {
             Err(refusal) => (None, Admission::Refused(refusal)),
         };
         let place = Place { _connection: connection, _call: call };
-        Ok(Some(Accepted { stream, peer, admission, place }))
+        Some(Accepted { stream, peer, admission, place })
     }
+}
+
+/// The last connections of a listening socket that is about to be closed: who waits in its queue
+/// now. Nobody is waited for.
+///
+/// # Errors
+/// The system refuses.
+pub fn last(socket: &impl AsFd) -> io::Result<Vec<(TcpStream, SocketAddr)>> {
+    let socket = SockRef::from(socket);
+    socket.set_nonblocking(true)?;
+    // While they are taken, hardly anybody new comes in (listen(2) on a listening socket).
+    socket.listen(0)?;
+    let mut found = Vec::new();
+    for _ in 0..QUEUE_MAX {
+        match socket.accept() {
+            Ok((stream, peer)) => {
+                stream.set_nonblocking(true)?;
+                let Some(peer) = peer.as_socket() else { continue };
+                found.push((TcpStream::from_std(stream.into())?, peer));
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if is_the_peers(&error) => {}
+            Err(error) => return if found.is_empty() { Err(error) } else { Ok(found) },
+        }
+    }
+    Ok(found)
 }
 
 /// Binds a listening socket; port 0 takes any free one.
@@ -309,7 +348,7 @@ mod tests {
             waiting.push(TcpStream::connect(address).await.unwrap());
         }
         let mut taken = Vec::new();
-        listener.close(&mut |accepted| taken.push(accepted)).await;
+        listener.close(&mut |accepted| taken.push(accepted));
         assert_eq!(taken.len(), 5);
         assert!(TcpStream::connect(address).await.is_err());
     }

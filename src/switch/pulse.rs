@@ -71,10 +71,10 @@ impl Pulse {
             }
         } else if delay * 2 > self.delay_max {
             self.calm.store(0, Ordering::Relaxed);
-        } else if self.calm.fetch_add(1, Ordering::Relaxed) + 1 >= CALM_BEATS {
-            if self.late.swap(false, Ordering::Relaxed) {
-                tracing::info!("the event loop keeps time again");
-            }
+        } else if self.calm.fetch_add(1, Ordering::Relaxed) + 1 >= CALM_BEATS
+            && self.late.swap(false, Ordering::Relaxed)
+        {
+            tracing::info!("the event loop keeps time again");
         }
     }
 

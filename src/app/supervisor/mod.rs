@@ -186,7 +186,7 @@ impl Supervisor {
     }
 
     fn lacks_worker(&self) -> bool {
-        !self.stopping.is_some() && self.current.is_none() && self.next.is_none()
+        self.stopping.is_none() && self.current.is_none() && self.next.is_none()
     }
 
     fn start(&mut self) {
