@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
+use rustix::process::getppid;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::config::Config;
-use super::sockets::{Sockets, control_path};
+use super::sockets::{Origin, Sockets, control_path};
 use super::{Daemon, spool};
 use crate::control::ask::{AskError, Peer};
 use crate::control::console::Console;
@@ -45,7 +46,8 @@ impl Host {
         let notifier = Notifier::of_environment().context("NOTIFY_SOCKET")?;
         let sockets = Sockets::find(&config).await?;
         tracing::info!(origin = ?sockets.origin, "has the listening socket");
-        let (kept, predecessor) = (sockets.kept(), sockets.predecessor);
+        let (kept, origin) = (sockets.kept(), sockets.origin);
+        let predecessor = sockets.predecessor;
         let daemon = Daemon::on(sockets.calls, &config, store, |_| {}).await?;
         let health = sockets.health.as_ref().map(std::net::TcpListener::try_clone).transpose()?;
         let console = Console {
@@ -56,6 +58,7 @@ impl Host {
             health,
             address: daemon.address()?,
             kept,
+            supervisor: if origin == Origin::Supervisor { getppid() } else { None },
             began: Instant::now(),
             accepting: AtomicBool::new(false),
             followed: CancellationToken::new(),

@@ -13,6 +13,9 @@ const BESIDE_MAX: usize = 8;
 const LOOK: Duration = Duration::from_secs(5);
 /// How long the records of such a spool may take to reach the database, before others have a turn.
 const SETTLE: Duration = Duration::from_secs(60);
+/// How often it is looked whether they are gone from the disk, and the time between.
+const LOOKS_MAX: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The first place is the configured directory itself.
 fn places(spool: &Path) -> impl Iterator<Item = PathBuf> {
@@ -42,16 +45,26 @@ pub(super) fn start(store: &Store, config: &Config) -> Result<(Recorder, PathBuf
 pub(super) async fn inherit(store: Store, config: Config, own: PathBuf) {
     loop {
         tokio::time::sleep(LOOK).await;
-        for place in places(&config.spool).filter(|place| *place != own) {
-            if !has_records(&place) || is_held(&place) {
-                continue;
+        inherit_now(&store, &config, &own).await;
+    }
+}
+
+async fn inherit_now(store: &Store, config: &Config, own: &Path) {
+    for place in places(&config.spool).filter(|place| place != own) {
+        if !has_records(&place) || is_held(&place) {
+            continue;
+        }
+        let left = Config { spool: place.clone(), ..config.clone() };
+        let Ok(recorder) = Recorder::start(store, &left) else { continue };
+        if recorder.settle(SETTLE).await == Settled::Written {
+            tracing::info!(place = %place.display(), "wrote what another process had left");
+        }
+        // What is in the database goes from the disk a moment later.
+        for _ in 0..LOOKS_MAX {
+            if !has_records(&place) {
+                break;
             }
-            let left = Config { spool: place.clone(), ..config.clone() };
-            let Ok(recorder) = Recorder::start(&store, &left) else { continue };
-            let settled = recorder.settle(SETTLE).await;
-            if settled == Settled::Written {
-                tracing::info!(place = %place.display(), "wrote what another process had left");
-            }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 }
@@ -67,4 +80,44 @@ fn has_records(place: &Path) -> bool {
         let is_segment = entry.path().extension().is_some_and(|end| end == "spool");
         is_segment && entry.metadata().is_ok_and(|data| data.len() > 0)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Database;
+
+    async fn bench() -> (tempfile::TempDir, Store, Config) {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config {
+            database: Database::Sqlite(folder.path().join("calls.db")),
+            spool: folder.path().join("spool"),
+            ..Config::default()
+        };
+        let store = Store::open(&config).await.unwrap();
+        (folder, store, config)
+    }
+
+    #[tokio::test]
+    async fn two_processes_at_once_have_two_places() {
+        let (_folder, store, config) = bench().await;
+        let (_first, one) = start(&store, &config).unwrap();
+        let (_second, other) = start(&store, &config).unwrap();
+        assert_eq!(one, config.spool);
+        assert_ne!(other, one);
+    }
+
+    #[tokio::test]
+    async fn what_a_dead_process_left_is_taken_from_its_place() {
+        let (_folder, store, config) = bench().await;
+        let (_first, own) = start(&store, &config).unwrap();
+        let left = places(&config.spool).nth(2).unwrap();
+        fs::create_dir_all(&left).unwrap();
+        // Half a line, as a crash leaves it: it is counted, and does not stay.
+        let segment = left.join("000000000007.spool");
+        fs::write(&segment, b"1a2b3c4d rec").unwrap();
+        inherit_now(&store, &config, &own).await;
+        assert!(!segment.exists());
+        assert!(!has_records(&left));
+    }
 }

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::app::config::Config;
+use crate::app::sockets::control_path;
+use crate::control::ask::Peer;
 use crate::store::Store;
 use crate::switch::listener::bind;
 
@@ -38,7 +40,7 @@ struct Report<'a> {
 pub(super) async fn run(config: Config, screen: Screen) -> anyhow::Result<ExitCode> {
     let tried = [
         Tried::new("database", database(&config).await),
-        Tried::new("port", port(&config)),
+        Tried::new("port", port(&config).await),
         Tried::new("spool", spool(&config.store.spool)),
     ];
     let report = Report { settings: &config, tried: &tried };
@@ -64,11 +66,14 @@ async fn database(config: &Config) -> Result<String, String> {
     Ok(format!("{name} answers in {} ms and has {tenants} tenants", took.as_millis()))
 }
 
-fn port(config: &Config) -> Result<String, String> {
+async fn port(config: &Config) -> Result<String, String> {
     let address = config.switch.listen;
-    match bind(address) {
-        Ok(_) => Ok(format!("{address} is free")),
-        Err(error) => Err(format!("{address} can't be listened on: {error}")),
+    match (bind(address), Peer::find(&control_path(config)).await) {
+        (Ok(_), _) => Ok(format!("{address} is free")),
+        (Err(_), Ok(Some(peer))) => {
+            Ok(format!("{address} is Callwright's, process {}", peer.pid()))
+        }
+        (Err(error), _) => Err(format!("{address} can't be listened on: {error}")),
     }
 }
 

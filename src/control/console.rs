@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rustix::process::{Pid, getppid};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +32,8 @@ pub struct Console {
     /// Whether somebody else holds the listening socket too, and keeps it open when we end.
     pub kept: bool,
     pub began: Instant,
+    /// Our supervisor, where we have one of our own.
+    pub supervisor: Option<Pid>,
     /// Calls are being taken.
     pub accepting: AtomicBool,
     /// Another process has taken the calls, and answers for its health from now on.
@@ -93,9 +96,23 @@ impl Console {
         calls
     }
 
+    /// Why nobody may follow us.
+    fn stays(&self) -> Option<String> {
+        // Whoever lost its supervisor has another parent.
+        let supervisor = self.supervisor.filter(|pid| getppid() == Some(*pid));
+        match supervisor {
+            _ if self.drain.since().is_some() => Some("it takes no calls any more".to_owned()),
+            Some(pid) => Some(format!(
+                "its supervisor replaces it when it gets SIGHUP: `kill -HUP {}`",
+                pid.as_raw_nonzero()
+            )),
+            None => None,
+        }
+    }
+
     fn sockets(&self) -> (Answer, Vec<OwnedFd>) {
-        if self.drain.since().is_some() {
-            return (refused("it takes no calls any more"), Vec::new());
+        if let Some(reason) = self.stays() {
+            return (Answer::Refused { reason }, Vec::new());
         }
         let calls = match self.calls.share() {
             Ok(socket) => socket,
@@ -111,8 +128,8 @@ impl Console {
     }
 
     fn hand_over(&self) -> Answer {
-        if self.drain.since().is_some() {
-            return refused("it takes no calls any more");
+        if let Some(reason) = self.stays() {
+            return Answer::Refused { reason };
         }
         tracing::info!("another process takes the calls");
         self.followed.cancel();
@@ -141,6 +158,6 @@ impl Office for Console {
     }
 }
 
-pub(super) fn refused(reason: &str) -> Answer {
+fn refused(reason: &str) -> Answer {
     Answer::Refused { reason: reason.to_owned() }
 }

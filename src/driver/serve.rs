@@ -149,3 +149,22 @@ async fn let_go(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_order_hastens_and_changes_nothing_else() {
+        let drain = Drain::default();
+        assert_eq!(drain.since(), None);
+        drain.hasten(Socket::Close);
+        drain.ordered().await;
+        tokio::time::advance(Duration::from_secs(3)).await;
+        let waits = tokio::time::timeout(Duration::from_secs(1), drain.reached(When::Now)).await;
+        assert!(waits.is_err());
+        drain.hasten(Socket::Leave);
+        drain.reached(When::Now).await;
+        assert_eq!((drain.socket(), drain.since()), (Socket::Close, Some(Duration::from_secs(4))));
+    }
+}

@@ -109,4 +109,24 @@ fn health_says_ready_until_the_daemon_drains() {
     let ready = eventually(&running, || get("/readyz"));
     assert!(ready.starts_with("HTTP/1.1 200") && ready.contains(r#""ready":true"#), "{ready}");
     assert!(get("/livez").unwrap().starts_with("HTTP/1.1 200"));
+    // A call that has not begun holds the daemon up for a while.
+    let held = std::net::TcpStream::connect(place.address(&running)).unwrap();
+    eventually(&running, || (place.status()?["calls"] == 1).then_some(()));
+    running.signal(Signal::TERM);
+    let draining = eventually(&running, || get("/readyz").filter(|all| all.contains("503")));
+    assert!(draining.contains(r#""draining":true"#), "{draining}");
+    assert!(place.status().unwrap()["draining_ms"].is_u64());
+    drop(held);
+}
+
+#[test]
+fn a_daemon_beside_a_supervised_one_is_told_how_it_is_replaced() {
+    let place = Place::new("");
+    let supervisor = place.start("supervise");
+    let worker = place.successor(supervisor.pid(), &supervisor);
+    let mut second = place.start("serve");
+    assert_eq!(second.end().code(), Some(69));
+    let hint = format!("kill -HUP {}", supervisor.pid());
+    assert!(second.log().contains(&hint), "{}", second.log());
+    assert_eq!(place.successor(0, &supervisor), worker);
 }

@@ -32,3 +32,14 @@ fn at_twice_the_rate_every_call_is_heard_at_once_and_half_go_back() {
     assert!(taken >= fair * 0.8, "{taken} taken, {fair} allowed");
     assert!(slowest < Duration::from_secs(1), "{slowest:?}");
 }
+
+#[test]
+fn beyond_its_memory_a_daemon_is_not_ready() {
+    let place = Place::new("[limits]\nmemory = 1000000");
+    let running = place.start("serve");
+    let status =
+        eventually(&running, || place.status().filter(|status| status["shedding"] == "memory"));
+    assert_eq!(status["ready"], false);
+    call(place.address(&running)).unwrap();
+    eventually(&running, || (place.status()?["refused"]["memory"] == 1).then_some(()));
+}

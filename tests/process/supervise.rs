@@ -130,3 +130,16 @@ fn a_new_program_at_the_same_path_takes_effect_on_sighup() {
     place.successor(worker, &running);
     assert!(mark.exists(), "{}", running.log());
 }
+
+#[test]
+fn a_supervisor_follows_one_that_was_killed() {
+    let place = Place::new("");
+    let (mut killed, address, worker) = supervised(&place);
+    let callers = Callers::start(address);
+    killed.signal(Signal::KILL);
+    killed.end();
+    let supervisor = place.start("supervise");
+    assert_ne!(place.successor(worker, &supervisor), worker);
+    assert_eq!(place.address(&supervisor), address);
+    callers.none_was_refused();
+}
