@@ -43,6 +43,18 @@ impl Place {
         command
     }
 
+    /// Runs `callwright` with these words, and gives what it prints.
+    #[track_caller]
+    pub(crate) fn type_line(&self, words: &str) -> String {
+        let mut command = self.command(env!("CARGO_BIN_EXE_callwright"));
+        command.args(words.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = command.output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "callwright {words}: {printed}{errors}");
+        printed.into_owned()
+    }
+
     /// Starts `callwright` with one argument.
     pub(crate) fn start(&self, argument: &str) -> Running {
         let mut command = self.command(env!("CARGO_BIN_EXE_callwright"));

@@ -5,6 +5,7 @@
 mod callers;
 mod daemon;
 mod follow;
+mod live;
 mod load;
 mod notify;
 mod supervise;
