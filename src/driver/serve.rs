@@ -145,6 +145,8 @@ async fn let_go(
                 let (left, talking) = (shared.registry.len(), shared.registry.talking());
                 let seconds = began.elapsed().as_secs();
                 tracing::info!(left, talking, seconds, "calls are left");
+                // A call that has begun since has not heard it yet.
+                shared.registry.hand_over(if hurried { When::Now } else { When::Boundary });
             }
         }
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::TaskTracker;
 
 use super::config::Config;
@@ -35,6 +35,8 @@ pub use worker::Program;
 
 /// Between two looks at the workers; their deaths are seen at once.
 const LOOK: Duration = Duration::from_millis(100);
+/// The same while one of them is to become ready.
+const LOOK_SOON: Duration = Duration::from_millis(10);
 /// How long a worker may take to end beyond the time it gives its calls.
 const MARGIN: Duration = Duration::from_secs(15);
 /// How long a worker may take to say that it takes no more calls.
@@ -152,12 +154,11 @@ impl Supervisor {
         let place = Place::take(&self.sockets_path()).context("the workers' socket")?;
         let giving = tokio::spawn(serve::run(Arc::new(place), Arc::clone(&self.stock)));
         let mut signals = Signals::new()?;
-        let mut looks = interval(LOOK);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.is_over() {
             let due = self.due;
+            let look = if self.next.is_some() { LOOK_SOON } else { LOOK };
             tokio::select! {
-                _ = looks.tick() => {}
+                () = sleep(look) => {}
                 _ = signals.child.recv() => {}
                 () = sleep_until(due), if self.lacks_worker() => self.start(),
                 _ = signals.hangup.recv() => self.replace(),
