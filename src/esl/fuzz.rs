@@ -6,9 +6,11 @@ use crate::base::ids::ChannelId;
 use super::application::Application;
 use super::command::{Api, Command, Execute};
 use super::conversation::Conversation;
+use super::credentials::{Credentials, Password};
 use super::frame::{Decoder, Frame, FrameError};
 use super::happening::Happening;
-use super::token::ExecuteId;
+use super::inbound::{Heard, Inbound};
+use super::token::{ExecuteId, JobSeries};
 
 /// Cuts the bytes into frames, at once and in pieces: both must come to the same frames and the
 /// same error, and every value must be readable.
@@ -91,5 +93,37 @@ pub fn conversation(bytes: &[u8]) {
 
 fn ended(talk: &mut Conversation) -> u64 {
     let is_end = |h: &Happening| matches!(h, Happening::Completed { .. } | Happening::Lost { .. });
+    std::iter::from_fn(|| talk.poll()).filter(is_end).count() as u64
+}
+
+/// Plays the life of a connection of ours with these bytes as the other side. Every background job
+/// must end once, but for those that were given up.
+pub fn inbound(bytes: &[u8]) {
+    let (Ok(channel), Ok(password)) = ("c".parse::<ChannelId>(), Password::new("p")) else {
+        return;
+    };
+    let mut talk = Inbound::new(Credentials::Password(password), JobSeries::new(0));
+    let mut open = 0_u64;
+    for (nth, piece) in bytes.chunks(97).enumerate() {
+        let begun = talk.begin(Api::Exists { channel: channel.clone() });
+        open += u64::from(begun.is_ok());
+        if let (4, Ok(job)) = (nth % 5, begun) {
+            talk.give_up(job);
+            open -= 1;
+        }
+        talk.transmit();
+        talk.receive(piece);
+        open -= jobs_ended(&mut talk);
+    }
+    talk.close();
+    open -= jobs_ended(&mut talk);
+    assert_eq!(open, 0, "a job was forgotten");
+    assert!(talk.is_over());
+}
+
+fn jobs_ended(talk: &mut Inbound) -> u64 {
+    let is_end = |heard: &Heard| {
+        matches!(heard, Heard::JobDone { .. } | Heard::JobRefused { .. } | Heard::JobLost { .. })
+    };
     std::iter::from_fn(|| talk.poll()).filter(is_end).count() as u64
 }

@@ -8,6 +8,7 @@
 
 mod conversations;
 mod freeswitch;
+mod inbound;
 mod recordings;
 mod safety;
 mod streams;

@@ -29,3 +29,9 @@ pub(crate) fn from_freeswitch() -> Vec<Recording> {
 pub(crate) fn named(name: &str) -> Vec<u8> {
     from_freeswitch().into_iter().find(|recording| recording.name == name).unwrap().bytes
 }
+
+/// What was said to FreeSWITCH in the recording called `name`.
+pub(crate) fn sent(name: &str) -> Vec<u8> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/transcripts");
+    fs::read(folder.join(format!("{name}.out.raw"))).unwrap()
+}

@@ -10,8 +10,11 @@ use callwright::esl::argument::{
     VariableName, VariableValue, Word,
 };
 use callwright::esl::command::{Api, Command, Execute};
+use callwright::esl::credentials::{Credentials, DirectoryUser, Password};
 use callwright::esl::dial_string::{DialString, DialValue, DialVariable, Leg, Target};
-use callwright::esl::token::{ExecuteId, JobId};
+use callwright::esl::event::EventName;
+use callwright::esl::filter::Filter;
+use callwright::esl::token::{ExecuteId, JobId, JobSeries};
 use proptest::prelude::*;
 
 use crate::freeswitch::{Packet, brackets, executed, expand, packets, separate};
@@ -295,6 +298,36 @@ proptest! {
     }
 
     #[test]
+    fn a_recording_of_a_call_starts_and_stops_at_its_path(path in hostile(), on in any::<bool>()) {
+        let Ok(path) = FilePath::new(&format!("/r/{path}")) else { return Ok(()) };
+        let expected = path.as_str().to_owned();
+        let line = api(Api::Record { channel: channel(), on, path });
+        let Some(line) = line else { return Ok(()) };
+        let words = line.strip_prefix(b"api uuid_record ").unwrap();
+        let verb = if on { "start" } else { "stop" };
+        is(&separate(words, b' ', 5), &[&channel().to_string(), verb, &expected]);
+    }
+
+    #[test]
+    fn a_password_is_the_rest_of_its_line(password in hostile(), user in hostile()) {
+        let Ok(password_taken) = Password::new(&password) else { return Ok(()) };
+        let credentials = Credentials::Password(password_taken.clone());
+        if let Some(packet) = read(&Command::Authenticate(credentials)) {
+            prop_assert_eq!(packet.headers, []);
+            prop_assert_eq!(packet.command, format!("auth {password}").into_bytes());
+        }
+        let Ok(user_taken) = DirectoryUser::new(&format!("{user}@pbx")) else { return Ok(()) };
+        let credentials = Credentials::User { user: user_taken, password: password_taken };
+        if let Some(packet) = read(&Command::Authenticate(credentials)) {
+            let line = String::from_utf8(packet.command).unwrap();
+            let (name, rest) = line.strip_prefix("userauth ").unwrap().split_once('@').unwrap();
+            let (domain, secret) = rest.split_once(':').unwrap();
+            prop_assert_eq!((name, domain, secret), (&user[..], "pbx", &password[..]));
+            prop_assert!(!name.contains(':'));
+        }
+    }
+
+    #[test]
     fn variables_get_exactly_their_values_by_the_queue(a in hostile(), b in hostile()) {
         let pairs: Vec<_> = [("one", a), ("two", b)].into_iter().filter_map(|(name, value)| {
             Some((VariableName::new(name).unwrap(), PlainValue::new(&value).ok()?))
@@ -441,6 +474,26 @@ fn each_command_is_written_as_freeswitch_documents_it() {
     let id = channel();
     for (command, bytes) in [
         (Command::Connect, "connect\n\n".to_owned()),
+        (Command::Filter(Filter::Channel(id.clone())), format!("filter Unique-ID {id}\n\n")),
+        (
+            Command::FilterDelete(Filter::Channel(id.clone())),
+            format!("filter delete Unique-ID {id}\n\n"),
+        ),
+        (
+            Command::Filter(Filter::Name(EventName::Heartbeat)),
+            "filter Event-Name HEARTBEAT\n\n".to_owned(),
+        ),
+        (
+            Command::Filter(Filter::Jobs(JobSeries::new(0x1f))),
+            "filter Job-UUID /^j8000001f/\n\n".to_owned(),
+        ),
+        (Command::Api(Api::Channels), "api show channels as json\n\n".to_owned()),
+        (Command::Api(Api::CoreUuid), "api global_getvar core_uuid\n\n".to_owned()),
+        (
+            Command::Api(Api::Hold { channel: id.clone(), on: false }),
+            format!("api uuid_hold off {id}\n\n"),
+        ),
+        (Command::Api(Api::Park { channel: id.clone() }), format!("api uuid_park {id}\n\n")),
         (Command::Linger(10), "linger 10\n\n".to_owned()),
         (job, format!("bgapi uuid_dump {id} json\nJob-UUID: ja\n\n")),
         (kill, format!("api uuid_kill {id} USER_BUSY\n\n")),

@@ -1,4 +1,4 @@
-//! Recordings spoilt in a fixed sequence of ways: the decoder and the conversation must put up with
+//! Recordings spoilt in a fixed sequence of ways: the decoder and both conversations must put up with
 //! all.
 
 use callwright::esl::fuzz;
@@ -27,6 +27,8 @@ const SPLICES: &[&[u8]] = &[
     b"Reply-Text: %2BOK%0A\n",
     b"Event-Name: CHANNEL_EXECUTE\nApplication-UUID: x1\n",
     b"Event-Name: CHANNEL_HANGUP_COMPLETE\n",
+    b"Content-Type: auth/request\n\nContent-Type: command/reply\nReply-Text: +OK accepted\n\n",
+    b"Event-Name: BACKGROUND_JOB\nJob-UUID: j8000000000000001\n",
     b"\xff\xfe",
 ];
 
@@ -74,6 +76,7 @@ fn a_spoilt_stream_never_panics_and_never_depends_on_how_it_is_cut() {
         }
         fuzz::decoder(&stream);
         fuzz::conversation(&stream);
+        fuzz::inbound(&stream);
     }
 }
 
@@ -85,5 +88,6 @@ fn bytes_without_any_order_are_put_up_with() {
         let stream: Vec<u8> = (0..length).map(|_| byte()).collect();
         fuzz::decoder(&stream);
         fuzz::conversation(&stream);
+        fuzz::inbound(&stream);
     }
 }

@@ -195,7 +195,7 @@ impl<'a> Connection<'a> {
     }
 
     fn hear(&mut self) -> Result<(), Broken> {
-        while let Some(heard) = self.line.talk.poll() {
+        while let Some(heard) = self.line.poll() {
             match heard {
                 Heard::Authenticated => self.authenticated = true,
                 Heard::Replied { reply, .. } if reply.is_ok() => {}

@@ -7,7 +7,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use crate::esl::credentials::Credentials;
-use crate::esl::inbound::Inbound;
+use crate::esl::inbound::{Heard, Inbound};
 use crate::esl::token::JobSeries;
 use crate::switch::listener::tune;
 
@@ -22,6 +22,8 @@ pub(super) struct Line {
     stream: TcpStream,
     pub(super) talk: Inbound,
     unsent: BytesMut,
+    /// The stream is at its end, or broken; what came before is heard first.
+    ended: bool,
 }
 
 impl Line {
@@ -32,12 +34,24 @@ impl Line {
     ) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         tune(&stream)?;
-        Ok(Self { stream, talk: Inbound::new(credentials, series), unsent: BytesMut::new() })
+        let talk = Inbound::new(credentials, series);
+        Ok(Self { stream, talk, unsent: BytesMut::new(), ended: false })
     }
 
     /// Whether one more job may begin.
     pub(super) fn has_room(&self) -> bool {
         self.talk.has_room() && self.unsent.len() < UNSENT_MAX
+    }
+
+    /// What was heard next. At the end of the stream everything that is awaited ends, after
+    /// whatever came before it.
+    pub(super) fn poll(&mut self) -> Option<Heard> {
+        let heard = self.talk.poll();
+        if heard.is_some() || !self.ended {
+            return heard;
+        }
+        self.talk.close();
+        self.talk.poll()
     }
 
     /// Waits until bytes can be read, or written if there are any, and does that. Nothing is lost
@@ -50,29 +64,30 @@ impl Line {
         let both = Interest::READABLE | Interest::WRITABLE;
         let interest = if self.unsent.is_empty() { Interest::READABLE } else { both };
         let ready = self.stream.ready(interest).await?;
-        if ready.is_writable() && !self.unsent.is_empty() {
-            let written = later(self.stream.try_write(&self.unsent))?.unwrap_or_default();
-            self.unsent.advance(written);
-        }
         if ready.is_readable() {
-            self.read()?;
+            self.read();
+        }
+        if ready.is_writable() && !self.unsent.is_empty() && !self.ended {
+            match later(self.stream.try_write(&self.unsent)) {
+                Ok(written) => self.unsent.advance(written.unwrap_or_default()),
+                Err(_) => self.ended = true,
+            }
         }
         Ok(())
     }
 
-    fn read(&mut self) -> io::Result<()> {
+    fn read(&mut self) {
         let mut total = 0;
         while total < READ_MAX {
-            match later(self.stream.try_read_buf(self.talk.buffer()))? {
-                Some(0) => {
-                    self.talk.close();
-                    return Ok(());
+            match later(self.stream.try_read_buf(self.talk.buffer())) {
+                Ok(None) => return,
+                Ok(Some(read)) if read > 0 => total += read,
+                Ok(Some(_)) | Err(_) => {
+                    self.ended = true;
+                    return;
                 }
-                Some(read) => total += read,
-                None => return Ok(()),
             }
         }
-        Ok(())
     }
 }
 
