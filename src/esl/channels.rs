@@ -193,7 +193,7 @@ mod tests {
     fn rows_are_read_whatever_is_missing_and_whatever_a_caller_is_called() {
         let json = br#"{"row_count":3,"rows":[
             {"uuid":"a-1","direction":"inbound","created_epoch":"1795364420","cid_name":
-             "\"},{\"uuid\":\"evil\n${x}","cid_num":7,"dest":null,"new":{"x":[1]},"application":"bridge"},
+             "\"},{\"uuid\":\"evil\n${x}","cid_num":7,"dest":null,"new":{"x":[1]}},
             {"uuid":"b-2","call_uuid":"a-1","created_epoch":"soon"},{"uuid":"","name":"none"}]}"#;
         let rows = rows(json).unwrap();
         let [a, b] = &rows[..] else { panic!("{rows:?}") };

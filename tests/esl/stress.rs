@@ -1,5 +1,5 @@
-//! Recordings spoilt in a fixed sequence of ways: the decoder and both conversations must put up with
-//! all.
+//! Recordings spoilt in a fixed sequence of ways: the decoder and both conversations must put up
+//! with all.
 
 use callwright::esl::fuzz;
 
