@@ -6,6 +6,7 @@
 
 mod daemon;
 mod invite;
+mod link;
 mod phone;
 mod scenes;
 mod sound;

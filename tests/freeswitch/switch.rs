@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// How long FreeSWITCH may take to start on a busy machine.
 const START_MAX: Duration = Duration::from_secs(60);
-const PASSWORD: &str = "for-this-test";
+pub(crate) const PASSWORD: &str = "for-this-test";
 
 /// The ports of one run, none of them fixed.
 #[derive(Clone, Copy)]
@@ -50,6 +50,17 @@ impl Switch {
     pub(crate) fn start(prefix: &str, folder: &Path) -> Self {
         let ports = Ports::free();
         configure(folder, ports);
+        Self::launch(prefix, folder, ports)
+    }
+
+    /// Killed as by a power cut, and started anew on the same ports.
+    pub(crate) fn restart(&mut self, prefix: &str) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+        *self = Self::launch(prefix, &self.folder.clone(), self.ports);
+    }
+
+    fn launch(prefix: &str, folder: &Path, ports: Ports) -> Self {
         let mut command = Command::new(Path::new(prefix).join("bin/freeswitch"));
         command.args(["-nonat", "-np", "-nf", "-nc", "-conf"]).arg(folder.join("freeswitch-conf"));
         for kind in ["log", "db", "run", "storage", "recordings", "temp", "cache", "certs"] {
