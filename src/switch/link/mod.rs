@@ -38,7 +38,7 @@ pub use events::{EVENT_BYTES_MAX, EVENTS_MAX, LinkEvent, LinkEvents, Loss};
 pub use vitals::Vitals;
 
 /// Most channels that are watched at once. FreeSWITCH looks at their filters for every event that
-/// the link asked for, of whatever call: that is some 50 ns for each channel, and 0.1 ms to tell it.
+/// the link asked for, of whatever call: some 50 ns for each channel, and 0.1 ms to tell it.
 pub const WATCHED_MAX: usize = 10_000;
 /// Most commands that wait for the link to take them.
 pub const COMMANDS_MAX: usize = 1_024;
