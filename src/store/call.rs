@@ -74,7 +74,7 @@ impl TenantScope {
             // Greater than every uuid.
             None => (i64::MAX, "g".to_owned()),
         };
-        let rows = on!(&self.store.pool, db => {
+        let rows = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, HeadRow>(
                 "SELECT id, flow, version, caller, dialed, started_ms, ended_ms, party, cause \
                  FROM call_record WHERE tenant = $1 AND (started_ms, id) < ($2, $3) \
@@ -99,7 +99,7 @@ impl TenantScope {
     }
 
     pub async fn call(&self, call: CallId) -> Result<CallRecord, StoreError> {
-        let row = on!(&self.store.pool, db => {
+        let row = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, (String,)>(
                 "SELECT record FROM call_record WHERE tenant = $1 AND id = $2",
             )
@@ -114,7 +114,7 @@ impl TenantScope {
 
     /// What happened in a call, in order; of a call that still runs, what is known so far.
     pub async fn timeline(&self, call: CallId) -> Result<Vec<Entry>, StoreError> {
-        let rows = on!(&self.store.pool, db => {
+        let rows = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, (String,)>(
                 "SELECT entries FROM call_timeline WHERE tenant = $1 AND call = $2 \
                  ORDER BY term, first",
@@ -143,7 +143,7 @@ impl TenantScope {
 impl Operator {
     /// Whose call it is, for who only has its id.
     pub async fn whose_call(&self, call: CallId) -> Result<TenantId, StoreError> {
-        let row = on!(&self.store.pool, db => {
+        let row = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, (String,)>(
                 "SELECT tenant FROM call_record WHERE id = $1 \
                  UNION SELECT tenant FROM live_call WHERE id = $1 \

@@ -274,7 +274,7 @@ struct Read {
 const COUNTER: &str = "SELECT counter FROM routing_change";
 
 async fn counter(store: &Store) -> Result<i64, StoreError> {
-    let (counter,) = on!(&store.pool, db => {
+    let (counter,) = on!(store.ready().await?, db => {
         sqlx::query_as::<_, (i64,)>(COUNTER).fetch_one(db).await?
     });
     Ok(counter)
@@ -282,7 +282,7 @@ async fn counter(store: &Store) -> Result<i64, StoreError> {
 
 /// Reads everything as of one moment.
 async fn read(store: &Store, known: &Library) -> Result<Read, StoreError> {
-    Ok(in_snapshot!(&store.pool, tx => {
+    Ok(in_snapshot!(store.ready().await?, tx => {
         let (counter,) = sqlx::query_as::<_, (i64,)>(COUNTER).fetch_one(&mut *tx).await?;
         let tenants = sqlx::query_as("SELECT * FROM tenant ORDER BY created_ms, id")
             .fetch_all(&mut *tx)

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::kept::{Kept, What};
 use super::recorder::Shared;
-use super::spool::{Kept, Place, Stretch, What};
+use super::spool::{Place, Stretch};
 use super::{Store, StoreError, write};
 use crate::base::ids::{CallId, TenantId};
 

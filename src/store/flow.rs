@@ -156,7 +156,7 @@ impl TenantScope {
         text: &str,
         author: &str,
     ) -> Result<(), StoreError> {
-        let done = on!(&self.store.pool, db => {
+        let done = on!(self.store.ready().await?, db => {
             sqlx::query(
                 "INSERT INTO flow (id, tenant, name, draft, draft_revision, draft_author, \
                  draft_saved_ms, version) VALUES ($1, $2, $3, $4, 1, $5, $6, 0)",
@@ -183,7 +183,7 @@ impl TenantScope {
         author: &str,
         revision: u32,
     ) -> Result<(), StoreError> {
-        let rows = on!(&self.store.pool, db => {
+        let rows = on!(self.store.ready().await?, db => {
             sqlx::query(
                 "UPDATE flow SET draft = $1, draft_author = $2, draft_saved_ms = $3, \
                  draft_revision = draft_revision + 1 \
@@ -214,7 +214,7 @@ impl TenantScope {
 
     /// A flow without its documents.
     pub async fn flow(&self, name: &FlowName) -> Result<FlowHead, StoreError> {
-        let row = on!(&self.store.pool, db => {
+        let row = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, FlowRow>(HEAD)
                 .bind(self.key())
                 .bind(name.as_str())
@@ -226,7 +226,7 @@ impl TenantScope {
 
     /// By name.
     pub async fn flows(&self) -> Result<Vec<FlowHead>, StoreError> {
-        let rows = on!(&self.store.pool, db => {
+        let rows = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, FlowRow>(
                 "SELECT id, name, draft_revision, draft_author, draft_saved_ms, version FROM flow \
                  WHERE tenant = $1 ORDER BY name",
@@ -239,7 +239,7 @@ impl TenantScope {
     }
 
     pub async fn draft(&self, name: &FlowName) -> Result<Draft, StoreError> {
-        let row = on!(&self.store.pool, db => {
+        let row = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, (String, i64)>(
                 "SELECT draft, draft_revision FROM flow WHERE tenant = $1 AND name = $2",
             )
@@ -271,7 +271,7 @@ impl TenantScope {
             return Err(self.outdated(name, revision).await);
         }
         approve(name, &draft.document, check)?;
-        let row = in_transaction!(&self.store.pool, tx => {
+        let row = in_transaction!(self.store.ready().await?, tx => {
             let next = sqlx::query_as::<_, (String, i64, String)>(
                 "UPDATE flow SET version = version + 1 \
                  WHERE tenant = $1 AND name = $2 AND draft_revision = $3 \
@@ -307,7 +307,7 @@ impl TenantScope {
         let old = self.version(name, version).await?;
         approve(name, &old.document, check)?;
         let text = old.document.to_string();
-        let row = in_transaction!(&self.store.pool, tx => {
+        let row = in_transaction!(self.store.ready().await?, tx => {
             let (id, next) = sqlx::query_as::<_, (String, i64)>(
                 "UPDATE flow SET version = version + 1 WHERE tenant = $1 AND name = $2 \
                  RETURNING id, version",
@@ -329,7 +329,7 @@ impl TenantScope {
     /// The newest first.
     pub async fn versions(&self, name: &FlowName) -> Result<Vec<VersionHead>, StoreError> {
         let head = self.flow(name).await?;
-        let rows = on!(&self.store.pool, db => {
+        let rows = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, VersionRow>(
                 "SELECT flow, version, author, note, copy_of, published_ms FROM flow_version \
                  WHERE flow = $1 ORDER BY version DESC",
@@ -342,7 +342,7 @@ impl TenantScope {
     }
 
     pub async fn version(&self, name: &FlowName, version: u32) -> Result<Version, StoreError> {
-        let row = on!(&self.store.pool, db => {
+        let row = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, VersionDocument>(
                 "SELECT v.flow, v.version, v.author, v.note, v.copy_of, v.published_ms, v.document \
                  FROM flow_version v JOIN flow f ON f.id = v.flow \

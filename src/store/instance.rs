@@ -50,7 +50,7 @@ impl Operator {
     /// Says that a process is alive: to be said every second. Whatever was not heard of for a day
     /// is forgotten.
     pub async fn beat(&self, instance: &Instance) -> Result<(), StoreError> {
-        in_transaction!(&self.store.pool, tx => {
+        in_transaction!(self.store.ready().await?, tx => {
             sqlx::query(
                 "INSERT INTO instance (id, node, started_ms, seen_ms, steady_ms) \
                  SELECT $1, $2, $3, now_ms, now_ms FROM clock WHERE true \
@@ -75,7 +75,7 @@ impl Operator {
 
     /// Forgets a process that ends.
     pub async fn leave(&self, instance: InstanceId) -> Result<(), StoreError> {
-        on!(&self.store.pool, db => {
+        on!(self.store.ready().await?, db => {
             sqlx::query("DELETE FROM instance WHERE id = $1")
                 .bind(instance.to_string())
                 .execute(db)
@@ -88,7 +88,7 @@ impl Operator {
     /// The processes that are alive, and those that were killed within the last day; the oldest
     /// first.
     pub async fn instances(&self) -> Result<Vec<Instance>, StoreError> {
-        let rows = on!(&self.store.pool, db => {
+        let rows = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, InstanceRow>(
                 "SELECT id, node, started_ms, \
                  seen_ms >= (SELECT now_ms FROM clock) - $1 AS alive \

@@ -16,7 +16,7 @@ fn read(rows: Vec<(String,)>) -> Result<Vec<LiveCall>, StoreError> {
 impl TenantScope {
     /// The tenant's calls that are up, the oldest first; at most 20 000.
     pub async fn live_calls(&self) -> Result<Vec<LiveCall>, StoreError> {
-        let rows = on!(&self.store.pool, db => {
+        let rows = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, (String,)>(
                 "SELECT live FROM live_call WHERE tenant = $1 ORDER BY started_ms, id LIMIT $2",
             )
@@ -32,7 +32,7 @@ impl TenantScope {
 impl Operator {
     /// All tenants' calls that are up, the oldest first; at most 20 000.
     pub async fn live_calls(&self) -> Result<Vec<LiveCall>, StoreError> {
-        let rows = on!(&self.store.pool, db => {
+        let rows = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, (String,)>(
                 "SELECT live FROM live_call ORDER BY started_ms, id LIMIT $1",
             )
@@ -47,7 +47,7 @@ impl Operator {
     /// the database was away, for nobody could beat meanwhile: some process must have beaten
     /// without a gap for that long.
     pub async fn live_calls_of_the_dead(&self) -> Result<Vec<LiveCall>, StoreError> {
-        let rows = on!(&self.store.pool, db => {
+        let rows = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, (String,)>(
                 "SELECT c.live FROM live_call c, clock WHERE NOT EXISTS \
                  (SELECT 1 FROM instance i WHERE i.id = c.holder AND i.seen_ms >= now_ms - $1) \

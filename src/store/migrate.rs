@@ -4,13 +4,17 @@
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
+use sqlx::{ConnectOptions, Connection};
+use tokio::time::timeout;
 
 use super::StoreError;
-use super::pool::Pool;
+use super::pool::{Pool, make_file};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
+/// How long PostgreSQL may take to answer at first.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// SQLite has no lock around all migrations: of two processes that start at once, one may have to
 /// try again.
 const SQLITE_ATTEMPTS: u32 = 5;
@@ -18,8 +22,17 @@ const SQLITE_PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
     match pool {
-        Pool::Postgres(db) => Ok(POSTGRES.run(db).await?),
+        Pool::Postgres(db) => {
+            // Not the pool's, which would only say that its time was up; and if this is cut short,
+            // the lock around all migrations goes with the connection.
+            let options = db.connect_options();
+            let connecting = timeout(CONNECT_TIMEOUT, options.connect()).await;
+            let mut own = connecting.map_err(StoreError::unavailable)??;
+            POSTGRES.run_direct(None, &mut own, false).await?;
+            Ok(own.close().await?)
+        }
         Pool::Sqlite(db) => {
+            make_file(db.connect_options().get_filename()).map_err(StoreError::unavailable)?;
             let mut attempt = 1;
             while let Err(error) = SQLITE.run(db).await {
                 if attempt == SQLITE_ATTEMPTS {

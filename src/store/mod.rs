@@ -8,13 +8,16 @@
 //! A call asks neither: it is routed by [`Directory`], a copy in memory, and written down by
 //! [`Recorder`], which puts records on disk first.
 
+mod adopt;
 mod call;
+mod checksum;
 mod config;
 mod directory;
 mod drain;
 mod error;
 mod flow;
 mod instance;
+mod kept;
 mod live;
 mod migrate;
 mod number;
@@ -32,6 +35,7 @@ mod write;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::OnceCell;
 use tokio::sync::watch::Sender;
 
 use crate::base::ids::TenantId;
@@ -54,6 +58,8 @@ pub use tenant::{NewTenant, Operator};
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: Pool,
+    /// Set when the tables are as this program knows them.
+    migrated: Arc<OnceCell<()>>,
     /// Rung after each change that new calls may notice.
     changed: Arc<Sender<u64>>,
 }
@@ -61,9 +67,28 @@ pub struct Store {
 impl Store {
     /// Connects and brings the tables up to date. A missing SQLite file is made.
     pub async fn open(config: &Config) -> Result<Self, StoreError> {
-        let pool = Pool::open(config).await?;
-        migrate::migrate(&pool).await?;
-        Ok(Self { pool, changed: Arc::new(Sender::new(0)) })
+        let store = Self::lazy(config)?;
+        store.ready().await?;
+        Ok(store)
+    }
+
+    /// Does what [`Store::open`] does when it is first asked something, and until it has worked.
+    /// Call it within a tokio runtime.
+    ///
+    /// # Errors
+    /// Only for settings that can't be right.
+    pub fn lazy(config: &Config) -> Result<Self, StoreError> {
+        Ok(Self {
+            pool: Pool::lazy(config)?,
+            migrated: Arc::default(),
+            changed: Arc::new(Sender::new(0)),
+        })
+    }
+
+    /// The connections, once the tables are up to date.
+    async fn ready(&self) -> Result<&Pool, StoreError> {
+        self.migrated.get_or_try_init(|| migrate::migrate(&self.pool)).await?;
+        Ok(&self.pool)
     }
 
     /// What belongs to one tenant.

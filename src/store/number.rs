@@ -106,7 +106,7 @@ impl TenantScope {
             Reach::Everywhere => "everywhere",
             Reach::Tenant => "tenant",
         };
-        let done = on!(&self.store.pool, db => {
+        let done = on!(self.store.ready().await?, db => {
             sqlx::query(
                 "INSERT INTO number (tenant, kind, value, flow, place, reach) \
                  VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, kind, value) \
@@ -138,7 +138,7 @@ impl TenantScope {
 
     /// Exact numbers first, then patterns in their order.
     pub async fn numbers(&self) -> Result<Vec<NumberRoute>, StoreError> {
-        let rows = on!(&self.store.pool, db => {
+        let rows = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, NumberRow>(
                 "SELECT * FROM number WHERE tenant = $1 ORDER BY kind, place, value",
             )
@@ -151,7 +151,7 @@ impl TenantScope {
 
     pub async fn remove_number(&self, number: &NumberMatch) -> Result<(), StoreError> {
         let (kind, value) = columns(number);
-        let rows = on!(&self.store.pool, db => {
+        let rows = on!(self.store.ready().await?, db => {
             sqlx::query("DELETE FROM number WHERE tenant = $1 AND kind = $2 AND value = $3")
                 .bind(self.key())
                 .bind(kind)

@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, PgPool, SqlitePool};
-use tokio::time::timeout;
+use sqlx::{PgPool, SqlitePool};
 
 use super::StoreError;
 use super::config::{Config, Database};
@@ -20,6 +19,9 @@ use crate::base::masked::Masked;
 
 /// How long a request waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections that wait for notices: of changed routing, and of letters.
+const LISTENERS: u32 = 2;
 
 /// How long SQLite waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(4);
@@ -80,12 +82,11 @@ macro_rules! begin_with {
 pub(super) use {begin_with, in_snapshot, in_transaction, on};
 
 impl Pool {
-    pub(super) async fn open(config: &Config) -> Result<Self, StoreError> {
+    /// Connects when it is first asked something.
+    pub(super) fn lazy(config: &Config) -> Result<Self, StoreError> {
         match &config.database {
-            Database::Sqlite(path) => open_sqlite(path).await.map(Self::Sqlite),
-            Database::Postgres(url) => {
-                open_postgres(url, config.connections).await.map(Self::Postgres)
-            }
+            Database::Sqlite(path) => Ok(Self::Sqlite(sqlite(path))),
+            Database::Postgres(url) => postgres(url, config.connections).map(Self::Postgres),
         }
     }
 
@@ -94,18 +95,13 @@ impl Pool {
     }
 }
 
-async fn open_postgres(url: &Masked<String>, connections: u32) -> Result<PgPool, StoreError> {
+fn postgres(url: &Masked<String>, connections: u32) -> Result<PgPool, StoreError> {
     let options =
         PgConnectOptions::from_str(url.reveal())?.application_name(env!("CARGO_PKG_NAME"));
-    // Once without the pool, which would only say that its time was up.
-    let first = timeout(ACQUIRE_TIMEOUT, options.connect()).await;
-    first.map_err(StoreError::unavailable)??.close().await?;
-    let pool = PgPoolOptions::new()
-        .max_connections(connections.max(2))
+    Ok(PgPoolOptions::new()
+        .max_connections(connections.max(2) + LISTENERS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options)
-        .await?;
-    Ok(pool)
+        .connect_lazy_with(options))
 }
 
 /// How this program opens an SQLite file. With a write-ahead log readers of other processes don't
@@ -120,15 +116,13 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
 }
 
-async fn open_sqlite(path: &Path) -> Result<SqlitePool, StoreError> {
-    // Records are nobody else's business: the file is its owner's alone, and so are its companions.
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(StoreError::unavailable)?;
-    let file = Arc::new(WatchedFile::new(path).map_err(StoreError::unavailable)?);
+/// Records are nobody else's business: the file is its owner's alone, and so are its companions.
+pub(super) fn make_file(path: &Path) -> io::Result<()> {
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(drop)
+}
+
+fn sqlite(path: &Path) -> SqlitePool {
+    let file = Arc::new(WatchedFile::unopened(path));
     let noted = Arc::clone(&file);
     SqlitePoolOptions::new()
         // One connection: its file is certain to be the one that `WatchedFile` noted.
@@ -142,9 +136,7 @@ async fn open_sqlite(path: &Path) -> Result<SqlitePool, StoreError> {
             let same = file.is_same();
             Box::pin(async move { Ok(same) })
         })
-        .connect_with(sqlite_options(path))
-        .await
-        .map_err(StoreError::from)
+        .connect_lazy_with(sqlite_options(path))
 }
 
 /// Which file is open. SQLite goes on writing into a file that was removed or replaced, and all of
@@ -156,9 +148,13 @@ pub(super) struct WatchedFile {
 }
 
 impl WatchedFile {
+    fn unopened(path: &Path) -> Self {
+        Self { path: path.to_owned(), opened: Mutex::new(None) }
+    }
+
     /// The file that is there now.
     pub(super) fn new(path: &Path) -> io::Result<Self> {
-        let file = Self { path: path.to_owned(), opened: Mutex::new(None) };
+        let file = Self::unopened(path);
         file.note()?;
         Ok(file)
     }

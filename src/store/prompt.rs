@@ -58,7 +58,7 @@ impl TenantScope {
             .map(|length| i64::try_from(length.ms()))
             .transpose()
             .map_err(|error| StoreError::Invalid(error.to_string()))?;
-        let done = on!(&self.store.pool, db => {
+        let done = on!(self.store.ready().await?, db => {
             sqlx::query(
                 "INSERT INTO prompt (tenant, name, path, length_ms, created_ms) \
                  VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant, name) DO UPDATE SET \
@@ -80,7 +80,7 @@ impl TenantScope {
     }
 
     pub async fn prompt(&self, name: &PromptName) -> Result<StoredPrompt, StoreError> {
-        let row = on!(&self.store.pool, db => {
+        let row = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, PromptRow>("SELECT * FROM prompt WHERE tenant = $1 AND name = $2")
                 .bind(self.key())
                 .bind(name.as_str())
@@ -92,7 +92,7 @@ impl TenantScope {
 
     /// By name.
     pub async fn prompts(&self) -> Result<Vec<StoredPrompt>, StoreError> {
-        let rows = on!(&self.store.pool, db => {
+        let rows = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, PromptRow>("SELECT * FROM prompt WHERE tenant = $1 ORDER BY name")
                 .bind(self.key())
                 .fetch_all(db)
@@ -103,7 +103,7 @@ impl TenantScope {
 
     /// Forgets a prompt; its file stays.
     pub async fn remove_prompt(&self, name: &PromptName) -> Result<(), StoreError> {
-        let rows = on!(&self.store.pool, db => {
+        let rows = on!(self.store.ready().await?, db => {
             sqlx::query("DELETE FROM prompt WHERE tenant = $1 AND name = $2")
                 .bind(self.key())
                 .bind(name.as_str())

@@ -1,9 +1,10 @@
 //! Writes calls down without ever holding one up: a bounded queue, then the spool on disk, then the
 //! database.
 //!
-//! A killed process loses at most what came in the last [`GATHER`]; anything else that is given up
-//! (a full queue, a full spool) is counted in [`Lost`] and logged. A full spool keeps what it has;
-//! timelines give way to records.
+//! A killed process loses what it has not written yet: nothing when it is idle, for then it writes
+//! at once, and at most what came in the last [`GATHER`] when it is busy. Anything else that is
+//! given up (a full queue, a full spool) is counted in [`Lost`] and logged. A full spool keeps what
+//! it has; timelines give way to records.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,7 +19,8 @@ use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
 use super::config::Config;
-use super::spool::{Kept, LINE_MAX, Place, SYNC_INTERVAL, Spool, What, Writer};
+use super::kept::{Kept, What};
+use super::spool::{LINE_MAX, Place, SYNC_INTERVAL, Spool, Writer};
 use super::{Store, StoreError, drain};
 use crate::base::ids::{CallId, TenantId};
 use crate::model::live::LiveCall;
@@ -27,8 +29,10 @@ use crate::model::timeline::Entry;
 
 /// Entries and records that may wait for the disk: a second's worth of many thousand calls.
 const QUEUE_MAX: usize = 16_384;
-/// How long entries of a call are gathered, to be written together.
-const GATHER: Duration = Duration::from_millis(50);
+/// Between two writes goes at least so much time, in which things gather to be written together.
+const GATHER: Duration = Duration::from_millis(2);
+/// How often to look for what dead processes left.
+const ADOPT_INTERVAL: Duration = Duration::from_secs(2);
 /// Entries and records written together at most.
 const GATHER_MAX: usize = 4_096;
 /// How long to wait before writing to a disk that failed is tried again.
@@ -109,7 +113,7 @@ enum Item {
 }
 
 impl Recorder {
-    /// Opens the spool, begins to write what an earlier process left in it, and takes more. Call it
+    /// Opens a spool, begins to write what dead processes left in theirs, and takes more. Call it
     /// within a tokio runtime.
     pub fn start(store: &Store, config: &Config) -> Result<Self, StoreError> {
         let cannot = |error: io::Error| {
@@ -117,17 +121,16 @@ impl Recorder {
             StoreError::Invalid(format!("the spool directory `{path}` can't be used: {error}"))
         };
         let spool = Spool::open(&config.spool).map_err(cannot)?;
-        let segments = spool.segments().map_err(cannot)?;
-        let first = segments.first().map_or(1, |(number, _)| *number);
-        let next = segments.last().map_or(1, |(number, _)| number + 1);
-        let writer = Writer::new(&spool, next);
+        let first = Place { segment: 1, bytes: 0 };
+        let mut writer = Writer::new(&spool, first.segment);
+        let bytes = spool.adopt(&mut writer, config.spool_bytes_max).map_err(cannot)?;
         let shared = Arc::new(Shared {
             spool,
-            bytes: AtomicU64::new(segments.iter().map(|(_, bytes)| bytes).sum()),
+            bytes: AtomicU64::new(bytes),
             bytes_max: config.spool_bytes_max,
             given: AtomicU64::new(0),
             spooled: watch::Sender::new((0, writer.place())),
-            written: watch::Sender::new(Place { segment: first, bytes: 0 }),
+            written: watch::Sender::new(first),
             urge: Notify::new(),
             entries_lost: AtomicU64::new(0),
             records_lost: AtomicU64::new(0),
@@ -136,7 +139,7 @@ impl Recorder {
             rejected: AtomicU64::new(0),
         });
         let (queue, items) = sync_channel(QUEUE_MAX);
-        let keeper = Keeper { items, writer, shared: Arc::clone(&shared), kept: 0 };
+        let keeper = Keeper::new(items, writer, Arc::clone(&shared));
         thread::Builder::new().name("spool".into()).spawn(move || keeper.run()).map_err(cannot)?;
         let writing = tokio::spawn(drain::run(store.clone(), Arc::clone(&shared))).abort_handle();
         Ok(Self { inner: Arc::new(Inner { queue, shared, writing }) })
@@ -254,17 +257,20 @@ struct Keeper {
     shared: Arc<Shared>,
     /// Items taken so far and written or given up.
     kept: u64,
+    written: Instant,
+    adopted: Instant,
 }
 
 impl Keeper {
+    fn new(items: Receiver<Item>, writer: Writer, shared: Arc<Shared>) -> Self {
+        let now = Instant::now();
+        Self { items, writer, shared, kept: 0, written: now, adopted: now }
+    }
+
     fn run(mut self) {
         loop {
-            let first = if self.writer.is_open() {
-                self.items.recv_timeout(SYNC_INTERVAL)
-            } else {
-                self.items.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            };
-            match first {
+            let pause = if self.writer.is_open() { SYNC_INTERVAL } else { ADOPT_INTERVAL };
+            match self.items.recv_timeout(pause) {
                 Ok(item) => self.keep(item),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -272,10 +278,29 @@ impl Keeper {
             if let Err(error) = self.writer.tend() {
                 tracing::error!(%error, "the spool can't be written to disk safely");
             }
+            self.adopt();
             self.tell();
         }
         if let Err(error) = self.writer.sync() {
             tracing::error!(%error, "the spool can't be written to disk safely");
+        }
+    }
+
+    /// Takes over what processes left that died since the last look.
+    fn adopt(&mut self) {
+        if self.adopted.elapsed() < ADOPT_INTERVAL {
+            return;
+        }
+        self.adopted = Instant::now();
+        let bytes = &self.shared.bytes;
+        let room = self.shared.bytes_max.saturating_sub(bytes.load(Ordering::Relaxed));
+        match self.shared.spool.adopt(&mut self.writer, room) {
+            Ok(0) => {}
+            Ok(more) => {
+                bytes.fetch_add(more, Ordering::Relaxed);
+                tracing::info!(bytes = more, "what a dead process left is taken over");
+            }
+            Err(error) => tracing::warn!(%error, "spools of dead processes can't be looked for"),
         }
     }
 
@@ -286,7 +311,7 @@ impl Keeper {
 
     fn keep(&mut self, first: Item) {
         let mut gathered = Gathered::default();
-        let until = Instant::now() + GATHER;
+        let until = self.written + GATHER;
         let mut flush = gathered.take(first);
         let mut taken = u64::from(!flush);
         while !flush && taken < GATHER_MAX as u64 {
@@ -299,6 +324,7 @@ impl Keeper {
         }
         let lines = gathered.encode(&self.shared);
         self.add(&lines);
+        self.written = Instant::now();
         if flush && let Err(error) = self.writer.sync() {
             tracing::error!(%error, "the spool can't be written to disk safely");
         }

@@ -1,21 +1,21 @@
 //! The spool: what waits on disk until the database has it.
 //!
-//! Segments are numbered files of lines, `checksum kind tenant call number json`; a timeline's
-//! number is `term.first`, or `first` in term 0. One thread writes
-//! and one task reads; neither waits for the other. A segment is removed when the database has all
-//! of it, so a process that dies leaves some lines to be written twice, which changes nothing, and
-//! at most half a line, which its checksum tells.
+//! Each process has a directory of its own, `spool/<uuid>`, and takes over what dead processes left
+//! in theirs. Segments are numbered files of lines. One thread writes and one task reads; neither
+//! waits for the other. A segment is removed when the database has all of it, so a process that
+//! dies leaves some lines to be written twice, which changes nothing, and at most half a line,
+//! which its checksum tells.
 //!
 //! Written lines survive the death of the process at once, and of the machine after
 //! [`SYNC_INTERVAL`].
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::base::ids::{CallId, TenantId};
+use super::kept::Kept;
 
 /// A line is at most this many bytes long.
 pub(super) const LINE_MAX: usize = 4 * 1_024 * 1_024;
@@ -31,101 +31,6 @@ const REJECTED_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
 /// Bytes read at once, if no line is longer.
 const READ_BYTES: usize = 256 * 1_024;
 
-/// One thing to be written to the database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Kept {
-    pub(super) tenant: TenantId,
-    pub(super) call: CallId,
-    pub(super) what: What,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum What {
-    /// Entries of one term as a JSON list, the first with this number.
-    Timeline { term: u32, first: u32, entries: String },
-    /// A live call as JSON.
-    Live { json: String },
-    /// A call record as JSON.
-    Record { json: String },
-}
-
-impl Kept {
-    pub(super) const fn key(&self) -> (TenantId, CallId) {
-        (self.tenant, self.call)
-    }
-
-    /// Whether others wait to read it: that a call has begun, come or ended.
-    pub(super) const fn is_pressing(&self) -> bool {
-        matches!(self.what, What::Live { .. } | What::Record { .. })
-    }
-
-    /// One line with its line feed. JSON has none of its own.
-    pub(super) fn encode(&self, into: &mut Vec<u8>) {
-        let (kind, first, json) = match &self.what {
-            What::Timeline { term: 0, first, entries } => ("timeline", first.to_string(), entries),
-            What::Timeline { term, first, entries } => {
-                ("timeline", format!("{term}.{first}"), entries)
-            }
-            What::Live { json } => ("live", "0".to_owned(), json),
-            What::Record { json } => ("record", "0".to_owned(), json),
-        };
-        let body = format!("{kind} {} {} {first} {json}", self.tenant, self.call);
-        let checksum = crc32(body.as_bytes());
-        into.extend_from_slice(format!("{checksum:08x} {body}\n").as_bytes());
-    }
-
-    /// Reads a line without its line feed.
-    pub(super) fn decode(line: &[u8]) -> Option<Self> {
-        let (checksum, body) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-        if u32::from_str_radix(checksum, 16).ok()? != crc32(body.as_bytes()) {
-            return None;
-        }
-        let mut words = body.splitn(5, ' ');
-        let kind = words.next()?;
-        let tenant = words.next()?.parse().ok()?;
-        let call = words.next()?.parse().ok()?;
-        let place = words.next()?;
-        let (term, first) = place.split_once('.').unwrap_or(("0", place));
-        let json = words.next()?.to_owned();
-        let what = match kind {
-            "timeline" => What::Timeline {
-                term: term.parse().ok()?,
-                first: first.parse().ok()?,
-                entries: json,
-            },
-            "live" => What::Live { json },
-            "record" => What::Record { json },
-            _ => return None,
-        };
-        Some(Self { tenant, call, what })
-    }
-}
-
-const CRC32_TABLE: [u32; 256] = crc32_table();
-
-/// The reflected polynomial of ISO 3309 (also zlib's and Ethernet's).
-const fn crc32_table() -> [u32; 256] {
-    let mut table = [0_u32; 256];
-    let mut byte = 0_u32;
-    while byte < 256 {
-        let mut rest = byte;
-        let mut bit = 0;
-        while bit < 8 {
-            rest = if rest & 1 == 1 { 0xedb8_8320 ^ (rest >> 1) } else { rest >> 1 };
-            bit += 1;
-        }
-        table[byte as usize] = rest;
-        byte += 1;
-    }
-    table
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    let step =
-        |crc: u32, byte: &u8| CRC32_TABLE[((crc ^ u32::from(*byte)) & 0xff) as usize] ^ (crc >> 8);
-    !bytes.iter().fold(!0, step)
-}
-
 /// A place in the spool: so many bytes into this segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Place {
@@ -133,54 +38,20 @@ pub(super) struct Place {
     pub(super) bytes: u64,
 }
 
-/// The spool's directory, held by this process alone.
+/// A process's directory, held by it alone.
 #[derive(Debug)]
 pub(super) struct Spool {
-    path: PathBuf,
+    /// Where all processes have theirs.
+    pub(super) root: PathBuf,
+    pub(super) path: PathBuf,
     /// Locked as long as it is open.
-    _lock: File,
+    pub(super) _lock: File,
 }
 
 impl Spool {
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        make_private(path)?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(path.join("lock"))?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => {
-                io::Error::new(io::ErrorKind::ResourceBusy, "another process uses it")
-            }
-            TryLockError::Error(error) => error,
-        })?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
-    }
-
-    fn segment(&self, number: u64) -> PathBuf {
-        self.path.join(format!("{number:012}.spool"))
-    }
-
-    /// The segments that are there, with their sizes, the oldest first.
-    pub(super) fn segments(&self) -> io::Result<Vec<(u64, u64)>> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&self.path)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let number = name.to_str().and_then(|name| name.strip_suffix(".spool")?.parse().ok());
-            if let Some(number) = number {
-                found.push((number, entry.metadata()?.len()));
-            }
-        }
-        found.sort_unstable();
-        Ok(found)
-    }
-
     /// Removes a segment, and says how long it was.
     pub(super) fn remove(&self, number: u64) -> io::Result<u64> {
-        let path = self.segment(number);
+        let path = segment(&self.path, number);
         let bytes = fs::metadata(&path)?.len();
         fs::remove_file(path)?;
         Ok(bytes)
@@ -190,7 +61,7 @@ impl Spool {
     pub(super) fn reject(&self, kept: &Kept) -> io::Result<()> {
         let mut line = Vec::new();
         kept.encode(&mut line);
-        let path = self.path.join("rejected");
+        let path = self.root.join("rejected");
         let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
         if file.metadata()?.len() < REJECTED_BYTES_MAX { file.write_all(&line) } else { Ok(()) }
     }
@@ -199,7 +70,7 @@ impl Spool {
     pub(super) fn read(&self, place: Place, end: Place) -> io::Result<Stretch> {
         let closed = place.segment < end.segment;
         let limit = if closed { u64::MAX } else { end.bytes.saturating_sub(place.bytes) };
-        let mut file = match File::open(self.segment(place.segment)) {
+        let mut file = match File::open(segment(&self.path, place.segment)) {
             Ok(file) => file,
             Err(error) if closed && error.kind() == io::ErrorKind::NotFound => {
                 // Numbers have no gaps: somebody else removed it.
@@ -222,7 +93,32 @@ impl Spool {
     }
 }
 
-fn make_private(path: &Path) -> io::Result<()> {
+pub(super) fn segment(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{number:012}.spool"))
+}
+
+/// The segments that are there, with their sizes, the oldest first.
+pub(super) fn segments(folder: &Path) -> io::Result<Vec<(u64, u64)>> {
+    let mut found = Vec::new();
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // Another process was faster.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(".spool")?.parse().ok());
+        if let Some(number) = number {
+            found.push((number, entry.metadata()?.len()));
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+pub(super) fn make_private(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
@@ -304,7 +200,7 @@ impl Writer {
             Some(open) => open,
             closed @ None => {
                 make_private(&self.path)?;
-                let path = self.path.join(format!("{:012}.spool", self.number));
+                let path = segment(&self.path, self.number);
                 let file =
                     OpenOptions::new().create_new(true).append(true).mode(0o600).open(path)?;
                 let now = Instant::now();
@@ -334,7 +230,18 @@ impl Writer {
         self.open.as_mut().map_or(Ok(()), Segment::sync)
     }
 
-    fn next(&mut self) {
+    /// Puts another process's segment behind what was added so far.
+    pub(super) fn take(&mut self, from: &Path) -> io::Result<()> {
+        if self.open.is_some() {
+            self.sync()?;
+            self.next();
+        }
+        fs::rename(from, segment(&self.path, self.number))?;
+        self.number += 1;
+        Ok(())
+    }
+
+    pub(super) fn next(&mut self) {
         self.open = None;
         self.number += 1;
     }
@@ -354,6 +261,8 @@ impl Segment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::ids::{CallId, TenantId};
+    use crate::store::kept::What;
     use proptest::prelude::*;
 
     fn kept(text: &str) -> Kept {
@@ -368,34 +277,7 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_checksum_is_the_standard_one() {
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
-    }
-
     proptest! {
-        #[test]
-        fn what_is_written_is_read_back_whatever_it_holds(text in ".*") {
-            let mut line = Vec::new();
-            kept(&text).encode(&mut line);
-            let body = line.strip_suffix(b"\n").unwrap();
-            prop_assert!(!body.contains(&b'\n'));
-            prop_assert_eq!(Kept::decode(body), Some(kept(&text)));
-        }
-
-        #[test]
-        fn a_line_cut_or_changed_anywhere_is_noticed(at in 0_usize..100, bit in 0_u8..8) {
-            let kept = kept("a text of some length, so that every index is in it");
-            let mut line = Vec::new();
-            kept.encode(&mut line);
-            line.pop();
-            prop_assert_eq!(Kept::decode(&line[..at]), None);
-            line[at] ^= 1 << bit;
-            let read = Kept::decode(&line);
-            // A letter of the checksum may change its case.
-            prop_assert!(read.is_none() || (at < 8 && read == Some(kept)));
-        }
-
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
             let stretch = Stretch::of(&bytes, true);
@@ -411,7 +293,7 @@ mod tests {
         kept("whole").encode(&mut line);
         let mut torn = line.clone();
         torn.extend_from_slice(&line[..line.len() / 2]);
-        fs::write(spool.segment(1), &torn).unwrap();
+        fs::write(segment(&spool.path, 1), &torn).unwrap();
         let end = Place { segment: 2, bytes: 0 };
         let stretch = spool.read(Place { segment: 1, bytes: 0 }, end).unwrap();
         assert_eq!((stretch.kept, stretch.damaged), (vec![kept("whole")], 1));
@@ -432,14 +314,5 @@ mod tests {
         assert_eq!(stretch.kept, vec![long]);
         assert_eq!(stretch.bytes, line.len() as u64);
         assert!(!stretch.finished);
-    }
-
-    #[test]
-    fn a_directory_is_one_processs_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = Spool::open(folder.path()).unwrap();
-        assert!(Spool::open(folder.path()).is_err());
-        drop(first);
-        assert!(Spool::open(folder.path()).is_ok());
     }
 }

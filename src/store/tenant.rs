@@ -180,7 +180,7 @@ fn taken(new: &NewTenant) -> String {
 impl TenantScope {
     /// The tenant itself.
     pub async fn tenant(&self) -> Result<Tenant, StoreError> {
-        let row = on!(&self.store.pool, db => {
+        let row = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, TenantRow>("SELECT * FROM tenant WHERE id = $1")
                 .bind(self.key())
                 .fetch_optional(db)
@@ -192,7 +192,7 @@ impl TenantScope {
     /// Replaces what the operator decided about the tenant.
     pub async fn change(&self, new: &NewTenant) -> Result<Tenant, StoreError> {
         new.check()?;
-        let done = on!(&self.store.pool, db => {
+        let done = on!(self.store.ready().await?, db => {
             let done = bind_tenant!(UPDATE, new).bind(self.key()).execute(db).await;
             done.map(|done| done.rows_affected())
         });
@@ -221,7 +221,7 @@ impl Operator {
     pub async fn create_tenant(&self, new: &NewTenant) -> Result<Tenant, StoreError> {
         new.check()?;
         let id = TenantId(Uuid::now_v7());
-        let done = on!(&self.store.pool, db => {
+        let done = on!(self.store.ready().await?, db => {
             let insert = bind_tenant!(INSERT, new).bind(id.to_string()).bind(now_ms());
             insert.execute(db).await.map(drop)
         });
@@ -232,7 +232,7 @@ impl Operator {
 
     /// All tenants, by slug.
     pub async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
-        let rows = on!(&self.store.pool, db => {
+        let rows = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, TenantRow>("SELECT * FROM tenant ORDER BY slug")
                 .fetch_all(db)
                 .await?
@@ -242,7 +242,7 @@ impl Operator {
 
     /// The tenant with this slug.
     pub async fn tenant_named(&self, slug: &TenantSlug) -> Result<Tenant, StoreError> {
-        let row = on!(&self.store.pool, db => {
+        let row = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, TenantRow>("SELECT * FROM tenant WHERE slug = $1")
                 .bind(slug.as_str())
                 .fetch_optional(db)
@@ -254,7 +254,7 @@ impl Operator {
     /// Whether the database answers, and how long it took.
     pub async fn ping(&self) -> Result<std::time::Duration, StoreError> {
         let began = std::time::Instant::now();
-        on!(&self.store.pool, db => sqlx::query("SELECT 1").execute(db).await.map(drop)?);
+        on!(self.store.ready().await?, db => sqlx::query("SELECT 1").execute(db).await.map(drop)?);
         Ok(began.elapsed())
     }
 }

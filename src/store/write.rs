@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
 
+use super::kept::{Kept, What};
 use super::pool::{Pool, in_transaction};
-use super::spool::{Kept, What};
 use super::{Store, StoreError};
 use crate::base::cause::Party;
 use crate::base::ids::CallId;
@@ -149,7 +149,7 @@ macro_rules! put_timeline {
 pub(super) async fn write(store: &Store, batch: &[Kept]) -> Result<(), StoreError> {
     let pressing = batch.iter().filter(|kept| kept.is_pressing());
     let locks = locks(&store.pool, pressing.map(|kept| kept.call));
-    in_transaction!(&store.pool, tx => {
+    in_transaction!(store.ready().await?, tx => {
         lock_calls!(tx, &locks);
         for kept in batch {
             match &kept.what {
@@ -177,7 +177,7 @@ pub(super) async fn close(
 ) -> Result<bool, StoreError> {
     let json = serde_json::to_string(record).map_err(StoreError::corrupt)?;
     let locks = locks(&store.pool, [live.call].into_iter());
-    Ok(in_transaction!(&store.pool, tx => {
+    Ok(in_transaction!(store.ready().await?, tx => {
         lock_calls!(tx, &locks);
         let still = sqlx::query_as::<_, (i64,)>(
             "SELECT term FROM live_call \

@@ -1,7 +1,7 @@
 //! A database of its own for each test.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::Duration;
 
@@ -183,4 +183,18 @@ pub(crate) fn record(tenant: TenantId, call: CallId, second: i64) -> Box<CallRec
         recordings: Vec::new(),
         variables: [("note".to_owned(), json!("\u{0}\u{2028}é"))].into(),
     })
+}
+
+/// All segments below a spool's directory.
+pub(crate) fn spooled(spool: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(spool).into_iter().flatten().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(spooled(&path));
+        } else if path.extension().is_some_and(|end| end == "spool") {
+            found.push(path);
+        }
+    }
+    found
 }

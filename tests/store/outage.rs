@@ -11,7 +11,7 @@ use callwright::store::{
 use sqlx::{Connection, SqliteConnection};
 use uuid::Uuid;
 
-use crate::bench::{Bench, call_id, entry, eventually, name, publish, record, server};
+use crate::bench::{Bench, call_id, entry, eventually, name, publish, record, server, spooled};
 
 const SOON: Duration = Duration::from_secs(20);
 /// Long enough for a write that works, and no longer than a test may wait for one that can't.
@@ -199,7 +199,7 @@ async fn what_a_killed_process_had_written_is_read_by_the_next() {
         .unwrap();
     let spool = folder.join("spool");
     let bytes = || {
-        let files = std::fs::read_dir(&spool).into_iter().flatten().map(Result::unwrap);
+        let files = spooled(&spool).into_iter();
         files.map(|file| file.metadata().unwrap().len()).sum::<u64>()
     };
     eventually("the victim writes", async || bytes() > 200_000).await;

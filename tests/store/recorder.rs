@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use callwright::model::timeline::What;
-use callwright::store::{Config, Recorder, Settled, StoreError};
+use callwright::store::{Config, Recorder, Settled};
 
-use crate::bench::{Bench, call_id, entry, on_both, record};
+use crate::bench::{Bench, call_id, entry, eventually, on_both, record, spooled};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -69,9 +69,8 @@ async fn what_an_earlier_process_spooled_is_written_and_only_once(bench: Bench) 
     // write some lines again, and in the middle of one.
     let elsewhere = Config { spool: bench.folder.path().join("after"), ..bench.config.clone() };
     std::fs::create_dir(&elsewhere.spool).unwrap();
-    let segment = std::fs::read_dir(&bench.config.spool).unwrap().map(Result::unwrap);
-    let segment = segment.map(|file| file.path()).find(|path| path.extension().is_some()).unwrap();
-    let mut lines = std::fs::read(&segment).unwrap();
+    let segments = spooled(&bench.config.spool);
+    let mut lines = std::fs::read(&segments[0]).unwrap();
     let half = lines[..lines.len() / 3].to_vec();
     lines.extend(half);
     std::fs::write(elsewhere.spool.join("000000000041.spool"), lines).unwrap();
@@ -87,17 +86,31 @@ async fn what_an_earlier_process_spooled_is_written_and_only_once(bench: Bench) 
     assert!(!elsewhere.spool.join("000000000041.spool").exists(), "what is written is removed");
 }
 
-async fn a_spool_belongs_to_one_process(bench: Bench) {
-    let _first = Recorder::start(&bench.store, &bench.config).unwrap();
-    match Recorder::start(&bench.store, &bench.config) {
-        Err(StoreError::Invalid(why)) => assert!(why.contains("spool"), "{why}"),
-        other => panic!("{other:?}"),
+async fn two_processes_share_a_directory_and_the_one_left_takes_over(bench: Bench) {
+    let tenant = bench.tenant("acme").await.id;
+    let old = Recorder::start(&bench.store, &bench.config).unwrap();
+    let new = Recorder::start(&bench.store, &bench.config).unwrap();
+    for _ in 0..50 {
+        old.record(record(tenant, call_id(), 1));
+        new.record(record(tenant, call_id(), 2));
     }
+    // Whatever the old one has on disk only, the new one finds there.
+    drop(old);
+    let count = async || {
+        assert_eq!(new.settle(SOON).await, Settled::Written);
+        bench.store.tenant(tenant).calls(None, 500).await.unwrap().calls.len()
+    };
+    eventually("all records", async || count().await == 100).await;
+    let lives = async || {
+        let folders = std::fs::read_dir(&bench.config.spool).unwrap();
+        folders.filter(|entry| entry.as_ref().unwrap().path().is_dir()).count()
+    };
+    eventually("only the directory of the living is left", async || lives().await == 1).await;
 }
 
 on_both!(
     a_call_is_read_back_as_it_was_written,
     calls_are_listed_newest_first_page_by_page,
     what_an_earlier_process_spooled_is_written_and_only_once,
-    a_spool_belongs_to_one_process,
+    two_processes_share_a_directory_and_the_one_left_takes_over,
 );
