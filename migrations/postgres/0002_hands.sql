@@ -31,3 +31,5 @@ CREATE TABLE instance (
 );
 
 CREATE VIEW clock AS SELECT (extract(epoch FROM clock_timestamp()) * 1000)::BIGINT AS now_ms;
+
+CREATE INDEX flow_version_published ON flow_version (published_ms);

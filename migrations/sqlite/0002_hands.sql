@@ -42,3 +42,5 @@ CREATE TABLE instance (
 );
 
 CREATE VIEW clock AS SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now_ms;
+
+CREATE INDEX flow_version_published ON flow_version (published_ms);

@@ -10,7 +10,9 @@ use regex::Regex;
 use uuid::Uuid;
 
 use super::config::{Config, DefaultFlow};
+use super::facts::Facts;
 use super::number::whole;
+use super::resumed::Resumed;
 use crate::base::ids::{FlowName, GatewayName, PromptName, TenantId};
 use crate::base::millis::Millis;
 use crate::flow::program::{Program, PromptFile, Published, Settings, SpeechEngine};
@@ -85,33 +87,39 @@ impl Ground {
     }
 }
 
-/// What routing is made of.
-#[derive(Debug, Default)]
-pub(super) struct Facts {
-    pub(super) tenants: Vec<Tenant>,
-    pub(super) numbers: Vec<NumberRoute>,
-    pub(super) prompts: Vec<StoredPrompt>,
-    pub(super) flows: BTreeMap<TenantId, BTreeMap<FlowName, Arc<Published>>>,
-}
-
 /// The picture of one moment.
 #[derive(Debug, Default)]
 pub struct Routes {
-    tenants: BTreeMap<TenantId, Own>,
+    pub(super) tenants: BTreeMap<TenantId, Own>,
     domain_uuids: BTreeMap<Uuid, TenantId>,
     domains: BTreeMap<String, TenantId>,
     gateways: BTreeMap<GatewayName, TenantId>,
     exact: BTreeMap<String, (TenantId, FlowName)>,
     patterns: Vec<Pattern>,
     default: Option<(TenantId, FlowName)>,
+    pub(super) resumed: Resumed,
 }
 
 /// One tenant's part of it.
-#[derive(Debug, Default)]
-struct Own {
+#[derive(Debug)]
+pub(super) struct Own {
     exact: BTreeMap<String, FlowName>,
     patterns: Vec<Pattern>,
     programs: BTreeMap<FlowName, Arc<Program>>,
+    pub(super) around: Around,
+    /// What calls may run that began earlier, and what new ones get.
+    pub(super) versions: Versions,
+}
+
+type Versions = BTreeMap<(FlowName, u32), Arc<Published>>;
+
+/// What a tenant's flows find around them.
+#[derive(Debug)]
+pub(super) struct Around {
+    tenant: TenantId,
+    timezone: String,
+    prompts: BTreeMap<PromptName, PromptFile>,
+    settings: Settings,
 }
 
 #[derive(Debug, Clone)]
@@ -163,7 +171,7 @@ impl Routes {
     }
 
     /// Draws the picture. Patterns that `before` has compiled already are taken from there.
-    pub(super) fn draw(facts: Facts, ground: &Ground, before: &Self) -> Self {
+    pub(super) fn draw(facts: &Facts, ground: &Ground, before: &Self) -> Self {
         let mut routes = Self::default();
         let mut gateways: BTreeMap<&GatewayName, Vec<TenantId>> = BTreeMap::new();
         for tenant in &facts.tenants {
@@ -176,8 +184,7 @@ impl Routes {
             for gateway in &tenant.gateways {
                 gateways.entry(gateway).or_default().push(tenant.id);
             }
-            let programs = programs(tenant, &facts, ground);
-            routes.tenants.insert(tenant.id, Own { programs, ..Own::default() });
+            routes.tenants.insert(tenant.id, Own::of(tenant, facts, ground));
         }
         for (gateway, tenants) in gateways {
             if let [tenant] = tenants.as_slice() {
@@ -185,8 +192,8 @@ impl Routes {
             }
         }
         routes.default = default_flow(&facts.tenants, ground);
-        for number in facts.numbers {
-            routes.add(number, before);
+        for number in &facts.numbers {
+            routes.add(number.clone(), before);
         }
         routes.patterns.sort_by_key(|pattern| (pattern.order, pattern.tenant));
         routes
@@ -236,39 +243,64 @@ fn default_flow(tenants: &[Tenant], ground: &Ground) -> Option<(TenantId, FlowNa
     Some((tenant?.id, default.flow.clone()))
 }
 
-fn programs(tenant: &Tenant, facts: &Facts, ground: &Ground) -> BTreeMap<FlowName, Arc<Program>> {
-    let Some(flows) = facts.flows.get(&tenant.id) else { return BTreeMap::new() };
-    let prompts: Vec<_> = facts.prompts.iter().filter(|p| p.tenant == tenant.id).collect();
-    let program = |main: &FlowName| program(main, flows, prompts.iter().copied(), tenant, ground);
-    flows.keys().map(|main| (main.clone(), Arc::new(program(main)))).collect()
-}
-
-/// A flow with all that a call can need.
-pub(super) fn program<'a>(
-    main: &FlowName,
-    flows: &BTreeMap<FlowName, Arc<Published>>,
-    prompts: impl IntoIterator<Item = &'a StoredPrompt>,
-    tenant: &Tenant,
-    ground: &Ground,
-) -> Program {
-    let file = |prompt: &StoredPrompt| PromptFile {
-        path: prompt.path.clone(),
-        length: prompt.length_ms.map(Millis),
-    };
-    Program {
-        tenant: tenant.id,
-        timezone: tenant.timezone.clone(),
-        main: main.clone(),
-        flows: reachable(main, flows),
-        prompts: prompts
-            .into_iter()
-            .map(|prompt| (prompt.name.clone(), file(prompt)))
-            .collect::<BTreeMap<PromptName, PromptFile>>(),
-        settings: ground.settings(tenant),
+impl Own {
+    fn of(tenant: &Tenant, facts: &Facts, ground: &Ground) -> Self {
+        let prompts = facts.prompts.iter().filter(|prompt| prompt.tenant == tenant.id);
+        let around = Around::of(tenant, prompts, ground);
+        let mut versions = Versions::new();
+        let mut flows = BTreeMap::new();
+        for one in facts.versions.iter().filter(|one| one.tenant == tenant.id) {
+            let (name, published) = (&one.published.name, Arc::clone(&one.published));
+            versions.insert((name.clone(), published.version), Arc::clone(&published));
+            if one.current {
+                flows.insert(name.clone(), published);
+            }
+        }
+        let program = |main: &FlowName| around.program(main, reachable(main, &flows));
+        let programs = flows.keys().map(|main| (main.clone(), Arc::new(program(main)))).collect();
+        Self { exact: BTreeMap::new(), patterns: Vec::new(), programs, around, versions }
     }
 }
 
-fn reachable(
+impl Around {
+    pub(super) fn of<'a>(
+        tenant: &Tenant,
+        prompts: impl IntoIterator<Item = &'a StoredPrompt>,
+        ground: &Ground,
+    ) -> Self {
+        let file = |prompt: &StoredPrompt| PromptFile {
+            path: prompt.path.clone(),
+            length: prompt.length_ms.map(Millis),
+        };
+        Self {
+            tenant: tenant.id,
+            timezone: tenant.timezone.clone(),
+            prompts: prompts
+                .into_iter()
+                .map(|prompt| (prompt.name.clone(), file(prompt)))
+                .collect(),
+            settings: ground.settings(tenant),
+        }
+    }
+
+    /// A flow with all that a call can need.
+    pub(super) fn program(
+        &self,
+        main: &FlowName,
+        flows: BTreeMap<FlowName, Arc<Published>>,
+    ) -> Program {
+        Program {
+            tenant: self.tenant,
+            timezone: self.timezone.clone(),
+            main: main.clone(),
+            flows,
+            prompts: self.prompts.clone(),
+            settings: self.settings.clone(),
+        }
+    }
+}
+
+pub(super) fn reachable(
     main: &FlowName,
     flows: &BTreeMap<FlowName, Arc<Published>>,
 ) -> BTreeMap<FlowName, Arc<Published>> {
@@ -294,6 +326,8 @@ fn called(flow: &Flow) -> impl Iterator<Item = FlowName> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::ids::FlowId;
+    use crate::store::facts::FlowVersion;
 
     fn name(text: &str) -> FlowName {
         text.parse().unwrap()
@@ -340,11 +374,7 @@ mod tests {
             "callwright": 1, "start": "bye", "steps": { "bye": { "kind": "hangup" } },
         });
         let flow: Flow = serde_json::from_value(document).unwrap();
-        let published = |text: &str| {
-            let published = Published::new(name(text), 1, flow.clone());
-            (name(text), Arc::new(published))
-        };
-        let flows = ["exact", "low", "high", "inside", "lost"].map(published);
+        let flows = ["exact", "low", "high", "inside", "lost"];
         let tenants = vec![tenant(1, &["carrier", "own1"]), tenant(2, &["carrier", "own2"])];
         let numbers = vec![
             number(1, exact("+15550100"), "exact", 0, Reach::Everywhere),
@@ -354,10 +384,17 @@ mod tests {
             number(2, exact("100"), "exact", 0, Reach::Tenant),
             number(2, exact("300"), "unpublished", 0, Reach::Everywhere),
         ];
-        let both = tenants.iter().map(|tenant| (tenant.id, flows.clone().into())).collect();
-        let facts = Facts { tenants, numbers, prompts: Vec::new(), flows: both };
+        let version = |tenant: &Tenant, text: &&str| FlowVersion {
+            flow: FlowId(Uuid::nil()),
+            tenant: tenant.id,
+            current: true,
+            published: Arc::new(Published::new(name(text), 1, flow.clone())),
+        };
+        let both = tenants.iter().flat_map(|tenant| flows.iter().map(|text| version(tenant, text)));
+        let versions = both.collect();
+        let facts = Facts { counter: 0, tenants, numbers, prompts: Vec::new(), versions };
         let ground = Ground { default_flow, ..Ground::default() };
-        Routes::draw(facts, &ground, &Routes::default())
+        Routes::draw(&facts, &ground, &Routes::default())
     }
 
     /// Tenant and flow as `1 exact`, or the word of the refusal.

@@ -14,7 +14,7 @@ use super::pool::{Pool, WatchedFile};
 const CHANNEL: &str = "callwright_routing";
 /// How often SQLite's file is asked whether another process wrote; that takes some microseconds and
 /// no disk.
-const FILE_INTERVAL: Duration = Duration::from_millis(500);
+const FILE_INTERVAL: Duration = Duration::from_millis(250);
 /// How long after a failure to try again.
 const RETRY: Duration = Duration::from_secs(1);
 

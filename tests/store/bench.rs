@@ -6,15 +6,16 @@ use std::sync::Once;
 use std::time::Duration;
 
 use callwright::base::cause::{HangupCause, Party, Termination};
-use callwright::base::ids::{CallId, FlowName, TenantId};
+use callwright::base::ids::{CallId, FlowName, InstanceId, TenantId};
 use callwright::base::masked::Masked;
+use callwright::model::live::LiveCall;
 use callwright::model::record::CallRecord;
 use callwright::model::tenant::Tenant;
 use callwright::model::timeline::{Entry, What};
 use callwright::store::{Config, Database, NewTenant, Signature, Store};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use uuid::Uuid;
 
 pub(crate) const POSTGRES: &str = "CALLWRIGHT_TEST_POSTGRES";
@@ -54,6 +55,21 @@ impl Bench {
     /// A second handle that shares nothing with the first but the database.
     pub(crate) async fn another_store(&self) -> Store {
         Store::open(&self.config).await.unwrap()
+    }
+
+    /// Does something to the database that the store does not do.
+    pub(crate) async fn sql(&self, statement: &'static str) {
+        match &self.config.database {
+            Database::Sqlite(path) => {
+                let url = format!("sqlite:{}", path.display());
+                let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                connection.execute(statement).await.unwrap();
+            }
+            Database::Postgres(url) => {
+                let mut connection = PgConnection::connect(url.reveal()).await.unwrap();
+                connection.execute(statement).await.unwrap();
+            }
+        }
     }
 
     pub(crate) fn file(&self) -> PathBuf {
@@ -148,6 +164,27 @@ pub(crate) async fn publish(store: &Store, tenant: TenantId, flow_name: &str, ti
 
 pub(crate) fn call_id() -> CallId {
     CallId(Uuid::now_v7())
+}
+
+pub(crate) fn instance_id() -> InstanceId {
+    InstanceId(Uuid::now_v7())
+}
+
+/// A call that is up, in the hands of a process that nobody knows.
+pub(crate) fn live(tenant: TenantId, call: CallId, term: u32) -> Box<LiveCall> {
+    Box::new(LiveCall {
+        call,
+        tenant,
+        holder: instance_id(),
+        term,
+        channel: "a-channel".parse().unwrap(),
+        flow: name("main"),
+        version: 3,
+        caller_name: "Ada".into(),
+        caller_number: "+1555\u{0}0100".into(),
+        dialed: "+15550199".into(),
+        started: "2026-11-22T10:00:00Z".parse().unwrap(),
+    })
 }
 
 pub(crate) fn entry(sequence: u32, text: &str) -> Box<Entry> {

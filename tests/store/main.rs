@@ -6,6 +6,8 @@
 mod bench;
 mod directory;
 mod flows;
+mod live;
 mod outage;
+mod post;
 mod recorder;
 mod tenants;

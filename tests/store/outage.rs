@@ -5,13 +5,16 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use callwright::base::ids::TenantId;
+use callwright::model::live::LiveCall;
 use callwright::store::{
     Asked, Config, Database, Directory, NewNumber, Recorder, Settled, Store, StoreError,
 };
 use sqlx::{Connection, SqliteConnection};
 use uuid::Uuid;
 
-use crate::bench::{Bench, call_id, entry, eventually, name, publish, record, server, spooled};
+use crate::bench::{
+    Bench, call_id, entry, eventually, live, name, publish, record, server, spooled,
+};
 
 const SOON: Duration = Duration::from_secs(20);
 /// Long enough for a write that works, and no longer than a test may wait for one that can't.
@@ -50,10 +53,25 @@ impl Daemon {
             let call = call_id();
             let began = Instant::now();
             self.routed_version();
+            self.recorder.live(live(self.tenant, call, 0));
             self.recorder.note(self.tenant, call, entry(1, "arrived"));
             self.recorder.record(record(self.tenant, call, 1));
             assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
         }
+    }
+
+    /// Another process of the same machine takes calls and is gone before it wrote them to the
+    /// database; the last of them is still up.
+    fn die_and_leave_calls(&self) -> Box<LiveCall> {
+        let other = Recorder::start(&self.bench.store, &self.bench.config).unwrap();
+        for _ in 0..10 {
+            let call = call_id();
+            other.live(live(self.tenant, call, 0));
+            other.record(record(self.tenant, call, 1));
+        }
+        let up = live(self.tenant, call_id(), 0);
+        other.live(up.clone());
+        up
     }
 
     async fn calls_in_database(&self) -> usize {
@@ -69,10 +87,14 @@ impl Daemon {
         self.serve(100);
         assert_eq!(self.recorder.settle(SHORTLY).await, Settled::Spooled);
         assert_eq!(self.routed_version(), 1);
+        let up = self.die_and_leave_calls();
         back().await;
         self.serve(10);
         assert_eq!(self.recorder.settle(SOON).await, Settled::Written);
-        assert_eq!(self.calls_in_database().await, 120);
+        eventually("what the dead left", async || self.calls_in_database().await == 130).await;
+        let operator = self.bench.store.operator();
+        let found = operator.live_calls().await.unwrap();
+        assert_eq!(found, [*up], "every other call has ended");
         assert_eq!(self.recorder.lost(), callwright::store::Lost::default());
         let elsewhere = self.bench.another_store().await;
         publish(&elsewhere, self.tenant, "main", "two").await;
@@ -95,6 +117,61 @@ async fn calls_outlive_a_postgresql_that_is_stopped_and_started() {
         assert!(error.retryable(), "{error}");
     };
     daemon.outlive(refused, async || drop(cluster.tell("start"))).await;
+}
+
+/// A daemon whose database is away from its start takes calls, and follows when it is back.
+async fn begin_without(bench: Bench, stop: impl AsyncFnOnce(), back: impl AsyncFnOnce()) {
+    let Daemon { bench, tenant, directory, .. } = Daemon::start(bench).await;
+    let written = bench.config.spool.join("routing");
+    eventually("routing is written down", async || written.exists()).await;
+    bench.store.close().await;
+    drop(directory);
+    stop().await;
+    let store = Store::lazy(&bench.config).unwrap();
+    let directory = Directory::start(&store, &bench.config).await.unwrap();
+    let recorder = Recorder::start(&store, &bench.config).unwrap();
+    let version = || {
+        let program = directory.find(&Asked { dialed: "100", ..Asked::default() }).unwrap();
+        program.flows[&program.main].version
+    };
+    assert_eq!(version(), 1);
+    let resumed = directory.program_of(tenant, &name("main"), &[(name("main"), 1)].into());
+    assert_eq!(resumed.unwrap().tenant, tenant);
+    let call = call_id();
+    recorder.record(record(tenant, call, 1));
+    back().await;
+    assert_eq!(recorder.settle(SOON).await, Settled::Written);
+    assert!(store.tenant(tenant).call(call).await.is_ok());
+    publish(&store, tenant, "main", "two").await;
+    eventually("routing follows", async || version() == 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_takes_calls_though_postgresql_is_stopped_from_its_start() {
+    if server().is_none() {
+        return;
+    }
+    let cluster = Cluster::start();
+    let database: Database = cluster.url.parse().unwrap();
+    let bench = Bench::on(database, tempfile::tempdir().unwrap()).await;
+    begin_without(
+        bench,
+        async || drop(cluster.tell("stop")),
+        async || {
+            cluster.tell("start");
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_takes_calls_though_the_disk_of_its_file_is_missing_from_its_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, aside) = (folder.path().join("disk"), folder.path().join("aside"));
+    std::fs::create_dir(&disk).unwrap();
+    let bench = Bench::on(Database::Sqlite(disk.join("test.db")), folder).await;
+    let rename = |from: &Path, to: &Path| std::fs::rename(from, to).unwrap();
+    begin_without(bench, async || rename(&disk, &aside), async || rename(&aside, &disk)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

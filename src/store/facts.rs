@@ -1,0 +1,224 @@
+//! What routing is made of, as of one moment: read from the database, or from the file in which it
+//! was left.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
+
+use super::number::NumberRow;
+use super::pool::{in_snapshot, on};
+use super::prompt::PromptRow;
+use super::tenant::TenantRow;
+use super::{Store, StoreError, now_ms, number, positive, prompt};
+use crate::base::ids::{FlowId, FlowName, TenantId};
+use crate::flow::program::Published;
+use crate::flow::{Flow, Limits};
+use crate::model::tenant::{NumberRoute, StoredPrompt, Tenant};
+
+/// How long a version is kept that is no longer current, in milliseconds: the longest life of a
+/// call that began on it, and something for clocks that differ.
+const SUPERSEDED_MS: u64 = Limits::CEILING.duration.ms() + 10 * 60_000;
+/// Versions that are kept so at most, of all tenants together: the latest.
+const SUPERSEDED_MAX: i64 = 1_000;
+
+/// Everything that routing needs to know.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Facts {
+    /// The database's count of changes when it was read.
+    #[serde(skip, default = "never")]
+    pub(super) counter: i64,
+    pub(super) tenants: Vec<Tenant>,
+    pub(super) numbers: Vec<NumberRoute>,
+    pub(super) prompts: Vec<StoredPrompt>,
+    pub(super) versions: Vec<FlowVersion>,
+}
+
+/// Unlike any count of the database: whoever has it looks again.
+const fn never() -> i64 {
+    -1
+}
+
+/// A version of a flow that a call may run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(into = "Written", from = "Written")]
+pub(super) struct FlowVersion {
+    pub(super) flow: FlowId,
+    pub(super) tenant: TenantId,
+    /// Whether new calls get it.
+    pub(super) current: bool,
+    pub(super) published: Arc<Published>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Written {
+    flow: FlowId,
+    tenant: TenantId,
+    current: bool,
+    name: FlowName,
+    version: u32,
+    document: Flow,
+}
+
+impl From<FlowVersion> for Written {
+    fn from(version: FlowVersion) -> Self {
+        Self {
+            flow: version.flow,
+            tenant: version.tenant,
+            current: version.current,
+            name: version.published.name.clone(),
+            version: version.published.version,
+            document: version.published.flow.clone(),
+        }
+    }
+}
+
+impl From<Written> for FlowVersion {
+    fn from(written: Written) -> Self {
+        let published = Published::new(written.name, written.version, written.document);
+        Self {
+            flow: written.flow,
+            tenant: written.tenant,
+            current: written.current,
+            published: Arc::new(published),
+        }
+    }
+}
+
+type Known = BTreeMap<(FlowId, u32), Arc<Published>>;
+
+impl Facts {
+    pub(super) fn nothing() -> Self {
+        Self { counter: never(), ..Self::default() }
+    }
+
+    /// Reads everything as of one moment. Versions that are known already are not parsed again.
+    pub(super) async fn read(store: &Store, before: &Self) -> Result<Self, StoreError> {
+        let versions = before.versions.iter();
+        let known: Known = versions
+            .map(|one| ((one.flow, one.published.version), Arc::clone(&one.published)))
+            .collect();
+        let rows = Rows::read(store, &known).await?;
+        let mut versions = Vec::new();
+        for (row, document) in rows.versions {
+            versions.extend(row.parse(document, &known)?);
+        }
+        Ok(Self {
+            counter: rows.counter,
+            tenants: parse_each(rows.tenants)?,
+            numbers: parse_each(rows.numbers)?,
+            prompts: parse_each(rows.prompts)?,
+            versions,
+        })
+    }
+}
+
+fn parse_each<Row, T: TryFrom<Row, Error = StoreError>>(
+    rows: Vec<Row>,
+) -> Result<Vec<T>, StoreError> {
+    rows.into_iter().map(T::try_from).collect()
+}
+
+#[derive(Debug, FromRow)]
+struct VersionRow {
+    id: String,
+    tenant: String,
+    name: String,
+    version: i64,
+    current: bool,
+}
+
+impl VersionRow {
+    fn key(&self) -> Result<(FlowId, u32), StoreError> {
+        Ok((self.id.parse().map_err(StoreError::corrupt)?, positive(self.version)?))
+    }
+
+    /// One that can't be read leaves the others in use.
+    fn parse(
+        &self,
+        document: Option<String>,
+        known: &Known,
+    ) -> Result<Option<FlowVersion>, StoreError> {
+        let tenant = self.tenant.parse().map_err(StoreError::corrupt)?;
+        let name: FlowName = self.name.parse().map_err(StoreError::corrupt)?;
+        let (flow, version) = self.key()?;
+        let published = match known.get(&(flow, version)) {
+            Some(published) => Arc::clone(published),
+            None => match serde_json::from_str(&document.unwrap_or_default()) {
+                Ok(document) => Arc::new(Published::new(name, version, document)),
+                Err(error) => {
+                    tracing::error!(%tenant, flow = %name, version, %error, "a flow can't be read");
+                    return Ok(None);
+                }
+            },
+        };
+        Ok(Some(FlowVersion { flow, tenant, current: self.current, published }))
+    }
+}
+
+struct Rows {
+    counter: i64,
+    tenants: Vec<TenantRow>,
+    numbers: Vec<NumberRow>,
+    prompts: Vec<PromptRow>,
+    /// The document only of those not known.
+    versions: Vec<(VersionRow, Option<String>)>,
+}
+
+const COUNTER: &str = "SELECT counter FROM routing_change";
+
+/// How many changes of routing the database has counted.
+pub(super) async fn counter(store: &Store) -> Result<i64, StoreError> {
+    let (counter,) = on!(store.ready().await?, db => {
+        sqlx::query_as::<_, (i64,)>(COUNTER).fetch_one(db).await?
+    });
+    Ok(counter)
+}
+
+impl Rows {
+    async fn read(store: &Store, known: &Known) -> Result<Self, StoreError> {
+        let since = now_ms().saturating_sub_unsigned(SUPERSEDED_MS);
+        Ok(in_snapshot!(store.ready().await?, tx => {
+            let (counter,) = sqlx::query_as::<_, (i64,)>(COUNTER).fetch_one(&mut *tx).await?;
+            let tenants = sqlx::query_as("SELECT * FROM tenant ORDER BY created_ms, id")
+                .fetch_all(&mut *tx)
+                .await?;
+            let numbers = sqlx::query_as(number::ALL).fetch_all(&mut *tx).await?;
+            let prompts = sqlx::query_as(prompt::ALL).fetch_all(&mut *tx).await?;
+            let mut heads = sqlx::query_as::<_, VersionRow>(
+                "SELECT id, tenant, name, version, TRUE AS current FROM flow WHERE version > 0",
+            )
+            .fetch_all(&mut *tx)
+            .await?;
+            let superseded = sqlx::query_as::<_, VersionRow>(
+                "SELECT f.id, f.tenant, f.name, v.version, FALSE AS current \
+                 FROM flow_version n JOIN flow_version v \
+                 ON v.flow = n.flow AND v.version = n.version - 1 JOIN flow f ON f.id = n.flow \
+                 WHERE n.published_ms > $1 AND v.version < f.version \
+                 ORDER BY n.published_ms DESC LIMIT $2",
+            )
+            .bind(since)
+            .bind(SUPERSEDED_MAX)
+            .fetch_all(&mut *tx)
+            .await?;
+            heads.extend(superseded);
+            let mut versions = Vec::new();
+            for head in heads {
+                let mut document = None;
+                if !known.contains_key(&head.key()?) {
+                    let (text,) = sqlx::query_as::<_, (String,)>(
+                        "SELECT document FROM flow_version WHERE flow = $1 AND version = $2",
+                    )
+                    .bind(&head.id)
+                    .bind(head.version)
+                    .fetch_one(&mut *tx)
+                    .await?;
+                    document = Some(text);
+                }
+                versions.push((head, document));
+            }
+            Self { counter, tenants, numbers, prompts, versions }
+        }))
+    }
+}
