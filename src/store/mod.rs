@@ -36,10 +36,12 @@ mod watch;
 mod write;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 use tokio::sync::watch::Sender;
+use tokio::time::timeout;
 
 use crate::base::ids::TenantId;
 
@@ -57,6 +59,9 @@ pub use recorder::{Lost, Recorder, Settled};
 pub use resumed::NoProgram;
 pub use routes::{Asked, Ground, NoRoute, Routes};
 pub use tenant::{NewTenant, Operator};
+
+/// How long to wait for connections that are in use when the store is closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The database; a clone is the same one.
 #[derive(Debug, Clone)]
@@ -109,9 +114,12 @@ impl Store {
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// Lets every connection go, so that nothing holds the file or the server.
+    /// Lets every connection go, so that nothing holds the file or the server; waits at most some
+    /// seconds for who still uses one.
     pub async fn close(&self) {
-        self.pool.close().await;
+        if timeout(CLOSE_TIMEOUT, self.pool.close()).await.is_err() {
+            tracing::debug!("connections are still in use");
+        }
     }
 }
 

@@ -108,7 +108,7 @@ fn letter(payload: &str) -> Option<Letter> {
 
 async fn listen(pool: PgPool, own: InstanceId, letters: Sender<Letter>) {
     let mut failing = false;
-    loop {
+    while !pool.is_closed() {
         match listener(&pool, own).await {
             Ok(listener) => {
                 failing = false;
@@ -128,7 +128,6 @@ async fn listen(pool: PgPool, own: InstanceId, letters: Sender<Letter>) {
 
 async fn listener(pool: &PgPool, own: InstanceId) -> Result<PgListener, sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
-    listener.ignore_pool_close_event(true);
     listener.listen(&channel(own)).await?;
     Ok(listener)
 }

@@ -124,8 +124,8 @@ async fn begin_without(bench: Bench, stop: impl AsyncFnOnce(), back: impl AsyncF
     let Daemon { bench, tenant, directory, .. } = Daemon::start(bench).await;
     let written = bench.config.spool.join("routing");
     eventually("routing is written down", async || written.exists()).await;
-    bench.store.close().await;
     drop(directory);
+    bench.store.close().await;
     stop().await;
     let store = Store::lazy(&bench.config).unwrap();
     let directory = Directory::start(&store, &bench.config).await.unwrap();
