@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::Daemon;
 use super::config::Config;
 use super::sockets::{Origin, Sockets, control_path};
-use super::{Daemon, spool};
 use crate::control::ask::{AskError, Peer};
 use crate::control::console::Console;
 use crate::control::notify::Notifier;
@@ -34,7 +34,6 @@ pub struct Host {
     predecessor: Option<Peer>,
     notifier: Notifier,
     config: Config,
-    store: Store,
 }
 
 impl Host {
@@ -70,7 +69,6 @@ impl Host {
             predecessor,
             notifier,
             config,
-            store: store.clone(),
         })
     }
 
@@ -103,8 +101,6 @@ impl Host {
                 }
             });
         }
-        let own = self.daemon.spool.clone();
-        around.spawn(spool::inherit(self.store, self.config.store, own));
         let notifier = Arc::new(self.notifier);
         around.spawn(beat(Arc::clone(&self.console), Arc::clone(&notifier)));
         self.console.accepting.store(true, Ordering::Relaxed);

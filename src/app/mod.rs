@@ -3,11 +3,9 @@
 pub mod config;
 pub mod host;
 pub mod sockets;
-mod spool;
 pub mod supervisor;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,8 +41,6 @@ pub struct Daemon {
     gate: Arc<Gate>,
     drain: Drain,
     recorder: Recorder,
-    /// The directory of the recorder's spool.
-    spool: PathBuf,
     grace: Duration,
 }
 
@@ -78,7 +74,7 @@ impl Daemon {
         watch: impl Fn(News<'_>) + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
         let directory = Directory::start(store, &config.store).await?;
-        let (recorder, spool) = spool::start(store, &config.store)?;
+        let recorder = Recorder::start(store, &config.store)?;
         let gate = Arc::new(Gate::new(&config.limits));
         let listener = Listener::on(socket, config.switch.clone(), Arc::clone(&gate))?;
         let profile = Word::new("profile", &config.dial.profile).context("dial.profile")?;
@@ -93,7 +89,7 @@ impl Daemon {
             draining: CancellationToken::new(),
         };
         let (shared, drain) = (Arc::new(shared), Drain::default());
-        Ok(Self { listener, shared, gate, drain, recorder, spool, grace: config.grace.into() })
+        Ok(Self { listener, shared, gate, drain, recorder, grace: config.grace.into() })
     }
 
     /// Where it listens: the port that was bound, when the settings leave the choice to the system.

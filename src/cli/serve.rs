@@ -10,9 +10,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::app::config::{Config, Log};
 use crate::app::host::Host;
+use crate::store::Store;
 
 use super::args::Serve;
-use super::{exit, open};
+use super::exit;
 
 pub(super) async fn run(mut config: Config, args: &Serve) -> anyhow::Result<ExitCode> {
     if let Some(address) = args.listen {
@@ -20,7 +21,8 @@ pub(super) async fn run(mut config: Config, args: &Serve) -> anyhow::Result<Exit
     }
     log(&config.log)?;
     let began = Instant::now();
-    let store = open(&config).await?;
+    // A database that is away does not keep calls from being taken.
+    let store = Store::lazy(&config.store)?;
     let host = match Host::build(config, &store).await {
         Ok(host) => host,
         Err(error) => {

@@ -14,8 +14,8 @@ pub struct Entry {
     /// How often the call had changed hands. Entries are in order by term and sequence.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub term: u32,
-    /// 1, 2, 3 …, without gaps within a term. A process that takes over goes on from the last number
-    /// that it knows of; the one before may have noted more.
+    /// 1, 2, 3 …, without gaps within a term. A process that takes over goes on from the last
+    /// number that it knows of; the one before may have noted more.
     pub sequence: u32,
     #[schemars(with = "String")]
     pub at: Timestamp,

@@ -230,7 +230,7 @@ impl Core {
         let found = tokio::task::spawn_blocking(move || sketch.load()).await;
         match found.map_err(StoreError::unavailable)? {
             Ok(facts) => {
-                tracing::warn!(%error, "the database is away: routing begins with what was known last");
+                tracing::warn!(%error, "routing begins with what was known last");
                 self.draw(facts);
                 Ok(false)
             }

@@ -16,8 +16,8 @@ use super::pool::Pool;
 use super::{Store, StoreError};
 use crate::base::ids::InstanceId;
 
-/// A letter has at most so many bytes; PostgreSQL takes 7 999 with the sender's name (postgresql.org,
-/// NOTIFY).
+/// A letter has at most so many bytes; PostgreSQL takes 7 999 with the sender's name
+/// (postgresql.org, NOTIFY).
 const TEXT_MAX: usize = 7 * 1_024;
 /// Letters that may wait to be read; more are thrown away.
 const WAITING_MAX: usize = 256;

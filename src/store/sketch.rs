@@ -1,8 +1,8 @@
 //! Routing as it was known last, in a file: a daemon that starts while the database is away takes
 //! calls by it.
 //!
-//! The first line is `callwright-routing 1 checksum`, the rest JSON. Flows may hold secrets, so only
-//! the owner reads the file.
+//! The first line is `callwright-routing 1 checksum`, the rest JSON. Flows may hold secrets, so
+//! only the owner reads the file.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};

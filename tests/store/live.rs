@@ -87,7 +87,7 @@ async fn calls_of_the_dead_are_found_once_somebody_has_beaten_for_long(bench: Be
     bench.sql("UPDATE instance SET steady_ms = steady_ms - 60000").await;
     assert_eq!(found().await, []);
     bench.sql("UPDATE instance SET seen_ms = seen_ms - 5500 WHERE node = 'dead'").await;
-    assert_eq!(found().await, [orphan.clone()]);
+    assert_eq!(found().await, std::slice::from_ref(&orphan));
     // As after a database that was away: nobody could beat, and who is back is not dead.
     bench.sql("UPDATE instance SET seen_ms = seen_ms - 60000").await;
     operator.beat(&alive).await.unwrap();
@@ -126,7 +126,7 @@ async fn a_call_that_ended_unseen_is_closed_once_by_whoever_is_first(bench: Benc
     }
     let scope = bench.store.tenant(tenant);
     let found = scope.call(call.call).await.unwrap();
-    assert_eq!(written, [found.clone()]);
+    assert_eq!(written, std::slice::from_ref(&found));
     assert!(found.swept && found.hands == 1 && found.answered.is_some());
     assert_eq!(found.ended, call.started + jiff::SignedDuration::from_secs(2));
     let path: Vec<_> =
