@@ -15,10 +15,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use callwright::base::ids::{CallId, TenantId};
+use callwright::base::ids::{CallId, FlowName, TenantId};
 use callwright::base::millis::Millis;
 use callwright::base::now::Now;
-use callwright::driver::call::{Clock, Counters, Shared, Sink};
+use callwright::driver::call::{Clock, Counters, NoSwitchboard, Shared, Sink};
 use callwright::driver::http::{Config as HttpConfig, Http};
 use callwright::driver::registry::{Registry, When};
 use callwright::driver::serve::{Drain, Socket, run};
@@ -93,6 +93,15 @@ impl Router for One {
     fn route(&self, _: &Inquiry) -> Result<Arc<Program>, String> {
         Ok(self.0.clone())
     }
+
+    fn program(
+        &self,
+        _: TenantId,
+        _: &FlowName,
+        _: &BTreeMap<FlowName, u32>,
+    ) -> Result<Arc<Program>, String> {
+        Ok(Arc::clone(&self.0))
+    }
 }
 
 struct Nowhere;
@@ -127,7 +136,7 @@ fn router() -> One {
 }
 
 fn settings() -> Settings {
-    Settings { profile: Word::new("profile", "external").unwrap() }
+    Settings::alone(Word::new("profile", "external").unwrap()).unwrap()
 }
 
 /// What happened on the connection: bytes from the switch and moments at which time was up.
@@ -267,6 +276,7 @@ async fn memory() {
         clock: Clock::start(),
         registry: Registry::default(),
         counters: Counters::default(),
+        switchboard: Box::new(NoSwitchboard),
         draining: tokio_util::sync::CancellationToken::new(),
     });
     let (drain, ours) = (Drain::default(), Arc::clone(&shared));

@@ -26,6 +26,7 @@ pub struct Config {
     pub store: store::Config,
     pub http: driver::http::Config,
     pub dial: Dial,
+    pub handover: Handover,
     pub log: Log,
     /// The FreeSWITCHes whose own Event Socket is used. Default: none; then calls whose daemon was
     /// lost while they talked are not seen until their flow goes on.
@@ -44,6 +45,7 @@ impl Default for Config {
             store: store::Config::default(),
             http: driver::http::Config::default(),
             dial: Dial::default(),
+            handover: Handover::default(),
             log: Log::default(),
             link: Vec::new(),
         }
@@ -78,6 +80,22 @@ pub struct Dial {
 impl Default for Dial {
     fn default() -> Self {
         Self { profile: "external".into() }
+    }
+}
+
+/// How calls go from one process to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Handover {
+    /// The file of keys that seal the state of calls on their channels: a key on each line, the
+    /// first in use, the others still read. Nodes that share calls share this file. Made where
+    /// there is none. Default: `callwright.key`.
+    pub keys: PathBuf,
+}
+
+impl Default for Handover {
+    fn default() -> Self {
+        Self { keys: "callwright.key".into() }
     }
 }
 

@@ -2,9 +2,11 @@
 
 pub mod config;
 pub mod host;
+mod keys;
 pub mod sockets;
 pub mod supervisor;
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +14,8 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
-use crate::base::ids::{CallId, TenantId};
-use crate::driver::call::{Clock, Counters, Shared, Sink};
+use crate::base::ids::{CallId, FlowName, InstanceId, TenantId};
+use crate::driver::call::{Clock, Counters, NoSwitchboard, Shared, Sink};
 use crate::driver::http::Http;
 use crate::driver::registry::{Registry, When};
 use crate::driver::serve::{self, Drain, Socket};
@@ -78,14 +80,17 @@ impl Daemon {
         let gate = Arc::new(Gate::new(&config.limits));
         let listener = Listener::on(socket, config.switch.clone(), Arc::clone(&gate))?;
         let profile = Word::new("profile", &config.dial.profile).context("dial.profile")?;
+        let keys = Arc::new(keys::load(&config.handover.keys)?);
+        let instance = InstanceId(uuid::Uuid::now_v7());
         let shared = Shared {
             router: Box::new(ByDirectory(directory)),
             sink: Box::new(Kept { recorder: recorder.clone(), watch: Box::new(watch) }),
             http: Http::new(&config.http)?,
-            settings: Settings { profile },
+            settings: Settings { profile, keys, instance },
             clock: Clock::start(),
             registry: Registry::default(),
             counters: Counters::default(),
+            switchboard: Box::new(NoSwitchboard),
             draining: CancellationToken::new(),
         };
         let (shared, drain) = (Arc::new(shared), Drain::default());
@@ -143,6 +148,15 @@ impl Router for ByDirectory {
             domain_name: inquiry.domain_name.as_deref(),
         };
         self.0.find(&asked).map_err(|none| none.word().to_owned())
+    }
+
+    fn program(
+        &self,
+        tenant: TenantId,
+        main: &FlowName,
+        _versions: &BTreeMap<FlowName, u32>,
+    ) -> Result<Arc<Program>, String> {
+        self.0.routes().program(tenant, main).ok_or_else(|| "flow_version".to_owned())
     }
 }
 

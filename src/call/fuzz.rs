@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::Call;
 use super::arrival::Arrival;
+use super::handover::Found;
 use super::input::{Answer, Command, Dialed, Ending, Event, HttpAnswer, HttpFailure, Input};
 use super::output::{ActionId, Output, QueryId};
 use super::state::State;
@@ -104,7 +105,7 @@ fn program(main: &FlowName, flow: Flow) -> Program {
 fn resumed(call: &Call, program: &Arc<Program>, now: Now) -> Option<Call> {
     let written = serde_json::to_vec(call.state()).ok()?;
     let state: State = serde_json::from_slice(&written).ok()?;
-    Call::resume(state, program.clone(), now).ok()
+    Call::resume(state, program.clone(), Found::default(), now).ok()
 }
 
 fn drain(call: &mut Call, mut ended: bool) -> bool {

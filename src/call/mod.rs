@@ -17,6 +17,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod arrival;
+pub mod handover;
 pub mod input;
 pub mod moment;
 pub mod output;
@@ -46,6 +47,7 @@ use crate::flow::program::Program;
 use crate::model::timeline::What;
 
 use arrival::Arrival;
+use handover::{Found, Taken};
 use input::{Answer, Command, Event, Input};
 use output::{Output, QueryId};
 use state::{State, Waits};
@@ -111,20 +113,51 @@ impl Call {
         call
     }
 
-    /// A call that another process ran: its step begins again where it waited. There are outputs to
-    /// poll.
+    /// A call that another process ran: its step begins again where it waited, or goes on from what
+    /// was `found`. There are outputs to poll.
     ///
     /// `program` must hold the flows in the versions that [`State::versions`] names.
-    pub fn resume(state: State, program: Arc<Program>, now: Now) -> Result<Self, ResumeError> {
+    pub fn resume(
+        taken: impl Into<Taken>,
+        program: Arc<Program>,
+        found: Found,
+        now: Now,
+    ) -> Result<Self, ResumeError> {
+        let mut call = Self::restore(taken.into(), program, now)?;
+        call.pick_up(found);
+        call.settle_boundary();
+        Ok(call)
+    }
+
+    /// A call that nobody holds while the switch goes on with it by itself: nothing is begun again.
+    /// `other` is the leg to which the caller is joined. There are outputs to poll.
+    pub fn watch(
+        taken: impl Into<Taken>,
+        program: Arc<Program>,
+        other: Option<ChannelId>,
+        now: Now,
+    ) -> Result<Self, ResumeError> {
+        let mut call = Self::restore(taken.into(), program, now)?;
+        call.note_watched();
+        call.found_joined(other);
+        call.worth_writing();
+        call.settle_boundary();
+        Ok(call)
+    }
+
+    fn restore(taken: Taken, program: Arc<Program>, now: Now) -> Result<Self, ResumeError> {
+        let Taken { state, secrets, ahead } = taken;
         state.fits(&program)?;
         let away = now.wall.duration_since(state.seen).as_millis();
         let mut call = Self::with(state, program, now);
+        call.live.secrets.take_back(secrets);
+        call.state.ahead.take_back(ahead);
         // A clock that was set back must not make the call younger.
         let away_ms = u64::try_from(away).unwrap_or(0).min(Millis::MAX.ms());
         call.live.origin_age_ms = call.state.age_ms.saturating_add(away_ms);
         call.tick(now);
-        call.pick_up();
-        call.settle_boundary();
+        call.state.term = call.state.term.saturating_add(1);
+        call.state.hands.change(call.state.age_ms);
         Ok(call)
     }
 
@@ -179,8 +212,7 @@ impl Call {
         Some((self.live.origin_mono_ms.saturating_add(later), timer))
     }
 
-    /// What another process needs to go on from here. It is right at every moment between two
-    /// inputs, and worth writing after each [`Output::Boundary`].
+    /// The state without its secrets; [`Call::kept`] has them too.
     pub fn state(&self) -> &State {
         &self.state
     }

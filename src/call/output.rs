@@ -189,6 +189,9 @@ pub struct HttpRequest {
     pub headers: Vec<(String, Masked<String>)>,
     /// JSON text.
     pub body: Option<Masked<String>>,
+    /// Says that two requests are the same one: a try again, or another process that makes it
+    /// again.
+    pub key: String,
     pub timeout: Millis,
     pub retries: u8,
     pub max_bytes: u32,

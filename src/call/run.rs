@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Call;
 use super::end::by_us;
+use super::handover::Found;
 use super::state::{Frame, PATH_MAX, Trace};
 use super::step::{self, Heard, Next, Running, Way};
 use super::timer::Timer;
@@ -33,7 +34,7 @@ impl Call {
     }
 
     /// The step that another process left, again.
-    pub(in crate::call) fn pick_up(&mut self) {
+    pub(in crate::call) fn pick_up(&mut self, found: Found) {
         if let Some(termination) = self.state.closing.take() {
             return self.close(termination);
         }
@@ -44,7 +45,7 @@ impl Call {
         self.worth_writing();
         if let Some(step) = published.flow.steps.get(&name) {
             let left = std::mem::take(&mut self.state.running);
-            let (running, next) = step::resume(self, step, left);
+            let (running, next) = step::resume(self, step, left, found);
             self.state.running = running;
             self.walk(next);
         }

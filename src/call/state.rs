@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ResumeError;
 use super::arrival::Arrival;
+use super::handover::Hands;
 use super::output::{ActionId, QueryId};
 use super::step::Running;
 use super::timer::{Timer, Timers};
@@ -37,6 +38,8 @@ pub struct State {
     pub(super) tenant: TenantId,
     /// How often the call has changed hands.
     pub(super) term: u32,
+    #[serde(default)]
+    pub(super) hands: Hands,
     pub(super) arrival: Arrival,
     pub(super) started: Timestamp,
     /// When the last input came, by the date.
@@ -128,6 +131,17 @@ impl Ahead {
         self.secret = true;
     }
 
+    /// The keys that are not written, since a secret may be among them.
+    pub(in crate::call) fn hidden(&self) -> &Digits {
+        &self.hidden
+    }
+
+    pub(in crate::call) fn take_back(&mut self, hidden: Digits) {
+        if !hidden.is_empty() {
+            self.put(hidden);
+        }
+    }
+
     fn keys(&self) -> &Digits {
         if self.secret { &self.hidden } else { self.shown.as_ref().unwrap_or(&self.hidden) }
     }
@@ -178,6 +192,7 @@ impl Ahead {
 /// One visit of a step, small: the flow and step by their place in the program, times on the call's
 /// clock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "TraceRow", into = "TraceRow")]
 pub(in crate::call) struct Trace {
     pub(in crate::call) flow: usize,
     pub(in crate::call) step: usize,
@@ -187,6 +202,22 @@ pub(in crate::call) struct Trace {
     pub(in crate::call) keys: Box<str>,
 }
 
+/// A visit as it is written: a call may have many.
+type TraceRow = (usize, usize, u64, u64, Box<str>, Box<str>);
+
+impl From<TraceRow> for Trace {
+    fn from((flow, step, entered_ms, took_ms, outcome, keys): TraceRow) -> Self {
+        Self { flow, step, entered_ms, took_ms, outcome, keys }
+    }
+}
+
+impl From<Trace> for TraceRow {
+    fn from(trace: Trace) -> Self {
+        let Trace { flow, step, entered_ms, took_ms, outcome, keys } = trace;
+        (flow, step, entered_ms, took_ms, outcome, keys)
+    }
+}
+
 impl State {
     pub(super) fn new(arrival: Arrival, program: &Program, now: Now) -> Self {
         let versions = program.flows.iter().map(|(name, flow)| (name.clone(), flow.version));
@@ -194,6 +225,7 @@ impl State {
             format: STATE_FORMAT,
             tenant: program.tenant,
             term: 0,
+            hands: Hands::default(),
             started: now.wall,
             seen: now.wall,
             age_ms: 0,
@@ -253,6 +285,28 @@ impl State {
     /// Whether the caller is joined to another party.
     pub fn is_bridged(&self) -> bool {
         self.bridged.is_some()
+    }
+
+    pub fn term(&self) -> u32 {
+        self.term
+    }
+
+    pub fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    pub fn arrival(&self) -> &Arrival {
+        &self.arrival
+    }
+
+    /// The caller's leg.
+    pub fn channel(&self) -> &ChannelId {
+        &self.arrival.channel
+    }
+
+    pub(super) fn runs_on(&self) -> bool {
+        let awaited = self.waits.action.map(|(_, awaited)| awaited);
+        self.is_bridged() || matches!(awaited, Some(Awaited::Dial | Awaited::Record))
     }
 
     pub(super) fn fits(&self, program: &Program) -> Result<(), ResumeError> {

@@ -28,6 +28,14 @@ impl Secrets {
         secrets.any(|secret| !secret.is_empty() && text.contains(&*secret))
     }
 
+    pub(in crate::call) fn all(&self) -> impl Iterator<Item = (usize, &VarName, &Value)> {
+        self.0.iter().map(|((depth, name), value)| (*depth, name, value.reveal()))
+    }
+
+    pub(in crate::call) fn put(&mut self, depth: usize, name: VarName, value: Value) {
+        self.0.insert((depth, name), Masked::new(value));
+    }
+
     /// Forgets those of flows that have ended.
     pub(in crate::call) fn keep_below(&mut self, depth: usize) {
         self.0.retain(|(level, _), _| *level < depth);

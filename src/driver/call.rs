@@ -18,12 +18,15 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::http::Http;
-use super::registry::{COMMANDS_MAX, Mark, Registry, Word};
-use super::session::{Offer, Router, Session, Settings};
-use crate::base::ids::{CallId, TenantId};
+use super::registry::{Hold, Registry, Seat, WORDS_MAX, When, Word};
+use super::session::running::Running;
+use super::session::{DRAINING, Offer, Router, Session, Settings};
+use super::stray;
+use crate::base::ids::{CallId, ChannelId, TenantId};
 use crate::base::now::Now;
 use crate::call::input::Answer;
 use crate::call::output::{Query, QueryId};
+use crate::esl::command::Api;
 use crate::model::live::LiveCall;
 use crate::model::record::CallRecord;
 use crate::model::timeline::Entry;
@@ -34,12 +37,40 @@ const UNSENT_MAX: usize = 256 * 1024;
 /// Bytes read before a call does anything else.
 const READ_MAX: usize = 256 * 1024;
 
+/// A deadline that is met so late was met by a process that had no time.
+const LATE: std::time::Duration = std::time::Duration::from_millis(50);
+/// One that is met so late was met by a process that was stopped.
+const STOPPED: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Where records and timelines go; never waits.
 pub trait Sink: Send + Sync {
     fn note(&self, tenant: TenantId, call: CallId, entry: Box<Entry>);
     fn record(&self, record: Box<CallRecord>);
     /// A call has begun, or has come to this process.
     fn live(&self, live: Box<LiveCall>);
+}
+
+/// Orders to FreeSWITCH for calls that have no connection of their own; never waits.
+pub trait Switchboard: Send + Sync {
+    /// Whether there is a way to FreeSWITCH. Otherwise such calls are given up after a while.
+    fn is_there(&self) -> bool;
+    fn order(&self, call: CallId, order: Api);
+    /// From now on the channel's events come as words to its call; until it is let go.
+    fn follow(&self, channel: &ChannelId);
+    fn let_go(&self, channel: &ChannelId);
+}
+
+/// No link: nothing is known of calls without a connection.
+#[derive(Debug)]
+pub struct NoSwitchboard;
+
+impl Switchboard for NoSwitchboard {
+    fn is_there(&self) -> bool {
+        false
+    }
+    fn order(&self, _call: CallId, _order: Api) {}
+    fn follow(&self, _channel: &ChannelId) {}
+    fn let_go(&self, _channel: &ChannelId) {}
 }
 
 /// What all calls of a daemon share.
@@ -51,6 +82,8 @@ pub struct Shared {
     pub clock: Clock,
     pub registry: Registry,
     pub counters: Counters,
+    /// Carries orders for calls that have no connection.
+    pub switchboard: Box<dyn Switchboard>,
     /// No new calls are taken; they go back to the dialplan.
     pub draining: CancellationToken,
 }
@@ -59,6 +92,10 @@ pub struct Shared {
 #[derive(Debug, Default)]
 pub struct Counters {
     pub begun: AtomicU64,
+    /// Calls that came from another process or connection.
+    pub resumed: AtomicU64,
+    /// Calls that were given to another process.
+    pub handed_over: AtomicU64,
     pub refused: AtomicU64,
     /// Calls that ended by a fault of ours.
     pub faults: AtomicU64,
@@ -77,7 +114,10 @@ impl Clock {
 
     pub fn now(&self) -> Now {
         let passed = self.zero.elapsed().as_millis();
-        Now::new(u64::try_from(passed).unwrap_or(u64::MAX), Timestamp::now())
+        let wall = Timestamp::now();
+        // Finer than anything here is, and shorter to write.
+        let wall = Timestamp::from_millisecond(wall.as_millisecond()).unwrap_or(wall);
+        Now::new(u64::try_from(passed).unwrap_or(u64::MAX), wall)
     }
 
     pub(super) fn at(&self, mono_ms: u64) -> Instant {
@@ -93,27 +133,55 @@ impl Clock {
     }
 }
 
-/// Holds a call's place in the registry.
-struct Entered<'a> {
-    registry: &'a Registry,
+/// A call's place in the registry, and what it is told there.
+pub(super) struct Entered {
+    shared: Arc<Shared>,
     call: CallId,
+    seat: Seat,
+    words: mpsc::Receiver<Word>,
 }
 
-impl Drop for Entered<'_> {
+impl Entered {
+    pub(super) fn new(shared: &Arc<Shared>, call: CallId, channel: ChannelId, hold: Hold) -> Self {
+        let (sender, words) = mpsc::channel(WORDS_MAX);
+        let seat = shared.registry.enter(call, channel, hold, sender);
+        Self { shared: Arc::clone(shared), call, seat, words }
+    }
+
+    /// The call goes on without a connection.
+    pub(super) fn strays(&self) {
+        self.shared.registry.strays(self.call, &self.seat);
+    }
+
+    /// The next word; none once another task has the call.
+    pub(super) async fn next(&mut self) -> Option<Word> {
+        self.words.recv().await
+    }
+}
+
+impl Drop for Entered {
     fn drop(&mut self) {
-        self.registry.leave(self.call);
+        self.shared.registry.leave(self.call, &self.seat);
+    }
+}
+
+/// Nobody speaks to a call that has not begun.
+async fn next_word(entered: &mut Option<Entered>) -> Option<Word> {
+    match entered {
+        Some(entered) => entered.next().await,
+        None => std::future::pending().await,
     }
 }
 
 /// One call's connection.
-struct Link<'a> {
-    shared: &'a Shared,
+struct Link {
+    shared: Arc<Shared>,
     stream: TcpStream,
     session: Session,
     unsent: BytesMut,
     queries: JoinSet<(QueryId, Answer)>,
-    commands: mpsc::Receiver<Word>,
-    mark: Mark,
+    /// How the call is spoken to once it has begun.
+    entered: Option<Entered>,
 }
 
 /// Why a call's task ends.
@@ -129,36 +197,30 @@ pub async fn serve(accepted: Accepted, shared: Arc<Shared>) {
     let Accepted { stream, peer, admission, place } = accepted;
     let call = CallId(uuid::Uuid::now_v7());
     let refusal = match admission {
+        _ if shared.draining.is_cancelled() => Some(DRAINING),
         Admission::Refused(refusal) => Some(refusal.word()),
-        Admission::Taken if shared.draining.is_cancelled() => Some("draining"),
         Admission::Taken => None,
     };
     tracing::debug!(%call, %peer, "a connection");
-    let (sender, commands) = mpsc::channel(COMMANDS_MAX);
-    let mark = match refusal {
-        None => shared.registry.enter(call, sender),
-        Some(_) => Mark::default(),
-    };
-    let entered = Entered { registry: &shared.registry, call };
     let session = Session::new(call, refusal, shared.clock.now());
-    let unsent = BytesMut::new();
-    let queries = JoinSet::new();
-    let mut link = Link { shared: &shared, stream, session, unsent, queries, commands, mark };
+    let (unsent, queries) = (BytesMut::new(), JoinSet::new());
+    let mut link = Link { shared, stream, session, unsent, queries, entered: None };
     if let Over::Fault = link.run().await {
         link.take_leave();
     }
-    drop(entered);
     drop(place);
 }
 
-impl Link<'_> {
+impl Link {
     async fn run(&mut self) -> Over {
         loop {
             if self.flush().is_err() {
                 self.guard(|session, shared| session.link_lost(shared.clock.now()));
             }
             self.take_offers();
-            self.mark.talks(self.session.talks());
+            if let Some(entered) = &self.entered {
+                entered.seat.talks(self.session.talks());
+            }
             if self.session.is_faulty() {
                 return Over::Fault;
             }
@@ -181,15 +243,57 @@ impl Link<'_> {
             Some(answered) = self.queries.join_next(), if !self.queries.is_empty() => {
                 self.answer(answered);
             }
-            Some(word) = self.commands.recv() => {
-                self.guard(|session, shared| match word {
-                    Word::Command(command) => session.command(command, shared.clock.now()),
-                    Word::HandOver(when) => session.hand_over(when, shared.clock.now()),
-                });
+            word = next_word(&mut self.entered) => self.hear(word),
+            () = sleep_until(due), if deadline.is_some() => self.tick(due),
+        }
+    }
+
+    /// What FreeSWITCH said before time was up counts first. A process that was stopped for long
+    /// leaves its calls to whoever is well: they have been in silence, and may be in other hands.
+    fn tick(&mut self, due: Instant) {
+        let late = due.elapsed();
+        if late > LATE {
+            self.read(Ok(()));
+        }
+        self.guard(|session, shared| {
+            let now = shared.clock.now();
+            if late > STOPPED {
+                session.hand_over(When::Now, now);
             }
-            () = sleep_until(due), if deadline.is_some() => {
-                self.guard(|session, shared| session.tick(shared.clock.now()));
+            session.tick(now);
+        });
+    }
+
+    fn hear(&mut self, word: Option<Word>) {
+        match word {
+            Some(Word::Command(command)) => {
+                self.guard(|session, shared| session.command(command, shared.clock.now()));
             }
+            Some(Word::HandOver(when)) => {
+                self.guard(|session, shared| session.hand_over(when, shared.clock.now()));
+            }
+            // The connection knows better.
+            Some(Word::News(_) | Word::Gone(_)) => {}
+            None => {
+                self.entered = None;
+                self.session.superseded();
+            }
+        }
+    }
+
+    fn begun(&mut self, live: Box<LiveCall>) {
+        let shared = &self.shared;
+        let count = if live.term == 0 { &shared.counters.begun } else { &shared.counters.resumed };
+        count.fetch_add(1, Ordering::Relaxed);
+        let (call, channel) = (live.call, live.channel.clone());
+        self.entered = Some(Entered::new(shared, call, channel, Hold::Connected));
+        shared.sink.live(live);
+    }
+
+    /// The connection is gone, the call perhaps not.
+    fn adrift(&mut self, running: Box<Running>) {
+        if let Some(entered) = self.entered.take() {
+            stray::follow(Arc::clone(&self.shared), running, entered);
         }
     }
 
@@ -235,11 +339,15 @@ impl Link<'_> {
 
     fn take_offers(&mut self) {
         while let Some(offer) = self.session.poll() {
-            let (call, shared) = (self.session.id(), self.shared);
+            let (call, shared) = (self.session.id(), Arc::clone(&self.shared));
             match offer {
                 Offer::Query(id, query) => self.ask(id, query),
-                Offer::Begun => {
-                    shared.counters.begun.fetch_add(1, Ordering::Relaxed);
+                Offer::Begun(live) => self.begun(live),
+                Offer::Adrift(running) => self.adrift(running),
+                Offer::HandedOver => {
+                    shared.counters.handed_over.fetch_add(1, Ordering::Relaxed);
+                    self.queries.abort_all();
+                    self.entered = None;
                 }
                 Offer::Note(tenant, entry) => shared.sink.note(tenant, call, entry),
                 Offer::Ended(record) => {
@@ -247,6 +355,7 @@ impl Link<'_> {
                     let end = &record.termination;
                     tracing::info!(%call, cause = %end.cause, party = ?end.party, "a call ended");
                     shared.sink.record(record);
+                    self.entered = None;
                 }
                 Offer::Refused(reason) => {
                     shared.counters.refused.fetch_add(1, Ordering::Relaxed);
@@ -273,7 +382,7 @@ impl Link<'_> {
 
     /// A bug ends this call, not the daemon.
     fn guard(&mut self, work: impl FnOnce(&mut Session, &Shared)) {
-        let (session, shared) = (&mut self.session, self.shared);
+        let (session, shared) = (&mut self.session, &*self.shared);
         if catch_unwind(AssertUnwindSafe(|| work(session, shared))).is_err() {
             session.found_faulty();
         }

@@ -30,6 +30,9 @@ const STOP_AGAIN_MS: u64 = 200;
 /// How often it is sent again.
 const STOPS_MAX: u8 = 20;
 
+/// Where a recording's length is told; unset before each.
+const RECORD_MS: &str = "record_ms";
+
 /// The orders of one call.
 #[derive(Debug)]
 pub struct Desk {
@@ -160,7 +163,8 @@ impl Desk {
     fn record(&mut self, id: ActionId, order: &RecordOrder) -> Result<Turn, Refused> {
         let application = media::recording(order)?;
         self.tasks.insert(id, Task::Record);
-        Ok(Turn::of(vec![execute(id, 0, application)]))
+        let forget = variables::unset(&self.channel, RECORD_MS);
+        Ok(Turn::of(vec![forget, execute(id, 0, application)]))
     }
 
     fn dial(&mut self, id: ActionId, order: &DialOrder) -> Result<Turn, Refused> {
@@ -384,10 +388,17 @@ fn is_missing(response: &str) -> bool {
     matches!(response, "FILE NOT FOUND" | "PLAYBACK ERROR")
 }
 
+/// What became of a recording that ended while nobody was connected; none where it has not ended,
+/// or there was none.
+pub(super) fn found(facts: &esl::event::Event) -> Option<Ending> {
+    facts.variable(RECORD_MS)?;
+    Some(recorded(facts))
+}
+
 /// `switch_ivr_play_say.c` switch_ivr_record_file_event and `mod_dptools.c` on_dtmf leave these.
 fn recorded(event: &esl::event::Event) -> Ending {
     let key = event.variable("playback_terminator_used").and_then(|key| key.text().parse().ok());
-    match event.variable("record_ms").and_then(|length| length.number()) {
+    match event.variable(RECORD_MS).and_then(|length| length.number()) {
         Some(length_ms) => {
             let terminator = key.filter(|key: &Digits| !key.is_empty());
             Ending::Recorded { length_ms, terminator }

@@ -32,6 +32,9 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 const IDLE_PER_HOST: usize = 8;
 const IDLE_FOR: Duration = Duration::from_secs(30);
 
+/// Tells a repeated request from a second one (draft-ietf-httpapi-idempotency-key-header).
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 /// Settings of http requests.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -186,6 +189,10 @@ fn headers(request: &HttpRequest) -> Result<HeaderMap, HttpFailure> {
     if request.body.is_some() {
         map.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
+    if request.method != Method::Get {
+        let key = HeaderValue::from_str(&request.key);
+        map.extend(key.ok().map(|key| (HeaderName::from_static(IDEMPOTENCY_KEY), key)));
+    }
     for (name, value) in &request.headers {
         let header = HeaderName::from_bytes(name.as_bytes())
             .ok()
@@ -257,6 +264,7 @@ mod tests {
             url: Masked::new(url.to_owned()),
             headers: Vec::new(),
             body: None,
+            key: "1-1".into(),
             timeout: Millis(2_000),
             retries: 0,
             max_bytes: 64,

@@ -1,6 +1,7 @@
 //! Gives calls back to the dialplan where no daemon runs: connections that are already made must
 //! not be reset, or their calls would be parked for ever.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::time::{sleep_until, timeout};
 use super::call::Clock;
 use super::session::{Router, Session, Settings};
 use super::translate::arrival::Inquiry;
-use crate::base::ids::CallId;
+use crate::base::ids::{CallId, FlowName, TenantId};
 use crate::esl::argument::Word;
 use crate::flow::program::Program;
 use crate::switch::listener::last;
@@ -47,11 +48,20 @@ impl Router for Nowhere {
     fn route(&self, _: &Inquiry) -> Result<Arc<Program>, String> {
         Err("draining".to_owned())
     }
+
+    fn program(
+        &self,
+        _: TenantId,
+        _: &FlowName,
+        _: &BTreeMap<FlowName, u32>,
+    ) -> Result<Arc<Program>, String> {
+        Err("draining".to_owned())
+    }
 }
 
 async fn back(stream: TcpStream, word: &'static str, clock: Clock) {
     let Ok(profile) = Word::new("profile", "external") else { return };
-    let settings = Settings { profile };
+    let Ok(settings) = Settings::alone(profile) else { return };
     let call = CallId(uuid::Uuid::now_v7());
     let mut session = Session::new(call, Some(word), clock.now());
     let mut unsent = Bytes::new();

@@ -219,7 +219,7 @@ impl<'a> Simulation<'a> {
                 }
                 Offer::Ended(record) => self.records.push(*record),
                 Offer::Refused(reason) => self.refused = Some(reason),
-                Offer::Begun | Offer::Discard(_) => {}
+                Offer::Begun(_) | Offer::Discard(_) | Offer::HandedOver | Offer::Adrift(_) => {}
             }
         }
     }

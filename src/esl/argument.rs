@@ -23,6 +23,8 @@ use thiserror::Error;
 pub const TEXT_MAX: usize = 8 * 1024;
 /// Longest variable value, in bytes.
 pub const VALUE_MAX: usize = 4 * 1024;
+/// Longest sealed value, in bytes: FreeSWITCH sends it with each event.
+pub const SEALED_MAX: usize = 16 * 1024;
 /// Longest path, number, user or host, in bytes.
 pub const WORD_MAX: usize = 512;
 
@@ -264,6 +266,13 @@ impl VariableValue {
             check_bytes(argument, value, VALUE_MAX, printable)?;
             check_text(argument, value)?;
         }
+        Ok(Self(value.to_owned()))
+    }
+
+    /// Sealed bytes in base64url (RFC 4648 section 5), which may be longer than other values.
+    pub fn sealed(value: &str) -> Result<Self, Refused> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        check_bytes("sealed value", value, SEALED_MAX, allowed)?;
         Ok(Self(value.to_owned()))
     }
 

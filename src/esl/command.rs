@@ -126,6 +126,10 @@ pub enum Api {
     SchedDel {
         channel: ChannelId,
     },
+    /// Takes back one scheduled task, by the number that FreeSWITCH gave it.
+    CancelTask {
+        task: u32,
+    },
     SendDtmf {
         channel: ChannelId,
         digits: Digits,
@@ -280,6 +284,7 @@ impl Api {
                 format!("sched_hangup +{seconds} {channel} {cause}")
             }
             Self::SchedDel { channel } => format!("sched_del {channel}"),
+            Self::CancelTask { task } => format!("sched_del {task}"),
             Self::SendDtmf { channel, digits } => {
                 format!("uuid_send_dtmf {channel} {}", digits.as_str())
             }

@@ -431,6 +431,8 @@ const RECORD: &str = r#"
         "cause": "NORMAL_CLEARING",
         "reason": "the flow hung up"
         },
+        "hands": 0,
+        "swept": false,
         "recordings": [
         {
         "name": "00000000-0000-0000-0000-00000000ca11-1",

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use callwright::base::cause::HangupCause;
 use callwright::base::ids::TenantId;
 use callwright::base::now::Now;
+use callwright::call::handover::{Found, Taken};
+use callwright::call::input::{Dialed, Ending};
 use callwright::call::state::State;
 use callwright::call::{Call, ResumeError};
 use callwright::flow::program::Program;
@@ -149,7 +152,9 @@ fn a_recording_that_ran_on_alone_is_kept() {
     let steps =
         json!({ "start": { "kind": "message", "next": "end" }, "end": { "kind": "hangup" } });
     let mut line = Line::new(program(&[("main", &steps)]), Show::Moves);
-    line.play_script("done\n wait 6s\n resume\n hangup NORMAL_CLEARING switch");
+    line.play_script("done\n wait 6s");
+    line.found.recorded = Some(Ending::Recorded { length_ms: 5_900, terminator: None });
+    line.play_script("resume\n hangup NORMAL_CLEARING switch");
     same(
         &line.text,
         r#"
@@ -158,13 +163,100 @@ fn a_recording_that_ran_on_alone_is_kept() {
         0.000 ! record /m/00000000-0000-0000-0000-00000000ca11-1.wav
         0.000 < wait 6s
         6.000 < resume
-        6.000 start: next -> end (6000 ms recorded)
+        6.000 start: next -> end (5900 ms recorded)
         6.000 ! Hangup(NormalClearing)
         6.000 < hangup NORMAL_CLEARING switch
         6.000 END Flow NORMAL_CLEARING: the flow hung up
         "#,
     );
-    assert_eq!(line.record.unwrap().recordings[0].length_ms, 6_000);
+    assert_eq!(line.record.unwrap().recordings[0].length_ms, 5_900);
+}
+
+#[test]
+fn a_recording_that_never_began_is_made_after_another_beep() {
+    let steps = json!({ "start": { "kind": "message", "prompts": ["welcome"], "next": "end" },
+        "end": { "kind": "hangup" } });
+    let mut line = Line::new(program(&[("main", &steps)]), Show::Moves);
+    line.play_script("done\n resume\n done\n hangup NORMAL_CLEARING caller");
+    same(
+        &line.text,
+        r#"
+        0.000 ! play welcome + beep until #
+        0.000 < done
+        0.000 ! record /m/00000000-0000-0000-0000-00000000ca11-1.wav
+        0.000 < resume
+        0.000 ! play beep until #
+        0.000 < done
+        0.000 ! record /m/00000000-0000-0000-0000-00000000ca11-2.wav
+        0.000 < hangup NORMAL_CLEARING caller
+        0.000 END Caller NORMAL_CLEARING: the caller hung up
+        "#,
+    );
+}
+
+#[test]
+fn a_dial_that_ended_meanwhile_is_not_dialed_again() {
+    let steps = json!({ "start": { "kind": "dial", "strategy": "in_turn",
+        "targets": [{ "extension": "1" }, { "extension": "2" }], "next": "end" },
+        "end": { "kind": "play", "prompts": ["bye"], "next": "end" } });
+    let ended = |answered, cause, target| {
+        Some(Dialed { answered, cause, target, other: Some("b-leg".parse().unwrap()) })
+    };
+    let mut line = Line::new(program(&[("main", &steps)]), Show::Moves);
+    line.found.dialed = ended(false, HangupCause::UserBusy, None);
+    line.play_script("resume");
+    line.found.dialed = ended(true, HangupCause::NormalClearing, Some(0));
+    line.play_script("wait 20s\n resume");
+    same(
+        &line.text,
+        r#"
+        0.000 ! dial 1@t.example +0s 30s
+        0.000 < resume
+        0.000 ! dial 2@t.example +0s 30s
+        0.000 < wait 20s
+        20.000 < resume
+        20.000 start: next -> end (the conversation ended: NORMAL_CLEARING)
+        20.000 ! play bye
+        "#,
+    );
+}
+
+#[test]
+fn a_conversation_that_goes_on_without_us_is_watched_and_not_disturbed() {
+    let steps = json!({ "start": { "kind": "dial", "targets": [{ "extension": "1" }],
+        "next": "end" },
+        "end": { "kind": "play", "prompts": ["bye"], "next": "end" } });
+    let mut line = Line::new(program(&[("main", &steps)]), Show::Moves);
+    let written = serde_json::to_vec(&line.call.kept()).unwrap();
+    let taken: Taken = serde_json::from_slice(&written).unwrap();
+    let other = Some("b-leg".parse().unwrap());
+    line.call = Call::watch(taken, line.program.clone(), other, line.now).unwrap();
+    line.play_script("wait 30s\n hangup NORMAL_CLEARING caller");
+    same(
+        &line.text,
+        r#"
+        0.000 ! dial 1@t.example +0s 30s
+        0.000 < wait 30s
+        30.000 < hangup NORMAL_CLEARING caller
+        30.000 END Caller NORMAL_CLEARING: the caller hung up
+        "#,
+    );
+    let record = line.record.unwrap();
+    assert_eq!((record.hands, record.legs.len()), (1, 2));
+    assert_eq!(record.legs[1].channel, Some("b-leg".parse().unwrap()));
+}
+
+#[test]
+fn secrets_are_handed_on_but_are_not_in_the_plain_state() {
+    let steps = json!({ "start": { "kind": "gather", "prompts": ["again"], "into": "pin", "max": 4,
+        "secret": true, "next": "ask" },
+        "ask": { "kind": "http", "url": "https://x.example/", "method": "POST",
+            "body": { "pin": "{pin}" }, "next": "end" },
+        "end": { "kind": "hangup" } });
+    let mut line = Line::new(program(&[("main", &steps)]), Show::Moves);
+    line.play_script("key 4711\n resume");
+    let plain = serde_json::to_string(line.call.state()).unwrap();
+    assert!(!plain.contains("4711") && line.text.matches(r#"{"pin":"4711"}"#).count() == 2);
 }
 
 #[test]
@@ -193,7 +285,7 @@ fn a_state_of_another_tenant_version_or_format_is_refused() {
     let written = serde_json::to_value(line.call.state()).unwrap();
     let resume = |state: &Value, program: &Arc<Program>| {
         let state: State = serde_json::from_value(state.clone()).unwrap();
-        Call::resume(state, program.clone(), now).map(|_| ())
+        Call::resume(state, program.clone(), Found::default(), now).map(|_| ())
     };
     assert_eq!(resume(&written, &program), Ok(()));
 

@@ -10,11 +10,11 @@ use callwright::base::millis::Millis;
 use callwright::base::now::Now;
 use callwright::call::Call;
 use callwright::call::arrival::Arrival;
+use callwright::call::handover::{Found, Taken};
 use callwright::call::input::{
     Answer, Command, Dialed, Ending, Event, HttpAnswer, HttpFailure, Input,
 };
 use callwright::call::output::{Action, ActionId, Output, Query, QueryId};
-use callwright::call::state::State;
 use callwright::flow::Flow;
 use callwright::flow::program::{Program, PromptFile, Published, Settings, SpeechEngine};
 use callwright::model::record::CallRecord;
@@ -105,6 +105,8 @@ pub(crate) struct Line {
     pub(crate) boundaries: Vec<Vec<u8>>,
     /// Write the state and read it back at every boundary.
     pub(crate) swap: bool,
+    /// What the next process finds that the switch did meanwhile.
+    pub(crate) found: Found,
     /// All outputs as a developer sees them.
     pub(crate) debug: String,
     swapping: bool,
@@ -132,6 +134,7 @@ impl Line {
             queries: Vec::new(),
             boundaries: Vec::new(),
             swap,
+            found: Found::default(),
             debug: String::new(),
             swapping: false,
             stopped: Vec::new(),
@@ -277,14 +280,16 @@ impl Line {
 
     /// Another process goes on with the call.
     pub(crate) fn change_hands(&mut self) {
-        let written = serde_json::to_vec(self.call.state()).unwrap();
-        let state: State = serde_json::from_slice(&written).unwrap();
-        assert_eq!(serde_json::to_vec(&state).unwrap(), written);
+        let written = serde_json::to_vec(&self.call.kept()).unwrap();
+        let taken: Taken = serde_json::from_slice(&written).unwrap();
+        assert_eq!(taken.state().step(), self.call.state().step());
         // Another machine: its clock has another zero.
         let other = Now::new(self.now.mono_ms + 777_000, self.now.wall);
         self.now = other;
         self.born.mono_ms += 777_000;
-        self.call = Call::resume(state, self.program.clone(), other).unwrap();
+        self.call =
+            Call::resume(taken, self.program.clone(), std::mem::take(&mut self.found), other)
+                .unwrap();
         self.running.clear();
         self.queries.clear();
         self.drain();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use callwright::base::ids::TenantId;
+use callwright::base::ids::{FlowName, TenantId};
 use callwright::base::millis::Millis;
 use callwright::driver::session::{Router, Settings};
 use callwright::driver::simulate::{Outcome, Simulation};
@@ -21,6 +21,15 @@ pub(crate) struct One(Arc<Program>);
 impl Router for One {
     fn route(&self, inquiry: &Inquiry) -> Result<Arc<Program>, String> {
         if inquiry.dialed == "nobody" { Err("unknown_number".into()) } else { Ok(self.0.clone()) }
+    }
+
+    fn program(
+        &self,
+        _: TenantId,
+        _: &FlowName,
+        _: &BTreeMap<FlowName, u32>,
+    ) -> Result<Arc<Program>, String> {
+        Ok(Arc::clone(&self.0))
     }
 }
 
@@ -54,7 +63,7 @@ pub(crate) fn router(flow: &str) -> One {
 }
 
 pub(crate) fn settings() -> Settings {
-    Settings { profile: Word::new("profile", "external").unwrap() }
+    Settings::alone(Word::new("profile", "external").unwrap()).unwrap()
 }
 
 pub(crate) fn script(script: &str) -> Arc<Script> {

@@ -52,16 +52,20 @@ pub(in crate::call) fn enter(call: &mut Call, dial: &Dial) -> (Running, Next) {
     (Running::Dial(Box::new(state)), next)
 }
 
-/// A conversation that began is over by now; what only rang is dialed again.
+/// What the switch went on with by itself has ended by now: as it tells, or else a conversation
+/// that began is over, and what only rang is dialed again.
 pub(in crate::call) fn resume(
     call: &mut Call,
     dial: &Dial,
     mut state: Box<ExpectOutcome>,
+    ended: Option<Dialed>,
 ) -> (Running, Next) {
     let cause = HangupCause::NormalClearing;
-    if state.joined.is_some() {
+    let spoke = state.joined.is_some();
+    let told = ended.filter(|dialed| dialed.answered || !spoke);
+    let over = Dialed { answered: true, cause, target: None, other: None };
+    if let Some(dialed) = told.or(spoke.then_some(over)) {
         call.state.bridged = None;
-        let dialed = Dialed { answered: true, cause, target: None, other: None };
         let next = state.ended(call, dial, Ending::Dialed(dialed));
         return (Running::Dial(state), next);
     }

@@ -28,17 +28,31 @@ const HEADER_MAX: usize = 2_048;
 pub(in crate::call) struct ExpectReply {
     /// Whether the waiting prompts still play.
     playing: bool,
+    /// The request's number within the call: the same for the same request, whoever makes it.
+    #[serde(default)]
+    asked: u32,
 }
 
 pub(in crate::call) fn enter(call: &mut Call, http: &Http) -> (Running, Next) {
-    let mut state = ExpectReply { playing: false };
+    let asked = call.state.counters.queries.saturating_add(1);
+    let mut state = ExpectReply { playing: false, asked };
+    let next = state.ask(call, http);
+    (Running::Http(state), next)
+}
+
+/// Whether the request was made nobody knows: it is made again under the same key.
+pub(in crate::call) fn resume(
+    call: &mut Call,
+    http: &Http,
+    mut state: ExpectReply,
+) -> (Running, Next) {
     let next = state.ask(call, http);
     (Running::Http(state), next)
 }
 
 impl ExpectReply {
     fn ask(&mut self, call: &mut Call, http: &Http) -> Next {
-        let Some(request) = request(call, http) else {
+        let Some(request) = request(call, http, self.asked) else {
             return Next::failed("the address is not one that can be asked");
         };
         let tries = u64::from(request.retries) + 1;
@@ -125,7 +139,7 @@ fn filled(call: &Call, json: &serde_json::Value) -> serde_json::Value {
     }
 }
 
-fn request(call: &Call, http: &Http) -> Option<HttpRequest> {
+fn request(call: &Call, http: &Http, asked: u32) -> Option<HttpRequest> {
     let url = address(call, http)?;
     let header = |template| {
         let (value, _) = call.render(template);
@@ -138,6 +152,7 @@ fn request(call: &Call, http: &Http) -> Option<HttpRequest> {
         url: Masked::new(url),
         headers: headers.map(|(name, template)| (name.clone(), header(template))).collect(),
         body,
+        key: format!("{}-{asked}", call.state.call()),
         timeout: crate::base::millis::Millis(http.timeout.ms().min(TIMEOUT_MAX_MS)),
         retries: http.retries.min(RETRIES_MAX),
         max_bytes: http.max_bytes.min(ANSWER_MAX),

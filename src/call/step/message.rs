@@ -45,15 +45,22 @@ pub(in crate::call) fn enter(call: &mut Call, message: &Message) -> (Running, Ne
 }
 
 /// A recording that ran when its process was lost has ended by now: the switch finishes it by
-/// itself.
+/// itself, and tells. Where it tells nothing it never began.
 pub(in crate::call) fn resume(
     call: &mut Call,
     message: &Message,
     mut state: Box<ExpectMessage>,
+    ended: Option<Ending>,
 ) -> (Running, Next) {
     let next = match state.expect {
         Expect::PromptEnd => state.prompt(call, message, state.attempts == 0),
-        Expect::RecordingEnd { .. } => state.recorded(call, message, None),
+        Expect::RecordingEnd { .. } => match ended {
+            Some(ending) => state.recording_ended(call, message, ending),
+            None => {
+                state.attempts = state.attempts.saturating_sub(1);
+                state.prompt(call, message, false)
+            }
+        },
         Expect::ReviewKey => state.review(call, message),
     };
     (Running::Message(state), next)

@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Call;
+use super::handover::Found;
 use super::input::{Answer, Ending};
 use super::timer::Timer;
 use super::variables::Known;
@@ -131,13 +132,21 @@ pub(in crate::call) fn enter(call: &mut Call, step: &Step) -> (Running, Next) {
 }
 
 /// Goes on with a step that another process left.
-pub(in crate::call) fn resume(call: &mut Call, step: &Step, left: Running) -> (Running, Next) {
+pub(in crate::call) fn resume(
+    call: &mut Call,
+    step: &Step,
+    left: Running,
+    found: Found,
+) -> (Running, Next) {
     match (step, left) {
         (Step::Play(play), Running::Play(left)) => play::enter(call, play, left.round),
         (Step::Menu(menu), Running::Menu(left)) => menu::resume(call, menu, left),
         (Step::Gather(gather), Running::Gather(left)) => gather::resume(call, gather, left),
-        (Step::Dial(dial), Running::Dial(left)) => dial::resume(call, dial, left),
-        (Step::Message(message), Running::Message(left)) => message::resume(call, message, left),
+        (Step::Dial(dial), Running::Dial(left)) => dial::resume(call, dial, left, found.dialed),
+        (Step::Message(message), Running::Message(left)) => {
+            message::resume(call, message, left, found.recorded)
+        }
+        (Step::Http(http), Running::Http(left)) => http::resume(call, http, left),
         (step, _) => enter(call, step),
     }
 }

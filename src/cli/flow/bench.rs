@@ -98,7 +98,7 @@ pub(super) fn simulate(
     };
     let text = String::from_utf8(files::read(script)?).context("the script is not UTF-8")?;
     let script = Script::from_yaml(&text).with_context(|| format!("`{}`", script.display()))?;
-    let settings = Settings { profile: Word::new("profile", "external")? };
+    let settings = Settings::alone(Word::new("profile", "external")?)?;
     let router = Only(Arc::new(program));
     let outcome = run(Arc::new(script), &router, &settings, Timestamp::now());
     let failure = match &outcome.verdict {
@@ -137,6 +137,15 @@ struct Only(Arc<Program>);
 
 impl Router for Only {
     fn route(&self, _: &Inquiry) -> Result<Arc<Program>, String> {
+        Ok(Arc::clone(&self.0))
+    }
+
+    fn program(
+        &self,
+        _: TenantId,
+        _: &FlowName,
+        _: &BTreeMap<FlowName, u32>,
+    ) -> Result<Arc<Program>, String> {
         Ok(Arc::clone(&self.0))
     }
 }

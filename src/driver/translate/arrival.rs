@@ -64,6 +64,13 @@ pub fn variable(event: &Event, name: &str) -> Option<String> {
     Some(cut(&value.text()))
 }
 
+/// A variable with all its bytes; none where it has more than `most`, or others than text.
+pub fn whole(event: &Event, name: &str, most: usize) -> Option<String> {
+    let value = event.variable(name)?;
+    let text = value.text();
+    (!text.is_empty() && text.len() <= most).then(|| text.into_owned())
+}
+
 fn text(event: &Event, header: &str) -> String {
     event.text(header).map_or_else(String::new, |text| cut(&text))
 }

@@ -18,6 +18,8 @@ use crate::esl::token::ExecuteId;
 /// On each leg: which target it is. FreeSWITCH copies what the caller's variable `import` names
 /// from the leg that answered (`switch_ivr_originate.c` switch_process_import).
 const TARGET: &str = "callwright_target";
+/// How the last dial ended; unset before each.
+const DISPOSITION: &str = "originate_disposition";
 /// On each leg: which dial it belongs to.
 const DIAL: &str = "callwright_dial";
 /// The ringing tone of North America: 440 and 480 Hz, 2 s of 6. A leading level keeps the value
@@ -39,7 +41,7 @@ pub fn settings(channel: &ChannelId, order: &DialOrder) -> Result<Command, Refus
         RingTone::File { path } => FilePath::new(path)?.as_str().to_owned(),
     };
     let cancel = order.cancel_key.as_ref().map_or("", |key| key.as_str());
-    let forget = ["originate_causes", "bridge_hangup_cause", "last_bridge_to", TARGET];
+    let forget = [DISPOSITION, "originate_causes", "bridge_hangup_cause", "last_bridge_to", TARGET];
     let mut variables: Vec<_> = forget.into_iter().map(|name| pair(name, "")).collect();
     variables.push(pair("import", TARGET));
     variables.push(pair("ringback", &ringback));
@@ -152,10 +154,17 @@ pub(super) fn answering(event: &Event) -> Option<usize> {
     event.variable(TARGET).and_then(|target| target.number())
 }
 
+/// What became of a dial that ended while nobody was connected; none where it has not ended, or
+/// there was none.
+pub fn found(facts: &Event) -> Option<Dialed> {
+    let ended = facts.variable(DISPOSITION).is_some_and(|value| !value.text().is_empty());
+    ended.then(|| outcome(facts))
+}
+
 /// What became of a dial, by the variables that its `bridge` left on the caller's channel.
 pub fn outcome(event: &Event) -> Dialed {
     let text = |name: &str| event.variable(name).map(|value| value.text().into_owned());
-    let disposition = text("originate_disposition").unwrap_or_default();
+    let disposition = text(DISPOSITION).unwrap_or_default();
     let answered = matches!(disposition.as_str(), "SUCCESS" | "call accepted");
     if !answered {
         let cause = failure(&disposition, event);
@@ -334,7 +343,8 @@ mod tests {
         let bytes = settings(&channel, &order).unwrap().encode().unwrap();
         let text = String::from_utf8_lossy(&bytes).replace(";", ";\n");
         insta::assert_snapshot!(text, @r"
-        api uuid_setvar_multi c1 originate_causes=;
+        api uuid_setvar_multi c1 originate_disposition=;
+        originate_causes=;
         bridge_hangup_cause=;
         last_bridge_to=;
         callwright_target=;

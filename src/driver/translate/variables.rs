@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::arrival::variable;
 use crate::base::ids::ChannelId;
 use crate::esl::argument::{Refused, VariableName, VariableValue};
@@ -21,18 +23,26 @@ const OURS: [(&str, &str); 3] = [
 /// UTC.
 pub const TIMEZONE: &str = "timezone";
 
+/// A stroke for each offer to a process of ours in vain (`dialplan/callwright.xml`).
+const TRIES: &str = "callwright_tries";
+/// The dialplan's timer that takes the call back from a process that keeps silent.
+const TIMER: &str = "callwright_timer";
+/// Where a call's state is kept, sealed.
+pub const STATE: &str = "callwright_state";
+
 /// What some orders set besides.
 const MORE: [&str; 5] =
     [TIMEZONE, "import", "ringback", "transfer_ringback", "origination_cancel_key"];
 
 /// The values that the channel had before us.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Former(BTreeMap<&'static str, String>);
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Former(BTreeMap<String, String>);
 
 impl Former {
     pub fn of(event: &Event) -> Self {
         let names = OURS.iter().map(|(name, _)| *name).chain(MORE);
-        Self(names.filter_map(|name| Some((name, variable(event, name)?))).collect())
+        Self(names.filter_map(|name| Some((name.to_owned(), variable(event, name)?))).collect())
     }
 
     /// Puts everything back, and lets the connection's end mean nothing any more: a late end of it
@@ -41,22 +51,54 @@ impl Former {
         let former = |name: &str| self.0.get(name).map_or("", String::as_str);
         let names = OURS.iter().map(|(name, _)| *name).chain(MORE);
         let mut variables: Vec<_> = names.map(|name| pair(name, former(name))).collect();
-        variables.push(pair("socket_resume", ""));
+        variables.extend([pair("socket_resume", ""), pair(STATE, "")]);
         set(channel, variables)
     }
 }
 
-/// Takes the call over from the dialplan, whose timer would take it back and which counts its
-/// offers in vain (`dialplan/callwright.xml`), and makes the channel fit for a call of ours.
-pub fn prepare(channel: &ChannelId) -> [Command; 2] {
-    let mut variables: Vec<_> = OURS.iter().map(|(name, value)| pair(name, value)).collect();
-    variables.push(pair("callwright_tries", ""));
-    [Command::Api(Api::SchedDel { channel: channel.clone() }), set(channel, variables)]
+/// What makes the channel fit for a call of ours, and says in the dialplan that we have it.
+pub fn ours() -> Vec<(VariableName, VariableValue)> {
+    let said = [("callwright_refused", ""), (TRIES, "")];
+    OURS.iter().chain(&said).map(|(name, value)| pair(name, value)).collect()
 }
 
-/// Says why a call goes back to the dialplan, and that it goes on there at once.
-pub fn refuse(channel: &ChannelId, reason: &str) -> Command {
+/// Takes back the dialplan's timer, or whatever is scheduled for the channel where it has another
+/// dialplan.
+pub fn cancel_timer(channel: &ChannelId, facts: &Event) -> Command {
+    let task = facts.variable(TIMER).and_then(|task| task.number());
+    Command::Api(match task {
+        Some(task) => Api::CancelTask { task },
+        None => Api::SchedDel { channel: channel.clone() },
+    })
+}
+
+/// Whether the dialplan's offer has been taken by somebody since it was made: a process that was
+/// stopped finds such connections when it wakes up.
+pub fn is_taken(facts: &Event) -> bool {
+    let is_offer = facts.variable("callwright_offered").is_some_and(|value| value == "true");
+    is_offer && facts.variable(TRIES).is_none_or(|tries| tries.text().is_empty())
+}
+
+/// A call's state, and what becomes of what runs when the connection breaks.
+pub fn state(state: VariableValue, cut: bool) -> [(VariableName, VariableValue); 2] {
+    [(named(STATE), state), pair("socket_resume", if cut { "true" } else { "false" })]
+}
+
+/// Says why a call goes back to the dialplan, and that it goes on there at once: its state stays
+/// for another process.
+pub fn pass_on(channel: &ChannelId, reason: &str) -> Command {
     set(channel, vec![pair("callwright_refused", reason), pair("socket_resume", "true")])
+}
+
+/// The same for a call that no process of ours is to have.
+pub fn refuse(channel: &ChannelId, reason: &str) -> Command {
+    let variables = [("callwright_refused", reason), ("socket_resume", "true"), (STATE, "")];
+    set(channel, variables.iter().map(|(name, value)| pair(name, value)).collect())
+}
+
+/// Forgets what an earlier order left.
+pub fn unset(channel: &ChannelId, name: &str) -> Command {
+    set(channel, vec![pair(name, "")])
 }
 
 /// Makes `say` take times as they are given.
@@ -79,11 +121,18 @@ pub fn chosen(
     Ok(set(channel, pairs))
 }
 
-pub(super) fn set(channel: &ChannelId, variables: Vec<(VariableName, VariableValue)>) -> Command {
+pub(in crate::driver) fn set(
+    channel: &ChannelId,
+    variables: Vec<(VariableName, VariableValue)>,
+) -> Command {
     Command::Api(Api::SetVariables { channel: channel.clone(), variables })
 }
 
-#[allow(clippy::unwrap_used, reason = "the names are constants of ours, and well-formed")]
 pub(super) fn pair(name: &str, value: &str) -> (VariableName, VariableValue) {
-    (VariableName::new(name).unwrap(), VariableValue::cleaned(value))
+    (named(name), VariableValue::cleaned(value))
+}
+
+#[allow(clippy::unwrap_used, reason = "the names are constants of ours, and well-formed")]
+fn named(name: &str) -> VariableName {
+    VariableName::new(name).unwrap()
 }

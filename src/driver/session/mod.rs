@@ -7,32 +7,37 @@
 //! A session always ends: with the call, with a notice, with the end of the stream, or when a wait
 //! has lasted too long.
 
-use std::collections::VecDeque;
+mod greeting;
+mod origin;
+pub mod running;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::desk::{Desk, Turn};
-use super::origin::Origin;
+use origin::Origin;
+use running::Running;
+
+use super::desk::Turn;
 use super::registry::When;
-use super::translate::arrival::{Inquiry, Mode, arrival, inquiry, mode};
-use super::translate::variables::{self, Former};
+use super::seal::{KeyError, Keys};
+use super::translate::arrival::Inquiry;
 use super::translate::{SUBSCRIBED, event, hangup_cause, hung_up_by_caller};
 use crate::base::cause::HangupCause;
-use crate::base::ids::{CallId, ChannelId, TenantId};
+use crate::base::ids::{CallId, FlowName, InstanceId, TenantId};
 use crate::base::now::Now;
-use crate::call::Call;
 use crate::call::input::{Answer, Command as Operator, Event, Input};
 use crate::call::output::{Action, ActionId, Output, Query, QueryId};
 use crate::esl;
-use crate::esl::application::Application;
-use crate::esl::argument::{PlainValue, VariableName, Word};
-use crate::esl::command::{Api, Command, Execute};
+use crate::esl::argument::Word;
+use crate::esl::command::{Api, Command};
 use crate::esl::conversation::Conversation;
 use crate::esl::event::EventName;
 use crate::esl::happening::Happening;
 use crate::esl::token::ExecuteId;
 use crate::flow::program::Program;
+use crate::model::live::LiveCall;
 use crate::model::record::CallRecord;
 use crate::model::timeline::Entry;
 
@@ -45,6 +50,8 @@ const GREETING_MS: u64 = 30_000;
 const PARTING_MS: u64 = 1_000;
 /// How long the connection may last after the call's record is complete.
 const ENDING_MS: u64 = 5_000;
+/// Why a process that is about to stop does not take a call.
+pub const DRAINING: &str = "draining";
 /// Inputs that one input may lead to: more are a fault of ours.
 const ROUNDS_MAX: usize = 10_000;
 
@@ -53,6 +60,17 @@ pub trait Router {
     /// # Errors
     /// A word for the variable `callwright_refused`.
     fn route(&self, inquiry: &Inquiry) -> Result<Arc<Program>, String>;
+
+    /// The program of a call that began elsewhere, with the versions that it keeps.
+    ///
+    /// # Errors
+    /// A word for the variable `callwright_refused`.
+    fn program(
+        &self,
+        tenant: TenantId,
+        main: &FlowName,
+        versions: &BTreeMap<FlowName, u32>,
+    ) -> Result<Arc<Program>, String>;
 }
 
 /// What a session has for the world.
@@ -60,8 +78,8 @@ pub trait Router {
 pub enum Offer {
     /// Its answer is wanted.
     Query(QueryId, Query),
-    /// The call has found its flow.
-    Begun,
+    /// The call has found its flow, or has come back.
+    Begun(Box<LiveCall>),
     Note(TenantId, Box<Entry>),
     /// A recording of which nothing is to be kept.
     Discard(String),
@@ -69,6 +87,10 @@ pub enum Offer {
     Ended(Box<CallRecord>),
     /// The call went back to the dialplan, and why.
     Refused(String),
+    /// The call goes on without us: another process takes it, or finds it.
+    HandedOver,
+    /// The connection is gone, and the call may be up.
+    Adrift(Box<Running>),
 }
 
 /// What never changes from call to call.
@@ -76,6 +98,21 @@ pub enum Offer {
 pub struct Settings {
     /// The Sofia profile through which SIP addresses are dialed.
     pub profile: Word,
+    /// What seals the state of calls on their channels.
+    pub keys: Arc<Keys>,
+    /// This process.
+    pub instance: InstanceId,
+}
+
+impl Settings {
+    /// Settings of a process that shares no calls with another.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn alone(profile: Word) -> Result<Self, KeyError> {
+        let keys = Arc::new(Keys::ephemeral()?);
+        Ok(Self { profile, keys, instance: InstanceId(uuid::Uuid::nil()) })
+    }
 }
 
 /// One call and its conversation.
@@ -114,20 +151,6 @@ enum Phase {
     /// listener_run clears CF_CONTROLLED whoever set it).
     Away,
     Closed,
-}
-
-#[derive(Debug)]
-struct Running {
-    call: Call,
-    desk: Desk,
-    channel: ChannelId,
-    parting: Option<Parting>,
-    /// The channel was sent elsewhere.
-    left: bool,
-    /// The caller's leg's profile: a transfer gives it another.
-    profile: Option<String>,
-    /// Somebody else sent the channel elsewhere.
-    taken: bool,
 }
 
 /// The caller's leg is gone, and who ended it is not known yet.
@@ -177,16 +200,6 @@ impl Session {
     /// Hears an operator.
     pub fn command(&mut self, command: Operator, now: Now) {
         self.input(Input::Command(command), now);
-    }
-
-    /// Another process is to go on with the call. None of its states allows that yet.
-    pub fn hand_over(&mut self, when: When, _now: Now) {
-        tracing::debug!(call = %self.call, ?when, "the call stays here");
-    }
-
-    /// Whether the caller speaks with somebody.
-    pub fn talks(&self) -> bool {
-        matches!(&self.phase, Phase::Running(running) if running.call.state().is_bridged())
     }
 
     /// The connection is gone.
@@ -338,41 +351,6 @@ impl Session {
         }
     }
 
-    fn connected(
-        &mut self,
-        facts: &esl::event::Event,
-        now: Now,
-        settings: &Settings,
-        router: &dyn Router,
-    ) {
-        let Phase::Greeting { refusal, .. } = self.phase else { return };
-        let Some(channel) = facts.unique_id() else {
-            return self.refuse(None, mode(facts), "no_channel", now);
-        };
-        let mode = mode(facts);
-        if let Some(reason) = refusal {
-            return self.refuse(Some(&channel), mode, reason, now);
-        }
-        if !(mode.is_async && mode.full) {
-            return self.refuse(Some(&channel), mode, "socket_mode", now);
-        }
-        let program = match router.route(&inquiry(facts)) {
-            Ok(program) => program,
-            Err(reason) => return self.refuse(Some(&channel), mode, &reason, now),
-        };
-        let Some(arrival) = arrival(facts, self.call, &program.channel_variables()) else { return };
-        self.say(&variables::prepare(&channel));
-        let desk = Desk::new(channel.clone(), settings.profile.clone(), Former::of(facts));
-        self.origin = Some(Box::new(Origin::of(&arrival, &program, now)));
-        self.offers.push_back(Offer::Begun);
-        let call = Call::begin(arrival, program, now);
-        let profile = profile(facts);
-        let running =
-            Running { call, desk, channel, parting: None, left: false, profile, taken: false };
-        self.phase = Phase::Running(Box::new(running));
-        self.drain(now);
-    }
-
     /// A REFER, or another program, may take the caller's leg away while we hold its connection.
     /// From then on nothing of ours may touch it.
     fn look_for_transfer(&mut self, news: &esl::event::Event, now: Now) {
@@ -387,36 +365,6 @@ impl Session {
         let to = news.header("Caller-Destination-Number");
         let to = to.map(|to| to.text().into_owned()).unwrap_or_default();
         self.hear(vec![Event::TakenAway { to }], now);
-    }
-
-    /// Gives the call back to the dialplan. `socket_resume` makes it go on there although we leave
-    /// at once (`mod_event_socket.c` socket_function); a socket without `async` goes on by itself,
-    /// and must not have it (it would stay in CS_RESET).
-    fn refuse(&mut self, channel: Option<&ChannelId>, mode: Mode, reason: &str, now: Now) {
-        self.offers.push_back(Offer::Refused(reason.to_owned()));
-        match channel {
-            Some(channel) if mode.full && mode.is_async => {
-                self.say(&[variables::refuse(channel, reason), Command::Exit]);
-            }
-            Some(_) => self.refuse_by_application(mode, reason),
-            None => self.say(&[Command::Resume, Command::Exit]),
-        }
-        self.phase = Phase::Ending { until_ms: now.mono_ms.saturating_add(ENDING_MS) };
-    }
-
-    /// Without `full` no variable can be set but by an application, whose end we wait for.
-    fn refuse_by_application(&mut self, mode: Mode, reason: &str) {
-        let name = VariableName::new("callwright_refused");
-        if mode.is_async {
-            self.say(&[Command::Resume]);
-        }
-        if let (Ok(name), Ok(value)) = (name, PlainValue::new(reason)) {
-            let application = Application::Multiset(vec![(name, value)]);
-            self.say(&[Command::Execute(Execute::new(REFUSAL, application))]);
-        }
-        if !mode.is_async {
-            self.say(&[Command::Exit]);
-        }
     }
 
     fn event(&mut self, news: &esl::event::Event, now: Now) {
@@ -465,15 +413,68 @@ impl Session {
         self.hear(vec![Event::HungUp { cause, by_caller }], now);
     }
 
+    /// A call whose end nobody has told may be up, and on its way to another connection.
     fn disconnected(&mut self, reason: &str, now: Now) {
-        if let Phase::Running(running) = &self.phase {
-            let event = match running.parting {
-                Some(parting) => Event::HungUp { cause: parting.cause, by_caller: None },
-                None => Event::LinkLost { reason: reason.to_owned() },
-            };
-            self.hear(vec![event], now);
-        }
+        let phase = std::mem::replace(&mut self.phase, Phase::Closed);
+        let Phase::Running(running) = phase else { return };
+        let known = running.left || running.call.is_closing();
+        let event = match running.parting {
+            Some(parting) => Event::HungUp { cause: parting.cause, by_caller: None },
+            None if known => Event::LinkLost { reason: reason.to_owned() },
+            None => {
+                tracing::info!(call = %self.call, reason, "a call lost its connection");
+                return self.offers.push_back(Offer::Adrift(running));
+            }
+        };
+        self.phase = Phase::Running(running);
+        self.hear(vec![event], now);
         self.phase = Phase::Closed;
+    }
+
+    /// Lets another process have the call. It is written on its channel; what runs there and must
+    /// not be cut goes on.
+    pub fn hand_over(&mut self, when: When, now: Now) {
+        let Phase::Running(running) = &mut self.phase else {
+            return self.decline(DRAINING);
+        };
+        if running.left || running.call.is_closing() || running.parting.is_some() {
+            return;
+        }
+        running.hand_over = running.hand_over.max(Some(when));
+        if when == When::Now || running.call.state().is_bridged() {
+            let cut = !running.call.runs_on();
+            self.give(cut, now);
+        }
+    }
+
+    /// Whether the caller speaks with somebody.
+    pub fn talks(&self) -> bool {
+        matches!(&self.phase, Phase::Running(running) if running.call.state().is_bridged())
+    }
+
+    /// Another connection has the call: this one keeps still until FreeSWITCH closes it.
+    pub fn superseded(&mut self) {
+        if let Phase::Running(_) = self.phase {
+            tracing::info!(call = %self.call, "a call has another connection now");
+            self.offers.push_back(Offer::HandedOver);
+            self.phase = Phase::Away;
+        }
+    }
+
+    fn give(&mut self, cut: bool, now: Now) {
+        let Phase::Running(running) = &mut self.phase else { return };
+        running.call.hand_over("the process is about to stop and gives the call to the next");
+        let mut notes = Vec::new();
+        while let Some(output) = running.call.poll_output() {
+            if let Output::Note(entry) = output {
+                notes.push(entry);
+            }
+        }
+        let state = running.write(cut);
+        notes.into_iter().for_each(|entry| self.note(entry));
+        self.say(&[state, Command::Exit]);
+        self.offers.push_back(Offer::HandedOver);
+        self.phase = Phase::Ending { until_ms: now.mono_ms.saturating_add(ENDING_MS) };
     }
 
     fn input(&mut self, input: Input, now: Now) {
@@ -498,7 +499,7 @@ impl Session {
                 Some(Output::Action(id, action)) => heard.extend(self.act(id, action, now)),
                 Some(Output::Query(id, query)) => self.offers.push_back(Offer::Query(id, query)),
                 Some(Output::Note(entry)) => self.note(entry),
-                Some(Output::Boundary) => {}
+                Some(Output::Boundary) => self.boundary(now),
                 Some(Output::Ended(record)) => return self.ended(record, now),
                 None => match heard.pop_front() {
                     Some(event) => running.call.handle(Input::Event(event), now),
@@ -506,6 +507,21 @@ impl Session {
                 },
             }
         }
+    }
+
+    /// What was ordered before is with FreeSWITCH, what follows is not: the moment to write the
+    /// call down, or to leave it to another process.
+    fn boundary(&mut self, now: Now) {
+        let Phase::Running(running) = &mut self.phase else { return };
+        if running.left || running.parting.is_some() {
+            return;
+        }
+        if running.hand_over.is_some() && !running.call.is_closing() {
+            let cut = !running.call.state().is_bridged();
+            return self.give(cut, now);
+        }
+        let state = running.write(!running.call.runs_on());
+        self.say(&[state]);
     }
 
     fn note(&mut self, entry: Box<Entry>) {
@@ -579,14 +595,4 @@ const REFUSAL: ExecuteId = ExecuteId(0);
 /// switch_channel_set_caller_profile).
 fn profile(event: &esl::event::Event) -> Option<String> {
     event.header("Caller-Profile-Index").map(|index| index.text().into_owned())
-}
-
-impl Running {
-    fn deadline(&self) -> Option<u64> {
-        if let Some(parting) = &self.parting {
-            return Some(parting.until_ms);
-        }
-        let call = self.call.poll_timeout().map(|(due_ms, _)| due_ms);
-        [call, self.desk.deadline()].into_iter().flatten().min()
-    }
 }

@@ -9,8 +9,7 @@ use crate::base::cause::{HangupCause, Party, Termination};
 use crate::base::ids::{CallId, ChannelId, FlowName, TenantId};
 use crate::base::masked::mask_number;
 use crate::base::now::Now;
-use crate::call::arrival::Arrival;
-use crate::flow::program::Program;
+use crate::call::state::State;
 use crate::model::record::CallRecord;
 
 /// Characters of a masked number that are shown.
@@ -26,23 +25,26 @@ pub(super) struct Origin {
     caller_name: String,
     caller_number: String,
     dialed: String,
+    hands: u32,
     started: Timestamp,
 }
 
 impl Origin {
-    pub(super) fn of(arrival: &Arrival, program: &Program, now: Now) -> Self {
+    pub(super) fn of(state: &State, mask: bool) -> Self {
+        let arrival = state.arrival();
         Self {
-            tenant: program.tenant,
-            flow: program.main.clone(),
-            version: program.flows.get(&program.main).map_or(0, |published| published.version),
+            tenant: state.tenant(),
+            flow: state.main().clone(),
+            version: state.versions().get(state.main()).copied().unwrap_or(0),
+            hands: state.term(),
             channel: arrival.channel.clone(),
             caller_name: arrival.caller_name.clone(),
-            caller_number: match program.settings.mask_parties {
+            caller_number: match mask {
                 true => mask_number(&arrival.caller_number, SHOWN),
                 false => arrival.caller_number.clone(),
             },
             dialed: arrival.dialed.clone(),
-            started: now.wall,
+            started: state.started(),
         }
     }
 
@@ -62,7 +64,7 @@ impl Origin {
             legs: Vec::new(),
             path: Vec::new(),
             termination: Termination { party: Party::Us, cause, reason },
-            hands: 0,
+            hands: self.hands,
             swept: false,
             recordings: Vec::new(),
             variables: BTreeMap::new(),

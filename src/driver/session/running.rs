@@ -1,0 +1,93 @@
+//! A call that runs: its machine, its orders, and what is written about it on its channel.
+
+use std::sync::Arc;
+
+use super::{Parting, Settings};
+use crate::base::ids::{ChannelId, InstanceId};
+use crate::call::Call;
+use crate::driver::desk::Desk;
+use crate::driver::registry::When;
+use crate::driver::seal::{Carried, Keys};
+use crate::driver::translate::variables::{self, Former};
+use crate::esl::argument::{VariableName, VariableValue};
+use crate::esl::command::Command;
+
+/// One call with its orders.
+#[derive(Debug)]
+pub struct Running {
+    pub(in crate::driver) call: Call,
+    pub(in crate::driver) desk: Desk,
+    pub(in crate::driver) channel: ChannelId,
+    pub(super) parting: Option<Parting>,
+    /// The channel was sent elsewhere.
+    pub(super) left: bool,
+    /// The caller's leg's profile: a transfer gives it another.
+    pub(super) profile: Option<String>,
+    /// Somebody else sent the channel elsewhere.
+    pub(super) taken: bool,
+    pub(super) hand_over: Option<When>,
+    former: Former,
+    keys: Arc<Keys>,
+    holder: InstanceId,
+    /// To be set with the next state.
+    unsaid: Vec<(VariableName, VariableValue)>,
+    /// The state was too long to be written, and that was said.
+    unwritten: bool,
+}
+
+impl Running {
+    pub(in crate::driver) fn new(
+        call: Call,
+        channel: ChannelId,
+        former: Former,
+        settings: &Settings,
+    ) -> Self {
+        let desk = Desk::new(channel.clone(), settings.profile.clone(), former.clone());
+        Self {
+            call,
+            desk,
+            channel,
+            parting: None,
+            left: false,
+            profile: None,
+            taken: false,
+            hand_over: None,
+            former,
+            keys: Arc::clone(&settings.keys),
+            holder: settings.instance,
+            unsaid: variables::ours(),
+            unwritten: false,
+        }
+    }
+
+    /// Writes the call on its channel, and what FreeSWITCH does if the connection breaks: goes on
+    /// to the next `socket` at once, cutting what plays (`socket_resume`), or finishes what runs.
+    pub(in crate::driver) fn write(&mut self, cut: bool) -> Command {
+        let carried = Carried { call: self.call.kept(), holder: self.holder, former: &self.former };
+        let state = self.keys.seal(&self.channel, &carried);
+        let state = state.unwrap_or_else(|error| {
+            if !std::mem::replace(&mut self.unwritten, true) {
+                let call = self.call.id();
+                tracing::warn!(%call, %error, "no other process can take this call over");
+            }
+            VariableValue::cleaned("")
+        });
+        let mut pairs = std::mem::take(&mut self.unsaid);
+        pairs.extend(variables::state(state, cut));
+        variables::set(&self.channel, pairs)
+    }
+
+    /// What is still to be set, where no state was written since.
+    pub(super) fn unsaid(&mut self) -> Option<Command> {
+        let pairs = std::mem::take(&mut self.unsaid);
+        (!pairs.is_empty()).then(|| variables::set(&self.channel, pairs))
+    }
+
+    pub(super) fn deadline(&self) -> Option<u64> {
+        if let Some(parting) = &self.parting {
+            return Some(parting.until_ms);
+        }
+        let call = self.call.poll_timeout().map(|(due_ms, _)| due_ms);
+        [call, self.desk.deadline()].into_iter().flatten().min()
+    }
+}
