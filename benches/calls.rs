@@ -276,7 +276,7 @@ async fn memory() {
         clock: Clock::start(),
         registry: Registry::default(),
         counters: Counters::default(),
-        switchboard: Box::new(NoSwitchboard),
+        switchboard: Arc::new(NoSwitchboard),
         draining: tokio_util::sync::CancellationToken::new(),
     });
     let (drain, ours) = (Drain::default(), Arc::clone(&shared));

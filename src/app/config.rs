@@ -18,6 +18,8 @@ const FILE_MAX: u64 = 256 * 1_024;
 pub struct Config {
     /// How long calls may go on after the daemon was told to stop. Default: 10s.
     pub grace: Millis,
+    /// What operators call this machine. Default: its host name.
+    pub node: Option<String>,
     pub switch: switch::config::Config,
     pub limits: switch::limits::Limits,
     pub control: control::config::Config,
@@ -37,6 +39,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             grace: Millis::seconds(10),
+            node: None,
             switch: switch::config::Config::default(),
             limits: switch::limits::Limits::default(),
             control: control::config::Config::default(),
@@ -127,6 +130,12 @@ pub enum ConfigError {
 }
 
 impl Config {
+    /// What operators call this machine.
+    pub fn node(&self) -> String {
+        let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        self.node.clone().unwrap_or_else(|| host().trim().to_owned())
+    }
+
     /// Reads `file`; without one, [`FILE`] in the current directory where it exists, else the
     /// defaults.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {

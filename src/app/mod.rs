@@ -3,8 +3,10 @@
 pub mod config;
 pub mod host;
 mod keys;
+mod links;
 pub mod sockets;
 pub mod supervisor;
+mod sweep;
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -12,10 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::ids::{CallId, FlowName, InstanceId, TenantId};
-use crate::driver::call::{Clock, Counters, NoSwitchboard, Shared, Sink};
+use crate::driver::call::{Clock, Counters, Shared, Sink, Switchboard};
 use crate::driver::http::Http;
 use crate::driver::registry::{Registry, When};
 use crate::driver::serve::{self, Drain, Socket};
@@ -26,15 +31,23 @@ use crate::flow::program::Program;
 use crate::model::live::LiveCall;
 use crate::model::record::CallRecord;
 use crate::model::timeline::Entry;
-use crate::store::{Asked, Directory, Recorder, Settled, Store};
+use crate::store::{Asked, Directory, Instance, Operator, Recorder, Settled, Store};
 use crate::switch::limits::Gate;
+use crate::switch::link::LinkEvents;
 use crate::switch::listener::{Listener, bind};
 
 use config::Config;
+use links::Links;
+use sweep::Sweep;
 
 /// How long records may take to reach the database when the daemon stops; they are safe on disk
 /// before.
 const SETTLE: Duration = Duration::from_secs(5);
+
+/// How often the database hears that this process is alive.
+const BEAT: Duration = Duration::from_secs(1);
+/// How long it may take to hear that it is gone.
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// A daemon that is ready: the database is open, the port bound, nothing taken yet.
 pub struct Daemon {
@@ -43,6 +56,7 @@ pub struct Daemon {
     gate: Arc<Gate>,
     drain: Drain,
     recorder: Recorder,
+    watch: Watch,
     grace: Duration,
 }
 
@@ -82,6 +96,7 @@ impl Daemon {
         let profile = Word::new("profile", &config.dial.profile).context("dial.profile")?;
         let keys = Arc::new(keys::load(&config.handover.keys)?);
         let instance = InstanceId(uuid::Uuid::now_v7());
+        let (links, events) = Links::start(&config.link).context("link")?;
         let shared = Shared {
             router: Box::new(ByDirectory(directory)),
             sink: Box::new(Kept { recorder: recorder.clone(), watch: Box::new(watch) }),
@@ -90,11 +105,13 @@ impl Daemon {
             clock: Clock::start(),
             registry: Registry::default(),
             counters: Counters::default(),
-            switchboard: Box::new(NoSwitchboard),
+            switchboard: Arc::clone(&links) as Arc<dyn Switchboard>,
             draining: CancellationToken::new(),
         };
         let (shared, drain) = (Arc::new(shared), Drain::default());
-        Ok(Self { listener, shared, gate, drain, recorder, grace: config.grace.into() })
+        let watch = Watch { links, events, store: store.clone(), node: config.node() };
+        let grace = config.grace.into();
+        Ok(Self { listener, shared, gate, drain, recorder, watch, grace })
     }
 
     /// Where it listens: the port that was bound, when the settings leave the choice to the system.
@@ -118,13 +135,55 @@ impl Daemon {
     /// Takes calls until the order to stop; then lets those that are up go, and writes down what is
     /// left.
     async fn drained(self) {
+        let (operator, instance) = (self.watch.store.operator(), self.shared.settings.instance);
+        let mut around = self.watch.begin(&self.shared);
         serve::run(self.listener, self.shared, &self.drain, self.grace).await;
+        around.shutdown().await;
         match self.recorder.settle(SETTLE).await {
             Settled::Written => {}
             Settled::Spooled => tracing::warn!("records wait on disk for the database"),
             Settled::Waiting => {
                 tracing::error!(lost = ?self.recorder.lost(), "records are missing")
             }
+        }
+        match timeout(LEAVE, operator.leave(instance)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => tracing::debug!("nobody was told that this process is gone"),
+        }
+    }
+}
+
+/// What looks after calls beside their own connections.
+struct Watch {
+    links: Arc<Links>,
+    events: Vec<LinkEvents>,
+    store: Store,
+    node: String,
+}
+
+impl Watch {
+    fn begin(self, shared: &Arc<Shared>) -> JoinSet<()> {
+        let Self { links, events, store, node } = self;
+        let mut tasks = JoinSet::new();
+        let id = shared.settings.instance;
+        let instance = Instance { id, node, started: Timestamp::now(), alive: true };
+        tasks.spawn(beat(store.operator(), instance));
+        tasks.spawn(Arc::clone(&links).listen(events, Arc::clone(shared)));
+        tasks.spawn(Sweep::new(Arc::clone(shared), links, store).run());
+        tasks
+    }
+}
+
+/// Says for ever that this process is alive.
+async fn beat(operator: Operator, instance: Instance) {
+    let mut turns = tokio::time::interval(BEAT);
+    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        turns.tick().await;
+        match timeout(BEAT, operator.beat(&instance)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "the database does not hear us"),
+            Err(_) => tracing::debug!("the database does not hear us"),
         }
     }
 }
@@ -154,9 +213,12 @@ impl Router for ByDirectory {
         &self,
         tenant: TenantId,
         main: &FlowName,
-        _versions: &BTreeMap<FlowName, u32>,
+        versions: &BTreeMap<FlowName, u32>,
     ) -> Result<Arc<Program>, String> {
-        self.0.routes().program(tenant, main).ok_or_else(|| "flow_version".to_owned())
+        self.0.program_of(tenant, main, versions).map_err(|error| {
+            tracing::warn!(%tenant, %error, "the flows of a call that began earlier are gone");
+            "flow_version".to_owned()
+        })
     }
 }
 

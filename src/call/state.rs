@@ -304,7 +304,8 @@ impl State {
         &self.arrival.channel
     }
 
-    pub(super) fn runs_on(&self) -> bool {
+    /// As [`super::Call::runs_on`].
+    pub fn runs_on(&self) -> bool {
         let awaited = self.waits.action.map(|(_, awaited)| awaited);
         self.is_bridged() || matches!(awaited, Some(Awaited::Dial | Awaited::Record))
     }

@@ -56,7 +56,7 @@ pub trait Switchboard: Send + Sync {
     fn is_there(&self) -> bool;
     fn order(&self, call: CallId, order: Api);
     /// From now on the channel's events come as words to its call; until it is let go.
-    fn follow(&self, channel: &ChannelId);
+    fn follow(&self, call: CallId, channel: &ChannelId);
     fn let_go(&self, channel: &ChannelId);
 }
 
@@ -69,7 +69,7 @@ impl Switchboard for NoSwitchboard {
         false
     }
     fn order(&self, _call: CallId, _order: Api) {}
-    fn follow(&self, _channel: &ChannelId) {}
+    fn follow(&self, _call: CallId, _channel: &ChannelId) {}
     fn let_go(&self, _channel: &ChannelId) {}
 }
 
@@ -83,7 +83,7 @@ pub struct Shared {
     pub registry: Registry,
     pub counters: Counters,
     /// Carries orders for calls that have no connection.
-    pub switchboard: Box<dyn Switchboard>,
+    pub switchboard: Arc<dyn Switchboard>,
     /// No new calls are taken; they go back to the dialplan.
     pub draining: CancellationToken,
 }

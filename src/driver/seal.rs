@@ -2,8 +2,9 @@
 //! changed it.
 //!
 //! JSON, so that a release can read what another wrote; compressed against a sample that both know
-//! (`state.sample.json`); encrypted and authenticated by AES-256-GCM under a key of the channel's own, which
-//! HKDF (RFC 5869) derives from the operator's; in base64url. A channel's state can't be put on another.
+//! (`state.sample.json`); encrypted and authenticated by AES-256-GCM under a key of the channel's
+//! own, which HKDF (RFC 5869) derives from the operator's; in base64url. A channel's state can't be
+//! put on another.
 
 use std::cell::RefCell;
 use std::fmt;

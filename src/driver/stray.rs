@@ -191,7 +191,7 @@ pub fn adopt(shared: &Arc<Shared>, stray: Stray) {
 /// Until another task has the call, or it is over.
 async fn run(shared: Arc<Shared>, mut stray: Stray, mut entered: Entered) {
     let channel = stray.running.channel.clone();
-    shared.switchboard.follow(&channel);
+    shared.switchboard.follow(stray.running.call.id(), &channel);
     loop {
         if !work(&shared, &mut stray) || stray.is_over() {
             break;

@@ -64,7 +64,7 @@ pub(in crate::call) fn resume(
     let spoke = state.joined.is_some();
     let told = ended.filter(|dialed| dialed.answered || !spoke);
     let over = Dialed { answered: true, cause, target: None, other: None };
-    if let Some(dialed) = told.or(spoke.then_some(over)) {
+    if let Some(dialed) = told.or_else(|| spoke.then_some(over)) {
         call.state.bridged = None;
         let next = state.ended(call, dial, Ending::Dialed(dialed));
         return (Running::Dial(state), next);

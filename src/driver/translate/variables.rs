@@ -62,6 +62,16 @@ pub fn ours() -> Vec<(VariableName, VariableValue)> {
     OURS.iter().chain(&said).map(|(name, value)| pair(name, value)).collect()
 }
 
+/// The name of [`STATE`].
+pub fn state_name() -> VariableName {
+    named(STATE)
+}
+
+/// Has a broken connection cut what plays, and the dialplan go on at once.
+pub fn cut(channel: &ChannelId) -> Command {
+    set(channel, vec![pair("socket_resume", "true")])
+}
+
 /// Takes back the dialplan's timer, or whatever is scheduled for the channel where it has another
 /// dialplan.
 pub fn cancel_timer(channel: &ChannelId, facts: &Event) -> Command {

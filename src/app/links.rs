@@ -1,0 +1,121 @@
+//! The links to FreeSWITCH: orders to calls that have no connection of their own, and news of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dashmap::DashMap;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::base::ids::{CallId, ChannelId};
+use crate::driver::call::{Shared, Switchboard};
+use crate::driver::registry::{TellError, Word};
+use crate::esl::command::Api;
+use crate::switch::link::{Link, LinkConfig, LinkConfigError, LinkEvent, LinkEvents};
+
+/// Every link, and which channels are followed.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    links: Vec<Link>,
+    followed: DashMap<ChannelId, CallId>,
+    /// Somebody has to look at all channels again.
+    doubt: Notify,
+    /// A FreeSWITCH came back that knows nothing of the calls it had.
+    restarted: AtomicBool,
+}
+
+impl Links {
+    /// Begins to keep the links up. Call it within a tokio runtime.
+    ///
+    /// # Errors
+    /// A link's settings make no sense.
+    pub(super) fn start(
+        configs: &[LinkConfig],
+    ) -> Result<(Arc<Self>, Vec<LinkEvents>), LinkConfigError> {
+        let started = configs.iter().map(Link::start).collect::<Result<Vec<_>, _>>()?;
+        let (links, events) = started.into_iter().unzip();
+        Ok((Arc::new(Self { links, ..Self::default() }), events))
+    }
+
+    pub(super) fn all(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// Waits until there is reason to look at all channels.
+    pub(super) async fn doubted(&self) {
+        self.doubt.notified().await;
+    }
+
+    pub(super) fn was_restarted(&self) -> bool {
+        self.restarted.load(Ordering::Relaxed)
+    }
+
+    /// For ever: hands what the links hear to the calls that it is about.
+    pub(super) async fn listen(self: Arc<Self>, events: Vec<LinkEvents>, shared: Arc<Shared>) {
+        let mut tasks = JoinSet::new();
+        for events in events {
+            tasks.spawn(Arc::clone(&self).listen_to(events, Arc::clone(&shared)));
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    async fn listen_to(self: Arc<Self>, mut events: LinkEvents, shared: Arc<Shared>) {
+        while let Some(event) = events.next().await {
+            match event {
+                LinkEvent::Up { same_core, .. } => {
+                    if !same_core {
+                        self.restarted.store(true, Ordering::Relaxed);
+                    }
+                    self.doubt.notify_one();
+                }
+                LinkEvent::Channel(event) => self.tell(Box::new(event), &shared),
+                LinkEvent::Lost(_) => self.doubt.notify_one(),
+                LinkEvent::Down { .. } => {}
+            }
+        }
+    }
+
+    fn tell(&self, event: Box<crate::esl::event::Event>, shared: &Shared) {
+        let channel = event.unique_id();
+        let call = channel.and_then(|channel| self.followed.get(&channel).map(|call| *call));
+        let Some(call) = call else { return };
+        if let Err(TellError::Busy) = shared.registry.say(call, Word::News(event)) {
+            // What it missed is seen when the channels are looked at.
+            self.doubt.notify_one();
+        }
+    }
+}
+
+impl Switchboard for Links {
+    fn is_there(&self) -> bool {
+        !self.links.is_empty()
+    }
+
+    /// Which FreeSWITCH has the call is not known: the others know no such channel.
+    fn order(&self, call: CallId, order: Api) {
+        for link in self.links.iter().cloned() {
+            let order = order.clone();
+            tokio::spawn(async move {
+                if let Err(error) = link.api(order).await {
+                    tracing::debug!(%call, link = link.name(), %error, "an order was not taken");
+                }
+            });
+        }
+    }
+
+    fn follow(&self, call: CallId, channel: &ChannelId) {
+        self.followed.insert(channel.clone(), call);
+        for link in &self.links {
+            if let Err(error) = link.watch(channel.clone()) {
+                tracing::warn!(%call, link = link.name(), %error, "a call is not followed");
+            }
+        }
+    }
+
+    fn let_go(&self, channel: &ChannelId) {
+        self.followed.remove(channel);
+        for link in &self.links {
+            link.unwatch(channel);
+        }
+    }
+}
