@@ -301,6 +301,13 @@ impl Channel {
         self.api_schedule(app.as_bytes(), &words, &words.join(&b' '));
     }
 
+    /// The application `sched_cancel`: one at a time is all that a dialplan has here, so its number
+    /// says nothing.
+    pub(super) fn cancel_scheduled(&mut self) {
+        let group = self.call.uuid.as_bytes();
+        self.jobs.retain(|job| job.group != group);
+    }
+
     pub(super) fn jobs_push(&mut self, job: Job) {
         if self.jobs.len() < MAX_JOBS {
             self.jobs.push(job);

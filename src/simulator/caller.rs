@@ -51,6 +51,7 @@ pub struct Caller {
     /// Sounds before this place of the log have been waited for.
     heard: usize,
     entered: Vec<String>,
+    keys: usize,
     verdict: Option<Verdict>,
 }
 
@@ -71,6 +72,7 @@ impl Caller {
             pressed: 0,
             heard: 0,
             entered: Vec::new(),
+            keys: 0,
             verdict: None,
         }
     }
@@ -78,6 +80,11 @@ impl Caller {
     /// The flow entered a step: scripts can expect that where somebody tells it.
     pub fn entered_step(&mut self, name: &str) {
         self.entered.push(name.to_owned());
+    }
+
+    /// How many keys it has pressed.
+    pub const fn keys(&self) -> usize {
+        self.keys
     }
 
     /// `None` while the script is running.
@@ -147,6 +154,7 @@ impl Caller {
                     }
                     channel.press(*key, now);
                     self.pressed += 1;
+                    self.keys += 1;
                 }
                 Outcome::Done
             }

@@ -281,6 +281,11 @@ impl Channel {
         self.vars.get(name.as_bytes())
     }
 
+    /// Sets a variable, as somebody who may would over another connection.
+    pub fn set_variable(&mut self, name: &str, value: &[u8]) {
+        self.vars.set(name.as_bytes().to_vec(), value.to_vec());
+    }
+
     pub fn uuid(&self) -> &str {
         &self.call.uuid
     }

@@ -9,7 +9,7 @@ use super::wire::{atoi, until};
 use crate::base::cause::HangupCause;
 
 /// Applications of FreeSWITCH that are known but do nothing here.
-const IDLE: [&str; 26] = [
+const IDLE: [&str; 25] = [
     "send_dtmf",
     "queue_dtmf",
     "log",
@@ -17,7 +17,6 @@ const IDLE: [&str; 26] = [
     "event",
     "eval",
     "verbose_events",
-    "sched_cancel",
     "limit",
     "limit_execute",
     "set_audio_level",
@@ -71,6 +70,7 @@ pub(super) fn needs_media(app: &str) -> Option<bool> {
         | "flush_dtmf"
         | "sched_hangup"
         | "sched_transfer"
+        | "sched_cancel"
         | "stop_record_session" => Some(false),
         _ => IDLE.contains(&app).then_some(false),
     }
@@ -123,6 +123,7 @@ impl Channel {
             "transfer" => self.transfer(&split(text, b' ', 3), true),
             "flush_dtmf" => self.digits.clear(),
             "sched_hangup" | "sched_transfer" => self.schedule(app, text),
+            "sched_cancel" => self.cancel_scheduled(),
             "record_session" => self.start_session(text),
             "stop_record_session" => {
                 self.stop_session(text);
