@@ -6,7 +6,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::input::{Dialed, Ending};
-use super::state::State;
+use super::listen::Rest;
+use super::output::ActionId;
+use super::state::{Awaited, State};
 use super::variables::Secrets;
 use super::{Call, describe};
 use crate::base::digits::Digits;
@@ -27,6 +29,12 @@ pub struct Kept<'a> {
     secrets: Vec<(usize, &'a VarName, &'a Value)>,
     #[serde(skip_serializing_if = "Digits::is_empty")]
     ahead: &'a Digits,
+    #[serde(skip_serializing_if = "Digits::is_empty")]
+    typed: &'a Digits,
+    #[serde(skip_serializing_if = "Digits::is_empty")]
+    input: &'a Digits,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rest: Option<&'a Rest>,
 }
 
 /// A call that another process wrote.
@@ -37,6 +45,14 @@ pub struct Taken {
     pub(in crate::call) secrets: Vec<(usize, VarName, Value)>,
     #[serde(default)]
     pub(in crate::call) ahead: Digits,
+    /// What was typed in the step.
+    #[serde(default)]
+    pub(in crate::call) typed: Digits,
+    /// What is to be confirmed.
+    #[serde(default)]
+    pub(in crate::call) input: Digits,
+    #[serde(default)]
+    pub(in crate::call) rest: Option<Rest>,
 }
 
 /// What the switch did while nobody was there, as its channel tells.
@@ -57,7 +73,8 @@ impl Taken {
 impl From<State> for Taken {
     /// A state without its secrets.
     fn from(state: State) -> Self {
-        Self { state, secrets: Vec::new(), ahead: Digits::default() }
+        let (ahead, typed, input) = Default::default();
+        Self { state, secrets: Vec::new(), ahead, typed, input, rest: None }
     }
 }
 
@@ -98,6 +115,9 @@ impl Call {
             state: &self.state,
             secrets: self.live.secrets.all().collect(),
             ahead: self.state.ahead.hidden(),
+            typed: &self.live.typed,
+            input: &self.live.input,
+            rest: self.live.rest.as_ref(),
         }
     }
 
@@ -131,6 +151,12 @@ impl Call {
     /// Whether its end is decided, and only the hang-up is awaited.
     pub fn is_closing(&self) -> bool {
         self.state.closing.is_some()
+    }
+
+    /// The dial or recording that is waited for.
+    pub fn awaits(&self) -> Option<ActionId> {
+        let (id, awaited) = self.state.waits.action?;
+        matches!(awaited, Awaited::Dial | Awaited::Record).then_some(id)
     }
 
     /// Whether what the switch does now must run to its end if we are gone: a conversation, a dial

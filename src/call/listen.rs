@@ -70,7 +70,7 @@ pub(in crate::call) enum Lapse {
 const IN_ONE_GO_MS: u64 = 1_500;
 
 /// What may still come of an input that was judged before its last key.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::call) struct Rest {
     until_ms: u64,
     terminators: Digits,
@@ -166,6 +166,15 @@ impl Listening {
         }
         let stop_on = if ears.keys.barge_in { every_key() } else { Digits::default() };
         if call.play(media, stop_on) { Typed::Waiting } else { self.prompt_over(call, ears) }
+    }
+
+    /// Goes on in another process: with what was typed, or else with the prompt again.
+    pub(in crate::call) fn resume(&mut self, call: &mut Call, ears: &Ears<'_>) -> Typed {
+        if self.expect != Expect::NextKey || call.live.typed.is_empty() {
+            return self.start(call, ears);
+        }
+        call.state.after(Timer::NextKey, ears.keys.next_key.ms());
+        Typed::Waiting
     }
 
     pub(in crate::call) fn hear(

@@ -66,6 +66,8 @@ pub struct Call {
     outputs: VecDeque<Output>,
     /// Where in `outputs` the step begins that was entered last, since the last input.
     boundary: Option<usize>,
+    /// Where in `outputs` a key stands that is worth writing.
+    typed: Option<usize>,
     over: bool,
 }
 
@@ -146,12 +148,15 @@ impl Call {
     }
 
     fn restore(taken: Taken, program: Arc<Program>, now: Now) -> Result<Self, ResumeError> {
-        let Taken { state, secrets, ahead } = taken;
+        let Taken { state, secrets, ahead, typed, input, rest } = taken;
         state.fits(&program)?;
         let away = now.wall.duration_since(state.seen).as_millis();
         let mut call = Self::with(state, program, now);
         call.live.secrets.take_back(secrets);
         call.state.ahead.take_back(ahead);
+        call.live.typed = typed;
+        call.live.input = input;
+        call.live.rest = rest;
         // A clock that was set back must not make the call younger.
         let away_ms = u64::try_from(away).unwrap_or(0).min(Millis::MAX.ms());
         call.live.origin_age_ms = call.state.age_ms.saturating_add(away_ms);
@@ -176,7 +181,15 @@ impl Call {
             secrets: Secrets::default(),
             guarded_keys,
         };
-        Self { program, state, live, outputs: VecDeque::new(), boundary: None, over: false }
+        Self {
+            program,
+            state,
+            live,
+            outputs: VecDeque::new(),
+            boundary: None,
+            typed: None,
+            over: false,
+        }
     }
 
     /// Hears one input. After the call's end nothing is heard any more.
@@ -289,10 +302,12 @@ impl Call {
     }
 
     fn settle_boundary(&mut self) {
-        if let Some(at) = self.boundary.take()
+        let (boundary, typed) = (self.boundary.take(), self.typed.take());
+        let written = boundary.map(|at| (at, Output::Boundary));
+        if let Some((at, output)) = written.or_else(|| typed.map(|at| (at, Output::Typed)))
             && !self.over
         {
-            self.outputs.insert(at.min(self.outputs.len()), Output::Boundary);
+            self.outputs.insert(at.min(self.outputs.len()), output);
         }
     }
 

@@ -27,6 +27,9 @@ pub enum Output {
     Query(QueryId, Query),
     /// The step in which the call stands has changed: its state is worth writing down.
     Boundary,
+    /// A key was taken that the step, or a later one, still needs: worth writing down too, so that
+    /// nobody has to type it again.
+    Typed,
     /// To the timeline.
     Note(Box<Entry>),
     /// The call is over, and its record complete. Nothing follows.

@@ -96,7 +96,12 @@ impl Call {
             // The circle is broken.
             counters.steps_left = None;
         }
+        let at = self.outputs.len();
         self.hear(Heard::Key(key));
+        // A key is heard once: whoever takes over must know it.
+        if !(self.live.typed.is_empty() && self.state.ahead.is_empty()) {
+            self.typed = Some(at);
+        }
     }
 
     /// Whether a key pressed now may be shown: the step that takes it asks for nothing secret, or

@@ -121,6 +121,11 @@ impl Desk {
         })
     }
 
+    /// Whether FreeSWITCH has this order.
+    pub fn has(&self, id: ActionId) -> bool {
+        self.tasks.contains_key(&id)
+    }
+
     /// Whether FreeSWITCH has nothing to do for us.
     pub fn is_idle(&self) -> bool {
         self.tasks.is_empty()

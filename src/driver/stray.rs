@@ -140,7 +140,7 @@ impl Stray {
             let Some(output) = self.running.call.poll_output() else { break };
             match output {
                 Output::Note(entry) => told.push(Told::Note(self.tenant, entry)),
-                Output::Boundary => {
+                Output::Boundary | Output::Typed => {
                     let cut = !self.running.call.runs_on();
                     told.extend(order(self.running.write(cut)));
                 }

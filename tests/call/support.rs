@@ -185,6 +185,7 @@ impl Line {
                 }
             }
             Output::Boundary => *boundary = true,
+            Output::Typed => {}
             Output::Note(entry) => {
                 assert_eq!(entry.sequence as usize, self.notes.len() + 1, "{}", self.text);
                 self.notes.push(serde_json::to_string(&entry).unwrap());

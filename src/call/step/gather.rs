@@ -19,17 +19,24 @@ pub(in crate::call) struct ExpectInput {
 
 pub(in crate::call) fn enter(call: &mut Call, gather: &Gather) -> (Running, Next) {
     let listening = Listening::default();
-    resume(call, gather, ExpectInput { listening, asked: 0, confirming: None })
+    let mut state = ExpectInput { listening, asked: 0, confirming: None };
+    let typed = state.ask(call, gather);
+    let next = state.after(call, gather, typed);
+    (Running::Gather(state), next)
 }
 
-/// What was typed is in no written state: the caller is asked again.
+/// The confirmation again, what was typed, or else the prompt again.
 pub(in crate::call) fn resume(
     call: &mut Call,
     gather: &Gather,
     mut state: ExpectInput,
 ) -> (Running, Next) {
-    state.confirming = None;
-    let typed = state.ask(call, gather);
+    let typed = if state.confirming.take().is_some() && !call.live.input.is_empty() {
+        call.live.typed = std::mem::take(&mut call.live.input);
+        Typed::Complete
+    } else {
+        state.with_ears(call, gather, |listening, call, ears| listening.resume(call, ears))
+    };
     let next = state.after(call, gather, typed);
     (Running::Gather(state), next)
 }
@@ -144,6 +151,7 @@ impl ExpectInput {
     /// Asks for confirmation, where the author wants it. `Err` is how the input goes on after a no.
     fn confirm(&mut self, call: &mut Call, gather: &Gather) -> Result<Next, Typed> {
         call.live.input = std::mem::take(&mut call.live.typed);
+        call.worth_writing();
         let Some(confirm) = &gather.confirm else { return Ok(accept(call, gather)) };
         let (keys, input) = (confirmation_keys(gather), call.live.input.clone());
         let mut confirming = Listening::default();

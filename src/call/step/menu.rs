@@ -15,17 +15,29 @@ pub(in crate::call) struct ExpectChoice {
 }
 
 pub(in crate::call) fn enter(call: &mut Call, menu: &Menu) -> (Running, Next) {
-    resume(call, menu, ExpectChoice { listening: Listening::default() })
+    begin(call, menu, ExpectChoice { listening: Listening::default() }, ExpectChoice::start)
 }
 
-/// The prompt again; what was counted stays.
+/// What was typed, or else the prompt again; what was counted stays.
 pub(in crate::call) fn resume(
     call: &mut Call,
     menu: &Menu,
+    state: ExpectChoice,
+) -> (Running, Next) {
+    begin(call, menu, state, |state, call, menu, keys| {
+        let judge = |typed: &Digits| judge(keys, typed);
+        state.listening.resume(call, &ears(menu, &judge))
+    })
+}
+
+fn begin(
+    call: &mut Call,
+    menu: &Menu,
     mut state: ExpectChoice,
+    begin: impl FnOnce(&mut ExpectChoice, &mut Call, &Menu, &MenuKeys) -> Typed,
 ) -> (Running, Next) {
     let next = state.with_keys(call, menu, |state, call, keys| {
-        let typed = state.start(call, menu, keys);
+        let typed = begin(state, call, menu, keys);
         state.after(call, menu, keys, typed)
     });
     (Running::Menu(state), next)

@@ -49,8 +49,6 @@ impl Session {
             self.phase = Phase::Away;
             return;
         }
-        // The dialplan's dead man's switch, for processes that accept and never speak.
-        self.say(&[variables::cancel_timer(&channel, facts)]);
         let state = whole(facts, variables::STATE, SEALED_MAX);
         let opened = state.map(|text| settings.keys.open(&channel, &text));
         let refusal = match (opened, refusal) {
@@ -158,6 +156,7 @@ impl Session {
         self.origin = Some(Box::new(Origin::of(call.state(), mask)));
         self.offers.push_back(Offer::Begun(Box::new(call.live(settings.instance))));
         let mut running = Running::new(call, channel.clone(), former, settings);
+        running.guard(variables::cancel_timer(channel, facts), now);
         running.profile = profile(facts);
         self.phase = Phase::Running(Box::new(running));
         self.drain(now);

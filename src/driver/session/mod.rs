@@ -291,7 +291,8 @@ impl Session {
                     }
                     return;
                 }
-                let commands = running.desk.tick(now.mono_ms);
+                let mut commands = running.desk.tick(now.mono_ms);
+                commands.extend(running.unguard(now));
                 self.say(&commands);
                 self.tick_call(now);
             }
@@ -500,6 +501,7 @@ impl Session {
                 Some(Output::Query(id, query)) => self.offers.push_back(Offer::Query(id, query)),
                 Some(Output::Note(entry)) => self.note(entry),
                 Some(Output::Boundary) => self.boundary(now),
+                Some(Output::Typed) => self.write(),
                 Some(Output::Ended(record)) => return self.ended(record, now),
                 None => match heard.pop_front() {
                     Some(event) => running.call.handle(Input::Event(event), now),
@@ -519,6 +521,14 @@ impl Session {
         if running.hand_over.is_some() && !running.call.is_closing() {
             let cut = !running.call.state().is_bridged();
             return self.give(cut, now);
+        }
+        self.write();
+    }
+
+    fn write(&mut self) {
+        let Phase::Running(running) = &mut self.phase else { return };
+        if running.left || running.parting.is_some() {
+            return;
         }
         let state = running.write(!running.call.runs_on());
         self.say(&[state]);

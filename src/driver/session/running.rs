@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Parting, Settings};
 use crate::base::ids::{ChannelId, InstanceId};
+use crate::base::now::Now;
 use crate::call::Call;
 use crate::driver::desk::Desk;
 use crate::driver::registry::When;
@@ -11,6 +12,11 @@ use crate::driver::seal::{Carried, Keys};
 use crate::driver::translate::variables::{self, Former};
 use crate::esl::argument::{VariableName, VariableValue};
 use crate::esl::command::Command;
+
+/// How long the dialplan's timer stays: a process that dies within a millisecond or two of
+/// `connect`, when `socket_resume` is off already, leaves a call that only the timer takes out of
+/// its park.
+const GUARDED_MS: u64 = 1_000;
 
 /// One call with its orders.
 #[derive(Debug)]
@@ -31,6 +37,8 @@ pub struct Running {
     holder: InstanceId,
     /// To be set with the next state.
     unsaid: Vec<(VariableName, VariableValue)>,
+    /// What takes the dialplan's timer off, and when, on the clock of `Now::mono_ms`.
+    guarded: Option<(u64, Command)>,
     /// The state was too long to be written, and that was said.
     unwritten: bool,
 }
@@ -56,6 +64,7 @@ impl Running {
             keys: Arc::clone(&settings.keys),
             holder: settings.instance,
             unsaid: variables::ours(),
+            guarded: None,
             unwritten: false,
         }
     }
@@ -73,6 +82,10 @@ impl Running {
             VariableValue::cleaned("")
         });
         let mut pairs = std::mem::take(&mut self.unsaid);
+        if self.call.awaits().is_some_and(|id| !self.desk.has(id)) {
+            // What an earlier dial or recording left must not pass for the result of this one.
+            pairs.extend(variables::no_result());
+        }
         pairs.extend(variables::state(state, cut));
         variables::set(&self.channel, pairs)
     }
@@ -88,6 +101,21 @@ impl Running {
             return Some(parting.until_ms);
         }
         let call = self.call.poll_timeout().map(|(due_ms, _)| due_ms);
-        [call, self.desk.deadline()].into_iter().flatten().min()
+        [call, self.desk.deadline(), self.guarded.as_ref().map(|(until_ms, _)| *until_ms)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The connection is new: the dialplan's timer runs until `cancel` takes it off.
+    pub(super) fn guard(&mut self, cancel: Command, now: Now) {
+        self.guarded = Some((now.mono_ms.saturating_add(GUARDED_MS), cancel));
+    }
+
+    /// Takes the dialplan's dead man's switch off, which is for processes that accept and never
+    /// speak.
+    pub(super) fn unguard(&mut self, now: Now) -> Option<Command> {
+        let due = self.guarded.take_if(|(until_ms, _)| *until_ms <= now.mono_ms);
+        due.map(|(_, cancel)| cancel)
     }
 }

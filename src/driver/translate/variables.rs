@@ -94,6 +94,11 @@ pub fn state(state: VariableValue, cut: bool) -> [(VariableName, VariableValue);
     [(named(STATE), state), pair("socket_resume", if cut { "true" } else { "false" })]
 }
 
+/// Forgets how the last dial and the last recording ended.
+pub fn no_result() -> [(VariableName, VariableValue); 2] {
+    ["originate_disposition", "record_ms"].map(|name| pair(name, ""))
+}
+
 /// Says why a call goes back to the dialplan, and that it goes on there at once: its state stays
 /// for another process.
 pub fn pass_on(channel: &ChannelId, reason: &str) -> Command {
