@@ -1,0 +1,556 @@
+//! A flow run without a switch, a network or a clock: a session against a simulated channel, on
+//! virtual time, led by a caller's script. The same script gives the same timeline, to the
+//! millisecond.
+//!
+//! Troubles can be asked for: at a chosen input the process dies, hands over or loses its
+//! connection, and a new one, which knows nothing but what the channel carries, has the call when
+//! the dialplan asks again.
+
+mod frames;
+mod trouble;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::session::{Offer, Router, Session, Settings};
+use crate::base::ids::{CallId, InstanceId};
+use crate::base::millis::Millis;
+use crate::base::now::Now;
+use crate::call::input::{Answer, HttpAnswer, HttpFailure};
+use crate::call::output::{HttpRequest, Query, QueryId};
+use crate::model::record::CallRecord;
+use crate::model::timeline::{Entry, What};
+use crate::simulator::{Caller, Channel, Failure, Moment, Observed, Script, Verdict, World};
+use frames::{frames, is_key};
+pub use trouble::{Blow, NextProcess, Reached, Trouble};
+
+/// Moments at which something happens in one simulation: more mean a loop.
+const MOMENTS_MAX: usize = 1_000_000;
+/// How long a simulated call may last: a day.
+const LENGTH_MAX_MS: u64 = 24 * 3_600_000;
+
+/// What came of a simulated call.
+#[derive(Debug)]
+pub struct Outcome {
+    pub verdict: Verdict,
+    pub timeline: Vec<Entry>,
+    /// None where the call was given back to the dialplan.
+    pub record: Option<CallRecord>,
+    /// Why the call was given back.
+    pub refused: Option<String>,
+    /// What the caller experienced.
+    pub heard: Vec<Moment>,
+    pub length_ms: u64,
+}
+
+/// One simulated call, moment by moment.
+pub struct Simulation<'a> {
+    script: Arc<Script>,
+    router: &'a dyn Router,
+    settings: &'a Settings,
+    process: Option<Process>,
+    channel: Channel,
+    caller: Caller,
+    now: Now,
+    began_ms: u64,
+    began: Timestamp,
+    troubles: Vec<Trouble>,
+    next: NextProcess,
+    /// When somebody speaks on the connection that was accepted.
+    speaks_ms: Option<u64>,
+    inputs: u64,
+    processes: u64,
+    /// When a process lost the call.
+    blows: Vec<u64>,
+    /// Keys that a process heard and lived to write down.
+    keys: usize,
+    /// The call has ended, and whether a process was there.
+    end: Option<bool>,
+    /// Answers under way, by the moment at which they arrive.
+    answers: BTreeMap<(u64, QueryId), Answer>,
+    told: Told,
+    sent: Vec<u8>,
+}
+
+/// A process, as far as it has to do with this call.
+#[derive(Debug)]
+struct Process {
+    session: Session,
+    settings: Settings,
+    /// It has given the call to the next.
+    gave: bool,
+}
+
+/// What the world was told.
+#[derive(Debug, Default)]
+struct Told {
+    timeline: Vec<Entry>,
+    records: Vec<CallRecord>,
+    requests: Vec<HttpRequest>,
+    refused: Option<String>,
+    adrift: usize,
+    handed_over: usize,
+}
+
+/// What a process hears.
+enum Stimulus {
+    Bytes(Vec<u8>),
+    Answer(QueryId, Answer),
+    Tick,
+}
+
+impl<'a> Simulation<'a> {
+    /// A call that has just come in at `start`, unless the script says when. `seed` gives it
+    /// identities.
+    pub fn new(
+        script: Arc<Script>,
+        router: &'a dyn Router,
+        settings: &'a Settings,
+        start: Timestamp,
+        seed: u64,
+    ) -> Self {
+        let world = script.world();
+        Self::within(world, script, router, settings, start, seed)
+    }
+
+    /// The same within a world whose dialplan may ask for more than one connection.
+    pub fn within(
+        world: World,
+        script: Arc<Script>,
+        router: &'a dyn Router,
+        settings: &'a Settings,
+        start: Timestamp,
+        seed: u64,
+    ) -> Self {
+        let wall = script.at.as_ref().map_or(start, |at| at.timestamp());
+        let now = Now::new(0, wall);
+        let uuid = identity(seed, 1);
+        Self {
+            process: None,
+            caller: Caller::new(Arc::clone(&script), now),
+            channel: Channel::new(script.call(&uuid.to_string()), Arc::new(world), now),
+            script,
+            router,
+            settings,
+            now,
+            began_ms: now.mono_ms,
+            began: wall,
+            troubles: Vec::new(),
+            next: NextProcess::Refuses(0),
+            speaks_ms: None,
+            inputs: 0,
+            processes: seed << 16,
+            blows: Vec::new(),
+            keys: 0,
+            end: None,
+            answers: BTreeMap::new(),
+            told: Told::default(),
+            sent: Vec::new(),
+        }
+    }
+
+    /// What is to go wrong, and when; at most one thing at each input.
+    #[must_use]
+    pub fn with_troubles(mut self, troubles: &[Trouble]) -> Self {
+        self.troubles = troubles.to_vec();
+        self
+    }
+
+    /// Lets everything happen that is due, then time pass until something is. False when the call
+    /// is over for everybody.
+    pub fn step(&mut self) -> bool {
+        self.settle();
+        let over = self.session_is_closed() && self.caller.verdict().is_some();
+        if over || self.now.mono_ms - self.began_ms > LENGTH_MAX_MS {
+            return false;
+        }
+        let answer = self.answers.keys().next().map(|(at_ms, _)| *at_ms);
+        let session = self.process.as_ref().and_then(|process| process.session.deadline());
+        let deadlines =
+            [session, self.channel.deadline(), self.caller.deadline(), answer, self.speaks_ms];
+        let Some(next) = deadlines.into_iter().flatten().min() else { return false };
+        self.now = self.now.plus_ms(next.saturating_sub(self.now.mono_ms).max(1));
+        self.channel.tick(self.now);
+        let due = |process: &Process| {
+            process.session.deadline().is_some_and(|at_ms| at_ms <= self.now.mono_ms)
+        };
+        if self.process.as_ref().is_some_and(due) {
+            self.hear(Stimulus::Tick);
+        }
+        while let Some(entry) = self.answers.first_entry() {
+            if entry.key().0 > self.now.mono_ms {
+                break;
+            }
+            let ((_, id), answer) = entry.remove_entry();
+            self.hear(Stimulus::Answer(id, answer));
+        }
+        true
+    }
+
+    /// The connection breaks, and nobody comes back to it.
+    pub fn cut(&mut self) {
+        self.next = NextProcess::Refuses(u8::MAX);
+        self.strike(Blow::Cut);
+        self.settle();
+    }
+
+    /// The far side of the connection, to be tampered with.
+    pub fn channel(&mut self) -> (&mut Channel, Now) {
+        (&mut self.channel, self.now)
+    }
+
+    pub fn session_is_closed(&self) -> bool {
+        self.process.as_ref().is_none_or(|process| process.session.is_closed())
+    }
+
+    /// The moment at which the simulation stands.
+    pub const fn now_ms(&self) -> u64 {
+        self.now.mono_ms
+    }
+
+    /// What the processes heard so far.
+    pub const fn inputs(&self) -> u64 {
+        self.inputs
+    }
+
+    /// By the date, when the call came in.
+    pub fn began(&self) -> Timestamp {
+        self.began
+    }
+
+    /// The moments at which a process lost the call, or left it.
+    pub fn blows(&self) -> &[u64] {
+        &self.blows
+    }
+
+    /// Whether the call ended while no process had it, or one that did not live to tell.
+    pub fn ended_unseen(&self) -> bool {
+        self.end == Some(false)
+    }
+
+    /// Keys that the caller pressed and no process could act on: FreeSWITCH told them to nobody, or
+    /// to one that was killed.
+    pub fn keys_lost(&self) -> usize {
+        self.caller.keys().saturating_sub(self.keys)
+    }
+
+    /// What was noted so far.
+    pub fn timeline(&self) -> &[Entry] {
+        &self.told.timeline
+    }
+
+    /// Every byte sent to the switch so far.
+    pub fn sent(&self) -> &[u8] {
+        &self.sent
+    }
+
+    /// Records handed out so far; more than one is a fault.
+    pub fn records(&self) -> &[CallRecord] {
+        &self.told.records
+    }
+
+    /// Requests made so far.
+    pub fn requests(&self) -> &[HttpRequest] {
+        &self.told.requests
+    }
+
+    /// How often a call was left to itself since its connection was gone.
+    pub const fn adrift(&self) -> usize {
+        self.told.adrift
+    }
+
+    /// How often a process gave the call to the next.
+    pub const fn handed_over(&self) -> usize {
+        self.told.handed_over
+    }
+
+    /// Runs to the end.
+    pub fn finish(mut self) -> Outcome {
+        self.run();
+        self.outcome()
+    }
+
+    /// Runs to the end, and stays to be asked.
+    pub fn run(&mut self) {
+        for _ in 0..MOMENTS_MAX {
+            if !self.step() {
+                break;
+            }
+        }
+    }
+
+    /// What has come of it.
+    pub fn outcome(&self) -> Outcome {
+        let verdict = self.caller.verdict().cloned();
+        Outcome {
+            verdict: verdict.unwrap_or_else(|| Verdict::Failed(self.endless())),
+            timeline: self.told.timeline.clone(),
+            record: self.told.records.last().cloned(),
+            refused: self.told.refused.clone(),
+            heard: self.channel.log().moments().to_vec(),
+            length_ms: self.now.mono_ms - self.began_ms,
+        }
+    }
+
+    fn endless(&self) -> Failure {
+        Failure {
+            step: 0,
+            after: Millis(self.now.mono_ms - self.began_ms),
+            expected: "the call to end".into(),
+            instead: "it went on".into(),
+        }
+    }
+
+    /// Passes bytes to and fro until both sides are quiet.
+    fn settle(&mut self) {
+        for _ in 0..MOMENTS_MAX {
+            let connected = self.connect();
+            let sent = self.send(1_000);
+            self.tell();
+            let bytes = self.channel.transmit();
+            let told = !bytes.is_empty();
+            for frame in frames(&bytes) {
+                self.hear(Stimulus::Bytes(frame.to_vec()));
+            }
+            self.close();
+            self.caller.act(&mut self.channel, self.now);
+            self.look_for_end();
+            if !(connected || sent || told) {
+                return;
+            }
+        }
+    }
+
+    fn look_for_end(&mut self) {
+        let ended = |moment: &Moment| matches!(moment.what, Observed::HungUp { .. });
+        if self.end.is_none() && self.channel.log().moments().iter().any(ended) {
+            self.end = Some(!self.session_is_closed());
+        }
+    }
+
+    /// Answers the dialplan that asks for a connection; true if something changed.
+    fn connect(&mut self) -> bool {
+        if self.channel.wants().is_some() {
+            let after = match &mut self.next {
+                NextProcess::Refuses(left) if *left > 0 => {
+                    *left -= 1;
+                    self.channel.refused(self.now);
+                    return true;
+                }
+                NextProcess::Refuses(_) => Millis(0),
+                NextProcess::SpeaksAfter(after) => std::mem::replace(after, Millis(0)),
+            };
+            self.channel.connected(self.now);
+            self.process = None;
+            self.speaks_ms = Some(self.now.mono_ms.saturating_add(after.ms()));
+        }
+        if self.speaks_ms.is_none_or(|at_ms| at_ms > self.now.mono_ms) {
+            return false;
+        }
+        self.speaks_ms = None;
+        self.processes += 1;
+        let mut settings = self.settings.clone();
+        settings.instance = InstanceId(identity(self.processes, 2));
+        // A process does not know the call before it has seen the channel.
+        let known = self.told.timeline.is_empty();
+        let id = if known { self.call_id() } else { identity(self.processes, 3) };
+        let session = Session::new(CallId(id), None, self.now);
+        self.process = Some(Process { session, settings, gave: false });
+        true
+    }
+
+    fn call_id(&self) -> Uuid {
+        self.channel.uuid().parse().unwrap_or_default()
+    }
+
+    /// Sends this many thousandths of what is to be sent; true if there was something.
+    fn send(&mut self, thousandths: usize) -> bool {
+        let Some(bytes) = self.process.as_mut().and_then(|process| process.session.transmit())
+        else {
+            return false;
+        };
+        let bytes = &bytes[..bytes.len() * thousandths / 1_000];
+        self.sent.extend_from_slice(bytes);
+        self.channel.receive(bytes, self.now);
+        true
+    }
+
+    /// Either side may close.
+    fn close(&mut self) {
+        let Some(process) = &mut self.process else { return };
+        if process.session.is_closed() {
+            self.channel.closed(self.now);
+        } else if self.channel.is_closed() {
+            process.session.link_lost(self.now);
+            self.tell();
+        }
+    }
+
+    /// One input, and what may go wrong with it.
+    fn hear(&mut self, stimulus: Stimulus) {
+        if self.process.is_none() {
+            return;
+        }
+        self.inputs += 1;
+        let trouble = self.troubles.iter().position(|trouble| trouble.input == self.inputs);
+        let trouble = trouble.map(|at| self.troubles.swap_remove(at));
+        let key = matches!(&stimulus, Stimulus::Bytes(bytes) if is_key(bytes));
+        let lost = trouble.is_some_and(|trouble| match trouble.blow {
+            Blow::Killed(Reached::Nothing) => true,
+            Blow::Killed(Reached::Sent(thousandths)) => thousandths < 1_000,
+            Blow::Cut | Blow::Stops(_) | Blow::SwitchLost => false,
+        });
+        let has_it = self.process.as_ref().is_some_and(|process| !process.gave);
+        self.keys += usize::from(key && !lost && has_it);
+        if let Some(trouble) = trouble {
+            self.next = trouble.next;
+            if trouble.blow != Blow::Killed(Reached::Nothing) {
+                self.take_in(stimulus);
+            }
+            return self.strike(trouble.blow);
+        }
+        self.take_in(stimulus);
+        self.send(1_000);
+        self.tell();
+    }
+
+    fn take_in(&mut self, stimulus: Stimulus) {
+        let Some(Process { session, settings, gave: _ }) = &mut self.process else { return };
+        match stimulus {
+            Stimulus::Bytes(bytes) => {
+                session.buffer().extend_from_slice(&bytes);
+                session.received(self.now, settings, self.router);
+            }
+            Stimulus::Answer(id, answer) => session.answer(id, answer, self.now),
+            Stimulus::Tick => session.tick(self.now),
+        }
+    }
+
+    fn strike(&mut self, blow: Blow) {
+        match blow {
+            Blow::Killed(reached) => {
+                if let Reached::Sent(thousandths) = reached {
+                    self.send(thousandths.into());
+                }
+                self.process = None;
+                self.channel.closed(self.now);
+            }
+            Blow::Cut => {
+                self.send(1_000);
+                self.channel.closed(self.now);
+                if let Some(process) = &mut self.process {
+                    process.session.link_lost(self.now);
+                }
+                self.tell();
+                self.process = None;
+            }
+            Blow::Stops(when) => {
+                if let Some(process) = &mut self.process {
+                    process.session.hand_over(when, self.now);
+                }
+                self.send(1_000);
+                self.tell();
+                return;
+            }
+            Blow::SwitchLost => {
+                self.next = NextProcess::Refuses(u8::MAX);
+                self.channel.hang_up(crate::base::cause::HangupCause::NormalClearing, self.now);
+                self.channel.closed(self.now);
+                if let Some(process) = &mut self.process {
+                    process.session.link_lost(self.now);
+                }
+                self.tell();
+            }
+        }
+        self.left();
+    }
+
+    /// The call is nobody's.
+    fn left(&mut self) {
+        self.look_for_end();
+        self.end = self.end.map(|_| false);
+        self.answers.clear();
+        self.blows.push(self.now.mono_ms);
+    }
+
+    fn tell(&mut self) {
+        while let Some(offer) = self.process.as_mut().and_then(|process| process.session.poll()) {
+            match offer {
+                Offer::Query(id, Query::Http(request)) => self.ask(id, *request),
+                Offer::Note(_, entry) => {
+                    if let What::StepEntered { step, .. } = &entry.what {
+                        self.caller.entered_step(step.as_str());
+                    }
+                    self.told.timeline.push(*entry);
+                }
+                Offer::Ended(record) => self.told.records.push(*record),
+                Offer::Refused(reason) => self.told.refused = Some(reason),
+                Offer::Adrift(_) => self.told.adrift += 1,
+                Offer::HandedOver => {
+                    self.told.handed_over += 1;
+                    if let Some(process) = &mut self.process {
+                        process.gave = true;
+                    }
+                    self.left();
+                }
+                Offer::Begun(_) | Offer::Discard(_) => {}
+            }
+        }
+    }
+
+    /// The script's answer whose address is the longest beginning of the request's.
+    fn ask(&mut self, id: QueryId, request: HttpRequest) {
+        let url = request.url.reveal();
+        let matching = self.script.http.iter().filter(|(start, _)| url.starts_with(start.as_str()));
+        let best = matching.max_by_key(|(start, _)| start.len());
+        let (after, answer) = match best {
+            Some((_, canned)) => {
+                let json = canned.json.as_ref().map(ToString::to_string);
+                let body = json.or_else(|| canned.body.clone()).unwrap_or_default();
+                let late = canned.after > request.timeout;
+                let long = body.len() > usize::try_from(request.max_bytes).unwrap_or(usize::MAX);
+                let answer = match (late, long) {
+                    (true, _) => Err(HttpFailure::TimedOut),
+                    (false, true) => Err(HttpFailure::TooLong(request.max_bytes)),
+                    (false, false) => {
+                        Ok(HttpAnswer { status: canned.status, body: body.into_bytes() })
+                    }
+                };
+                (canned.after.min(request.timeout), answer)
+            }
+            None => {
+                let why = "the script has no answer for this address".into();
+                (Millis(0), Err(HttpFailure::Unreachable(why)))
+            }
+        };
+        self.told.requests.push(request);
+        let at_ms = self.now.mono_ms.saturating_add(after.ms());
+        self.answers.insert((at_ms, id), Answer::Http(answer));
+    }
+}
+
+impl std::fmt::Debug for Simulation<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Simulation")
+            .field("now", &self.now)
+            .field("process", &self.process)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs one script to its end.
+pub fn simulate(
+    script: Arc<Script>,
+    router: &dyn Router,
+    settings: &Settings,
+    start: Timestamp,
+) -> Outcome {
+    Simulation::new(script, router, settings, start, 1).finish()
+}
+
+fn identity(seed: u64, of: u64) -> Uuid {
+    Uuid::from_u128(u128::from(seed) << 64 | 0x8000_0000_0000_0000 | u128::from(of))
+}
