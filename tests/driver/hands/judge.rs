@@ -67,8 +67,9 @@ impl Story {
         self.sounds.iter().map(|(_, item, _)| item.as_str()).collect()
     }
 
-    /// Follows the other's sounds through this story's. A place is where it stands and how far it has
-    /// been: a repetition may be cut short by a key, and then what was heard before is not repeated.
+    /// Follows the other's sounds through this story's. A place is where it stands and how far it
+    /// has been: a key may cut a repetition short, and then what was heard before is not heard
+    /// again.
     fn follows(&self, other: &Self, blows: &[u64]) -> Result<(), String> {
         let mut places = BTreeSet::from([(0usize, 0usize)]);
         let mut last_ms = 0;
@@ -104,8 +105,8 @@ impl Story {
     }
 }
 
-/// What is wrong with a call that changed hands. A key that FreeSWITCH told to a process in its last
-/// moment is lost: such a call may go another way than the caller wanted, and must only go on.
+/// What is wrong with a call that changed hands. A key that FreeSWITCH told to a process in its
+/// last moment is lost: such a call may go another way than the caller wanted, and must only go on.
 pub(crate) fn judge(undisturbed: &Story, sim: &Simulation<'_>) -> Vec<String> {
     let outcome = sim.outcome();
     let told = story(sim, &outcome);

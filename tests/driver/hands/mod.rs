@@ -92,14 +92,14 @@ fn a_process_may_be_killed_before_any_input() {
 
 #[test]
 fn a_process_may_be_killed_after_any_input_before_it_told_the_world_anything() {
-    at_inputs(1, |_| (KILLED, AT_ONCE));
+    at_inputs(2, |_| (KILLED, AT_ONCE));
 }
 
 #[test]
 fn a_process_may_be_killed_in_the_middle_of_what_it_sends() {
     // A prime, so that parts and inputs don't go together.
     let part = |input: u64| u16::try_from(input * 389 % 1_000).unwrap();
-    at_inputs(2, |input| (Blow::Killed(Reached::Sent(part(input))), AT_ONCE));
+    at_inputs(4, |input| (Blow::Killed(Reached::Sent(part(input))), AT_ONCE));
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_connection_may_be_cut_at_any_input() {
 #[test]
 fn a_process_may_hand_its_call_over_at_a_boundary_or_at_once() {
     let when = |input: u64| if input.is_multiple_of(2) { When::Now } else { When::Boundary };
-    at_inputs(3, |input| (Blow::Stops(when(input)), AT_ONCE));
+    at_inputs(5, |input| (Blow::Stops(when(input)), AT_ONCE));
 }
 
 #[test]
