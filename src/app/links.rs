@@ -93,8 +93,8 @@ impl Switchboard for Links {
 
     /// Which FreeSWITCH has the call is not known: the others know no such channel.
     fn order(&self, call: CallId, order: Api) {
-        for link in self.links.iter().cloned() {
-            let order = order.clone();
+        for link in &self.links {
+            let (link, order) = (link.clone(), order.clone());
             tokio::spawn(async move {
                 if let Err(error) = link.api(order).await {
                     tracing::debug!(%call, link = link.name(), %error, "an order was not taken");

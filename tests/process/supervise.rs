@@ -73,14 +73,13 @@ fn a_worker_that_lets_go_of_its_calls_by_itself_is_followed_at_once() {
 fn when_no_worker_can_start_the_port_is_closed_and_opens_again_when_one_can() {
     let place = Place::new("[supervise]\nfailures = 2");
     let (running, address, worker) = supervised(&place);
-    let (database, aside) = (place.path().join("callwright.db"), place.path().join("aside.db"));
-    fs::rename(&database, &aside).unwrap();
-    fs::create_dir(&database).unwrap();
+    let keys = place.path().join("callwright.key");
+    let good = fs::read_to_string(&keys).unwrap();
+    fs::write(&keys, "no key").unwrap();
     send(worker, Signal::KILL);
     eventually(&running, || call(address).err());
     assert!(running.log().contains("the port is closed"), "{}", running.log());
-    fs::remove_dir(&database).unwrap();
-    fs::rename(&aside, &database).unwrap();
+    fs::write(&keys, good).unwrap();
     eventually(&running, || call(address).ok());
     assert_ne!(place.successor(worker, &running), worker);
 }

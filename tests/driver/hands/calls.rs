@@ -126,8 +126,6 @@ pub(crate) fn world(script: &Script) -> World {
         set("callwright_offered=true"),
         set("continue_on_fail=true"),
         set("hangup_after_bridge=false"),
-        set("execute_on_pre_originate_callwright=set socket_resume=false"),
-        set("execute_on_post_bridge_callwright=set socket_resume=true"),
         again.clone(),
     ];
     let timer = format!("+{} {UNHEARD} XML callwright", TIMER_MS / 1_000);
