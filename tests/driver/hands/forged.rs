@@ -67,21 +67,19 @@ fn without_a_state_or_with_a_damaged_one_the_call_begins_anew() {
     assert_eq!(forged(|_| Some("not a state".into())), anew);
     assert_eq!(forged(|state| Some(state[..state.len() / 2].into())), anew);
     assert_eq!(forged(|state| Some(state[..20].into())), anew);
-    for at in [5, 16, 17, 60, usize::MAX] {
+    for at in [1, 4, 5, 16, 17, 60, usize::MAX] {
         assert_eq!(changed(at), anew, "byte {at}");
     }
 }
 
 #[test]
-fn a_state_of_another_release_or_key_is_left_to_whoever_can_read_it() {
-    for at in [0, 1, 4] {
-        let (_, refused, hands) = forged(move |state| {
-            let mut bytes = URL_SAFE_NO_PAD.decode(state).unwrap();
-            bytes[at] ^= 1;
-            Some(URL_SAFE_NO_PAD.encode(bytes))
-        });
-        assert_eq!((refused.as_deref(), hands), (Some("state"), 0), "byte {at}");
-    }
+fn a_state_of_another_release_is_left_to_whoever_can_read_it() {
+    let (_, refused, hands) = forged(|state| {
+        let mut bytes = URL_SAFE_NO_PAD.decode(state).unwrap();
+        bytes[0] ^= 1;
+        Some(URL_SAFE_NO_PAD.encode(bytes))
+    });
+    assert_eq!((refused.as_deref(), hands), (Some("state"), 0));
 }
 
 #[test]
