@@ -18,12 +18,16 @@ use std::time::{Duration, Instant};
 use callwright::base::ids::{CallId, FlowName, TenantId};
 use callwright::base::millis::Millis;
 use callwright::base::now::Now;
+use callwright::call::Call;
+use callwright::call::arrival::Arrival;
 use callwright::driver::call::{Clock, Counters, NoSwitchboard, Shared, Sink};
 use callwright::driver::http::{Config as HttpConfig, Http};
 use callwright::driver::registry::{Registry, When};
+use callwright::driver::seal::Carried;
 use callwright::driver::serve::{Drain, Socket, run};
 use callwright::driver::session::{Router, Session, Settings};
 use callwright::driver::translate::arrival::Inquiry;
+use callwright::driver::translate::variables::Former;
 use callwright::esl::argument::Word;
 use callwright::flow::parse::parse_yaml;
 use callwright::flow::program::{Program, PromptFile, Published, Settings as Ground};
@@ -307,10 +311,43 @@ async fn memory() {
     daemon.await.unwrap();
 }
 
+/// What it costs to write a call's state for its channel, and to read it back.
+fn state() {
+    let (router, settings) = (router(), settings());
+    let arrival = Arrival {
+        call: CallId(Uuid::from_u128(0x0199_e0c4_2f6b_7c11_8e41_f3b6_f4d9_a0aa)),
+        channel: "4be9781d-c0f1-4d7a-a521-b795cb3d13f7".parse().unwrap(),
+        caller_name: "Ada Lovelace".into(),
+        caller_number: "+15550100123".into(),
+        dialed: "+15550199456".into(),
+        answered: false,
+        variables: BTreeMap::default(),
+    };
+    let now = Now::new(0, "2026-11-23T10:00:00.123Z".parse().unwrap());
+    let call = Call::begin(arrival, router.0.clone(), now);
+    let (keys, channel) = (&settings.keys, call.state().channel());
+    let (former, holder) = (Former::default(), settings.instance);
+    let seal =
+        || keys.seal(channel, &Carried { call: call.kept(), holder, former: &former }).unwrap();
+    let text = seal();
+    let best = |work: &dyn Fn()| {
+        let rounds = (0..ROUNDS).map(|_| {
+            let began = Instant::now();
+            (0..CALLS).for_each(|_| work());
+            began.elapsed() / CALLS
+        });
+        rounds.min().unwrap()
+    };
+    let sealed = best(&|| drop(black_box(seal())));
+    let opened = best(&|| drop(black_box(keys.open(channel, text.as_str()).unwrap())));
+    println!("state: {} bytes; written in {sealed:?}, read in {opened:?}", text.as_str().len());
+}
+
 fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
+    state();
     cpu();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
