@@ -20,7 +20,8 @@ pub struct Config {
     pub database: Database,
     /// Connections to PostgreSQL at most; SQLite has one. Default: 8.
     pub connections: u32,
-    /// Directory in which records wait for the database. Default: `spool`.
+    /// Directory in which records wait for the database; each process has one of its own in it.
+    /// Default: `spool`.
     pub spool: PathBuf,
     /// Bytes that may wait there; timelines give way at three quarters of it. Default: 1 GiB.
     pub spool_bytes_max: u64,

@@ -18,6 +18,8 @@ use super::spool::{Place, Stretch};
 use super::{Store, StoreError, write};
 use crate::base::ids::{CallId, TenantId};
 
+/// How long to wait for more before the disk is read.
+const READ_INTERVAL: Duration = Duration::from_millis(50);
 /// How long what a running call does may be held.
 const HOLD: Duration = Duration::from_secs(5);
 /// How long to gather calls that have begun, come or ended.
@@ -49,7 +51,15 @@ pub(super) async fn run(store: Store, shared: Arc<Shared>) {
             continue;
         }
         tokio::select! {
-            changed = spooled.changed() => if changed.is_err() { return },
+            changed = spooled.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                tokio::select! {
+                    () = sleep(READ_INTERVAL) => {}
+                    () = drain.shared.urge.notified() => drain.urged = true,
+                }
+            }
             () = drain.shared.urge.notified() => drain.urged = true,
             () = until(wake) => {}
         }

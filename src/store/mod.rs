@@ -18,6 +18,7 @@ mod error;
 mod facts;
 mod flow;
 mod instance;
+mod keeper;
 mod kept;
 mod live;
 mod migrate;
