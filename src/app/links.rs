@@ -92,12 +92,14 @@ impl Switchboard for Links {
     }
 
     /// Which FreeSWITCH has the call is not known: the others know no such channel.
-    fn order(&self, call: CallId, order: Api) {
+    fn order(&self, call: CallId, orders: Vec<Api>) {
         for link in &self.links {
-            let (link, order) = (link.clone(), order.clone());
+            let (link, orders) = (link.clone(), orders.clone());
             tokio::spawn(async move {
-                if let Err(error) = link.api(order).await {
-                    tracing::debug!(%call, link = link.name(), %error, "an order was not taken");
+                for order in orders {
+                    if let Err(error) = link.api(order).await {
+                        tracing::debug!(%call, link = link.name(), %error, "an order is refused");
+                    }
                 }
             });
         }

@@ -39,6 +39,10 @@ pub(in crate::call) fn action(action: &Action, party: impl Fn(&str) -> String) -
         Action::Transfer { extension, context } => {
             format!("transfer to {} in {}", party(extension), clean(context))
         }
+        Action::Hold { on: true, .. } => "hold the caller".into(),
+        Action::Hold { on: false, .. } => "end the hold".into(),
+        Action::RecordCall { path, on: true } => format!("record the call to {}", clean(path)),
+        Action::RecordCall { on: false, .. } => "stop recording the call".into(),
         Action::Hangup(cause) => format!("hang up: {cause}"),
         Action::Release { refused } => format!("give back to the dialplan: {}", clean(refused)),
     }

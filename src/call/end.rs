@@ -70,6 +70,10 @@ impl Call {
         if let Some(termination) = self.state.closing.take() {
             self.note_guard("the hang-up was not confirmed in time");
             self.finish(termination);
+        } else if let Some(termination) = self.sent_away() {
+            self.note_guard("the switch did not let go of the call in time");
+            self.last_words();
+            self.finish(termination);
         }
     }
 
@@ -152,6 +156,7 @@ impl Call {
 
     pub(in crate::call) fn finish(&mut self, termination: Termination) {
         self.leave_visits();
+        self.keep_recording();
         let now = self.live.now.wall;
         for leg in &mut self.state.legs {
             leg.ended.get_or_insert(now);

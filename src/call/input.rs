@@ -80,7 +80,24 @@ pub struct Dialed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
-    Hangup { cause: HangupCause },
+    Hangup {
+        cause: HangupCause,
+    },
+    /// Let the caller wait with music, or talk again; only in a conversation.
+    Hold {
+        on: bool,
+    },
+    /// Send the caller's leg to the dialplan, in a context that the tenant may use; the first of
+    /// them where none is named.
+    Transfer {
+        extension: String,
+        #[serde(default)]
+        context: Option<String>,
+    },
+    /// Record the call from now on, or stop that.
+    Record {
+        on: bool,
+    },
 }
 
 /// What came of a query.

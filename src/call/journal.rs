@@ -41,7 +41,7 @@ impl Call {
 
     pub(in crate::call) fn note_done(&mut self, id: ActionId, mut result: String) {
         let awaited = self.waits().action.is_some_and(|(awaited, _)| awaited == id);
-        if !awaited {
+        if !awaited && !self.departs_by(id) {
             result.push_str(" (nobody waits for it)");
         }
         self.note(What::Done { action: id.0, result });

@@ -31,6 +31,7 @@ mod fuzz;
 mod journal;
 mod listen;
 mod media;
+mod operator;
 mod orders;
 mod run;
 mod step;
@@ -48,7 +49,7 @@ use crate::model::timeline::What;
 
 use arrival::Arrival;
 use handover::{Found, Taken};
-use input::{Answer, Command, Event, Input};
+use input::{Answer, Event, Input};
 use output::{Output, QueryId};
 use state::{State, Waits};
 use step::Heard;
@@ -84,6 +85,7 @@ struct Live {
     input: Digits,
     rest: Option<listen::Rest>,
     secrets: Secrets,
+    departure: Option<operator::Departure>,
     /// Whether any flow of the program asks for secret digits: then no key is shown before it is
     /// known which step it is for.
     guarded_keys: bool,
@@ -179,6 +181,7 @@ impl Call {
             input: Digits::default(),
             rest: None,
             secrets: Secrets::default(),
+            departure: None,
             guarded_keys,
         };
         Self {
@@ -200,7 +203,7 @@ impl Call {
         self.tick(now);
         match input {
             Input::Event(event) => self.event(event),
-            Input::Command(Command::Hangup { cause }) => self.hang_up_by_operator(cause),
+            Input::Command(command) => self.command(command),
             Input::Answer(id, answer) => self.answer(id, answer),
             Input::Timeout => self.timeout(),
         }
@@ -261,6 +264,7 @@ impl Call {
     fn bridged(&mut self, other: ChannelId, target: Option<usize>) {
         let channel = other.to_string();
         self.state.bridged = Some(other);
+        self.state.begun.parted();
         self.hear(Heard::Bridged(target));
         let dialed = self
             .state
@@ -274,6 +278,7 @@ impl Call {
     fn unbridged(&mut self) {
         self.note(What::Unbridged { cause: None });
         self.state.bridged = None;
+        self.state.begun.parted();
     }
 
     fn answer(&mut self, id: QueryId, answer: Answer) {

@@ -138,6 +138,9 @@ impl Call {
     }
 
     pub(in crate::call) fn ended(&mut self, id: ActionId, ending: Ending) {
+        if self.left_by(id) {
+            return;
+        }
         if self.state.waits.action.is_some_and(|(awaited, _)| awaited == id) {
             self.forget_action();
             self.hear(Heard::Ended(ending));
@@ -147,6 +150,9 @@ impl Call {
     pub(in crate::call) fn refused(&mut self, id: ActionId, reason: String) {
         if self.state.closing.is_some() {
             return self.hangup_refused();
+        }
+        if self.stays(id) {
+            return;
         }
         self.ended(id, Ending::Failed { detail: format!("refused: {reason}") });
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::cause::HangupCause;
 use crate::base::digits::Digits;
-use crate::base::ids::GatewayName;
+use crate::base::ids::{ChannelId, GatewayName};
 use crate::base::masked::Masked;
 use crate::base::millis::Millis;
 use crate::flow::kind::answer::RejectReason;
@@ -82,6 +82,10 @@ pub enum Action {
     /// Leave for an extension of the dialplan: the switch takes the call away from us. Ends when
     /// the switch has it; the loss of the link says the same.
     Transfer { extension: String, context: String },
+    /// Let the caller hear music and the far end nothing, or let them talk again. At once.
+    Hold { far: ChannelId, on: bool },
+    /// Record both parties from now on, or stop that recording. At once.
+    RecordCall { path: String, on: bool },
     /// Hang the caller's leg up. At once.
     Hangup(HangupCause),
     /// Give the call back to the dialplan, with the variable `callwright_refused` set to this

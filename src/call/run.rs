@@ -40,6 +40,7 @@ impl Call {
         }
         let Some((published, name)) = self.here() else { return };
         self.note(What::Resumed { step: name.clone() });
+        self.state.begun.parted();
         self.state.timers.clear_step();
         self.state.waits = super::state::Waits::default();
         self.worth_writing();
@@ -71,7 +72,7 @@ impl Call {
 
     /// The waiting step hears something.
     pub(in crate::call) fn hear(&mut self, heard: Heard) {
-        if self.state.closing.is_some() {
+        if self.state.closing.is_some() || self.is_leaving() {
             return;
         }
         let Some((published, name)) = self.here() else { return };
@@ -388,6 +389,10 @@ impl Call {
 
     /// How the call ended for us, where it is just leaving for the dialplan.
     pub(in crate::call) fn departed(&self) -> Option<Termination> {
+        let sent = self.sent_away();
+        if sent.is_some() {
+            return sent;
+        }
         match &self.state.running {
             Running::Transfer(state) => Some(state.termination()),
             Running::Nothing

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::ResumeError;
 use super::arrival::Arrival;
 use super::handover::Hands;
+use super::operator::Begun;
 use super::output::{ActionId, QueryId};
 use super::step::Running;
 use super::timer::{Timer, Timers};
@@ -63,6 +64,8 @@ pub struct State {
     /// The first is the caller's.
     pub(super) legs: Vec<LegRecord>,
     pub(super) recordings: Vec<RecordingNote>,
+    #[serde(default, skip_serializing_if = "Begun::is_nothing")]
+    pub(super) begun: Begun,
     /// Set once the end is decided and only the hang-up is awaited.
     pub(super) closing: Option<Termination>,
 }
@@ -242,6 +245,7 @@ impl State {
             path: Vec::new(),
             legs: Vec::new(),
             recordings: Vec::new(),
+            begun: Begun::default(),
             closing: None,
             arrival,
         };

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::base::cause::HangupCause;
 use crate::base::ids::{CallId, FlowName, GatewayName, PromptName, TenantSlug};
@@ -295,6 +295,25 @@ pub enum CallCommand {
         #[arg(long, default_value = "NORMAL_CLEARING")]
         cause: HangupCause,
     },
+    /// Let the caller wait with music; only in a conversation
+    Hold,
+    /// Let the two talk again
+    Unhold,
+    /// Send the caller to an extension of the dialplan
+    Transfer {
+        extension: String,
+        /// One of the tenant's contexts, instead of its first
+        #[arg(long)]
+        context: Option<String>,
+    },
+    /// Record the whole call
+    Record { what: Switch },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    Start,
+    Stop,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,4 @@
-//! `callwright status`, `drain`, `call` and `calls --live`: the running daemon, asked over its
-//! control socket.
+//! `callwright status`, `drain` and `call`: the running daemon, asked over its control socket.
 
 use std::process::ExitCode;
 
@@ -13,10 +12,10 @@ use crate::control::ask::Peer;
 use crate::control::protocol::{Answer, Request, Status};
 use crate::driver::registry::When;
 
-use super::args::CallCommand;
+use super::args::{CallCommand, Switch};
 use super::screen::{GREEN, Screen, YELLOW, count, paint};
 
-async fn ask(config: &Config, request: &Request) -> anyhow::Result<Answer> {
+pub(super) async fn ask(config: &Config, request: &Request) -> anyhow::Result<Answer> {
     Ok(Peer::meet(&control_path(config)).await?.ask(request).await?)
 }
 
@@ -52,20 +51,6 @@ fn lines(status: &Status) -> Vec<String> {
     ]
 }
 
-pub(super) async fn calls(config: &Config, screen: Screen) -> anyhow::Result<ExitCode> {
-    let Answer::Calls { calls } = ask(config, &Request::Calls).await? else {
-        bail!("the daemon answers something else");
-    };
-    screen.either(&calls, |screen| {
-        let rows = calls.iter().map(|held| {
-            let state = if held.talks { "talking" } else { "in a flow" };
-            [held.call.to_string(), state.to_owned()]
-        });
-        screen.table(["CALL", "STATE"], rows)
-    })?;
-    Ok(ExitCode::SUCCESS)
-}
-
 pub(super) async fn drain(config: &Config, now: bool) -> anyhow::Result<ExitCode> {
     let when = if now { When::Now } else { When::Boundary };
     ask(config, &Request::Drain { when }).await?;
@@ -79,6 +64,12 @@ pub(super) async fn tell(
 ) -> anyhow::Result<ExitCode> {
     let command = match command {
         CallCommand::Hangup { cause } => input::Command::Hangup { cause: *cause },
+        CallCommand::Hold => input::Command::Hold { on: true },
+        CallCommand::Unhold => input::Command::Hold { on: false },
+        CallCommand::Transfer { extension, context } => {
+            input::Command::Transfer { extension: extension.clone(), context: context.clone() }
+        }
+        CallCommand::Record { what } => input::Command::Record { on: *what == Switch::Start },
     };
     ask(config, &Request::Tell { call, command }).await?;
     Ok(ExitCode::SUCCESS)

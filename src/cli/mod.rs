@@ -6,6 +6,7 @@ mod check;
 mod control;
 mod demo;
 mod flow;
+mod live;
 mod number;
 mod prompt;
 mod screen;
@@ -91,7 +92,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Status => control::status(&settings()?, screen).await,
         Command::Drain { now } => control::drain(&settings()?, now).await,
         Command::Call { call, command } => control::tell(&settings()?, call, &command).await,
-        Command::Calls(args) if args.live => control::calls(&settings()?, screen).await,
+        Command::Calls(args) if args.live => live::list(&settings()?, screen).await,
         Command::Check => check::run(settings()?, screen).await,
         Command::Demo(args) => demo::run(&args, screen).await,
         Command::Flow(command) => flow::run(command, settings, screen).await,

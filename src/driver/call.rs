@@ -54,7 +54,8 @@ pub trait Sink: Send + Sync {
 pub trait Switchboard: Send + Sync {
     /// Whether there is a way to FreeSWITCH. Otherwise such calls are given up after a while.
     fn is_there(&self) -> bool;
-    fn order(&self, call: CallId, order: Api);
+    /// One after another: none before the one before it has been answered.
+    fn order(&self, call: CallId, orders: Vec<Api>);
     /// From now on the channel's events come as words to its call; until it is let go.
     fn follow(&self, call: CallId, channel: &ChannelId);
     fn let_go(&self, channel: &ChannelId);
@@ -68,7 +69,7 @@ impl Switchboard for NoSwitchboard {
     fn is_there(&self) -> bool {
         false
     }
-    fn order(&self, _call: CallId, _order: Api) {}
+    fn order(&self, _call: CallId, _orders: Vec<Api>) {}
     fn follow(&self, _call: CallId, _channel: &ChannelId) {}
     fn let_go(&self, _channel: &ChannelId) {}
 }

@@ -15,7 +15,7 @@ use crate::call::input::{Ending, Event};
 use crate::call::output::{Action, ActionId, DialOrder, Media, RecordOrder};
 use crate::esl;
 use crate::esl::application::Application;
-use crate::esl::argument::{DialPart, Refused, Why, Word};
+use crate::esl::argument::{DialPart, FilePath, Refused, Why, Word};
 use crate::esl::command::{Api, Command, Execute};
 use crate::esl::happening::Stage;
 use crate::esl::token::ExecuteId;
@@ -116,6 +116,13 @@ impl Desk {
             Action::Reject(reason) => Turn::of(vec![self.kill(reason.cause())]),
             Action::Hangup(cause) => Turn::of(vec![self.kill(cause)]),
             Action::Transfer { extension, context } => self.transfer(&extension, &context)?,
+            Action::Hold { far, on } => {
+                Turn::of(vec![Command::Api(Api::Hold { channel: far, on })])
+            }
+            Action::RecordCall { path, on } => {
+                let (channel, path) = (self.channel.clone(), FilePath::new(&path)?);
+                Turn::of(vec![Command::Api(Api::Record { channel, on, path })])
+            }
             Action::Release { refused } => self.release(&refused),
             Action::Discard { path } => Turn { discard: Some(path), ..Turn::default() },
         })

@@ -12,7 +12,7 @@ use super::session::running::Running;
 use super::translate::{event, hangup_cause, hung_up_by_caller};
 use crate::base::ids::{ChannelId, TenantId};
 use crate::base::now::Now;
-use crate::call::input::{Command as Operator, Event, Input};
+use crate::call::input::{Command as Operator, Ending, Event, Input};
 use crate::call::output::Output;
 use crate::call::{Call, ResumeError};
 use crate::esl::command::{Api, Command};
@@ -146,7 +146,14 @@ impl Stray {
                 }
                 Output::Action(id, action) => {
                     match self.running.desk.order(id, action, now.mono_ms) {
-                        Ok(turn) => told.extend(turn.commands.into_iter().filter_map(order)),
+                        Ok(turn) => {
+                            told.extend(turn.commands.into_iter().filter_map(order));
+                            if turn.leaves {
+                                // No connection's end will tell.
+                                let event = Event::Done(id, Ending::Finished);
+                                self.running.call.handle(Input::Event(event), now);
+                            }
+                        }
                         Err(refused) => {
                             let event = Event::Refused(id, refused.to_string());
                             self.running.call.handle(Input::Event(event), now);
@@ -221,10 +228,11 @@ fn work(shared: &Shared, stray: &mut Stray) -> bool {
     let now = shared.clock.now();
     let Ok(told) = catch_unwind(AssertUnwindSafe(|| stray.drain(now))) else { return false };
     let call = stray.running.call.id();
+    let mut orders = Vec::new();
     for told in told {
         match told {
             Told::Note(tenant, entry) => shared.sink.note(tenant, call, entry),
-            Told::Order(api) => shared.switchboard.order(call, api),
+            Told::Order(api) => orders.push(api),
             Told::Ended(record) => {
                 let end = &record.termination;
                 tracing::info!(%call, cause = %end.cause, party = ?end.party, "a call ended");
@@ -232,5 +240,111 @@ fn work(shared: &Shared, stray: &mut Stray) -> bool {
             }
         }
     }
+    if !orders.is_empty() {
+        shared.switchboard.order(call, orders);
+    }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::base::cause::Party;
+    use crate::base::ids::{CallId, FlowName};
+    use crate::call::arrival::Arrival;
+    use crate::driver::session::Settings;
+    use crate::driver::translate::variables::Former;
+    use crate::esl::argument;
+    use crate::flow::parse::parse_yaml;
+    use crate::flow::program::{self, Published};
+
+    const FLOW: &str = "
+callwright: 1
+start: talk
+steps:
+  talk: { kind: dial, targets: [{ extension: '200', timeout: 20s }], next: bye }
+  bye: { kind: hangup }
+";
+
+    fn now(mono_ms: u64) -> Now {
+        Now::new(mono_ms, "2026-11-22T09:00:00Z".parse().unwrap())
+    }
+
+    /// A conversation of `a-leg` and `b-leg` that nobody holds.
+    fn conversation() -> Stray {
+        let main: FlowName = "main".parse().unwrap();
+        let published = Published::new(main.clone(), 3, parse_yaml(FLOW.as_bytes()).unwrap());
+        let program = Program {
+            tenant: TenantId(uuid::Uuid::from_u128(1)),
+            timezone: "Europe/Berlin".into(),
+            flows: [(main.clone(), Arc::new(published))].into(),
+            main,
+            prompts: BTreeMap::default(),
+            settings: program::Settings {
+                contexts: vec!["default".into()],
+                domain: "pbx.example".into(),
+                message_directory: "/m".into(),
+                ..program::Settings::default()
+            },
+        };
+        let arrival = Arrival {
+            call: CallId(uuid::Uuid::from_u128(7)),
+            channel: "a-leg".parse().unwrap(),
+            caller_name: "Ann".into(),
+            caller_number: "100".into(),
+            dialed: "200".into(),
+            answered: true,
+            variables: BTreeMap::new(),
+        };
+        let settings =
+            Settings::alone(argument::Word::new("profile", "internal").unwrap()).unwrap();
+        let call = Call::begin(arrival, Arc::new(program), now(0));
+        let channel = call.state().channel().clone();
+        let running = Box::new(Running::new(call, channel, Former::default(), &settings));
+        let mut stray = Stray::adrift(running, true, now(0));
+        stray.drain(now(0));
+        let event = Event::Bridged { other: "b-leg".parse().unwrap(), target: Some(0) };
+        stray.input(Input::Event(event), now(0));
+        stray.drain(now(0));
+        stray
+    }
+
+    /// What goes over the link, but for what is written on the channel.
+    fn orders(stray: &mut Stray, command: Operator, at: u64) -> (Vec<String>, Vec<Told>) {
+        stray.command(command, now(at));
+        let (orders, rest) = stray
+            .drain(now(at))
+            .into_iter()
+            .partition::<Vec<_>, _>(|told| matches!(told, Told::Order(_)));
+        let orders = orders.into_iter().filter_map(|told| match told {
+            Told::Order(Api::SetVariables { .. }) => None,
+            Told::Order(api) => Some(
+                String::from_utf8_lossy(&Command::Api(api).encode().unwrap()).trim().to_owned(),
+            ),
+            _ => None,
+        });
+        (orders.collect(), rest)
+    }
+
+    #[test]
+    fn an_operator_holds_records_and_transfers_a_call_without_a_connection() {
+        let mut stray = conversation();
+        let hold = orders(&mut stray, Operator::Hold { on: true }, 1_000).0;
+        assert_eq!(hold, ["api uuid_hold b-leg"]);
+        let hold = orders(&mut stray, Operator::Hold { on: false }, 2_000).0;
+        assert_eq!(hold, ["api uuid_hold off b-leg"]);
+        let file = format!("/m/{}-1.wav", uuid::Uuid::from_u128(7));
+        let record = orders(&mut stray, Operator::Record { on: true }, 3_000).0;
+        assert_eq!(record, [format!("api uuid_record a-leg start {file}")]);
+        let transfer = Operator::Transfer { extension: "300".into(), context: None };
+        let (transfer, told) = orders(&mut stray, transfer, 8_000);
+        let stop = format!("api uuid_record a-leg stop {file}");
+        assert_eq!(transfer, [stop, "api uuid_transfer a-leg 300 XML default".to_owned()]);
+        assert!(stray.is_over());
+        let Some(Told::Ended(record)) = told.last() else { panic!("no record: {told:?}") };
+        assert_eq!(record.termination.party, Party::Operator);
+        assert_eq!(record.recordings.first().map(|one| one.length_ms), Some(5_000));
+    }
 }

@@ -3,6 +3,7 @@
 
 mod ends;
 mod keys;
+mod operator;
 mod random;
 mod resume;
 mod steps;

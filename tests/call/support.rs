@@ -224,6 +224,8 @@ impl Line {
             | Action::CancelDial
             | Action::SetVariables(_)
             | Action::Discard { .. }
+            | Action::Hold { .. }
+            | Action::RecordCall { .. }
             | Action::Hangup(_)
             | Action::Release { .. } => {}
         }
@@ -339,6 +341,7 @@ impl Line {
                 let cause = HangupCause::named(rest);
                 self.input(Input::Command(Command::Hangup { cause }));
             }
+            "command" => self.input(Input::Command(serde_json::from_str(rest).unwrap())),
             "http" => self.http(rest),
             "resume" => self.change_hands(),
             _ => panic!("`{line}` is not a line of a script"),

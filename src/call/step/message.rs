@@ -103,7 +103,7 @@ impl ExpectMessage {
     }
 
     fn path(&self, call: &Call) -> String {
-        format!("{}/{}.wav", call.program.settings.message_directory, self.name)
+        call.recording_path(&self.name)
     }
 
     pub(in crate::call) fn hear(

@@ -33,6 +33,8 @@ pub(in crate::call) fn enter(call: &mut Call, transfer: &Transfer) -> (Running, 
     };
     let shown = if secret { "•••".to_owned() } else { call.party(&extension) };
     let to = format!("{shown} in {}", describe::clean(&context));
+    // The switch would go on with it wherever the call goes.
+    call.stop_recording();
     call.expect(Action::Transfer { extension, context }, Awaited::Other, 0);
     (state(to), Next::Wait)
 }
