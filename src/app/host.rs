@@ -55,6 +55,7 @@ impl Host {
             drain: daemon.drain.clone(),
             calls: daemon.listener.handle(),
             health,
+            elsewhere: daemon.elsewhere.clone(),
             address: daemon.address()?,
             kept,
             supervisor: if origin == Origin::Supervisor { getppid() } else { None },

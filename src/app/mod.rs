@@ -4,6 +4,7 @@ pub mod config;
 pub mod host;
 mod keys;
 mod links;
+mod relay;
 pub mod sockets;
 pub mod supervisor;
 mod sweep;
@@ -15,11 +16,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use jiff::Timestamp;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::ids::{CallId, FlowName, InstanceId, TenantId};
+use crate::control::console::Errand;
 use crate::driver::call::{Clock, Counters, Shared, Sink, Switchboard};
 use crate::driver::http::Http;
 use crate::driver::registry::{Registry, When};
@@ -38,6 +41,7 @@ use crate::switch::listener::{Listener, bind};
 
 use config::Config;
 use links::Links;
+use relay::Relay;
 use sweep::Sweep;
 
 /// How long records may take to reach the database when the daemon stops; they are safe on disk
@@ -57,6 +61,8 @@ pub struct Daemon {
     drain: Drain,
     recorder: Recorder,
     watch: Watch,
+    /// The way to other processes, where there may be any.
+    elsewhere: Option<mpsc::Sender<Errand>>,
     grace: Duration,
 }
 
@@ -109,9 +115,11 @@ impl Daemon {
             draining: CancellationToken::new(),
         };
         let (shared, drain) = (Arc::new(shared), Drain::default());
-        let watch = Watch { links, events, store: store.clone(), node: config.node() };
+        let (elsewhere, relay) = Relay::open(store, instance).unzip();
+        let (store, node) = (store.clone(), config.node());
+        let watch = Watch { links, events, relay, store, node };
         let grace = config.grace.into();
-        Ok(Self { listener, shared, gate, drain, recorder, watch, grace })
+        Ok(Self { listener, shared, gate, drain, recorder, watch, elsewhere, grace })
     }
 
     /// Where it listens: the port that was bound, when the settings leave the choice to the system.
@@ -157,18 +165,22 @@ impl Daemon {
 struct Watch {
     links: Arc<Links>,
     events: Vec<LinkEvents>,
+    relay: Option<Relay>,
     store: Store,
     node: String,
 }
 
 impl Watch {
     fn begin(self, shared: &Arc<Shared>) -> JoinSet<()> {
-        let Self { links, events, store, node } = self;
+        let Self { links, events, relay, store, node } = self;
         let mut tasks = JoinSet::new();
         let id = shared.settings.instance;
         let instance = Instance { id, node, started: Timestamp::now(), alive: true };
         tasks.spawn(beat(store.operator(), instance));
         tasks.spawn(Arc::clone(&links).listen(events, Arc::clone(shared)));
+        if let Some(relay) = relay {
+            tasks.spawn(relay.run(Arc::clone(shared)));
+        }
         tasks.spawn(Sweep::new(Arc::clone(shared), links, store).run());
         tasks
     }

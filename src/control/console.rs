@@ -7,16 +7,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, getppid};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::protocol::{Answer, HeldCall, Refused, Request, SocketName, Status};
 use super::serve::Office;
+use crate::base::ids::CallId;
+use crate::call::input::Command;
 use crate::driver::call::Shared;
-use crate::driver::registry::When;
+use crate::driver::registry::{TellError, When};
 use crate::driver::serve::{Drain, Socket};
 use crate::switch::limits::{Gate, Refusal};
 use crate::switch::listener::Handle;
+
+/// A command to a call that another process may hold.
+#[derive(Debug)]
+pub struct Errand {
+    pub call: CallId,
+    pub command: Command,
+    /// Whether the call was told, or why not, in words for the operator.
+    pub answer: oneshot::Sender<Result<(), String>>,
+}
 
 /// Everything that can be asked of a daemon and ordered from outside.
 #[derive(Debug)]
@@ -26,6 +38,8 @@ pub struct Console {
     pub drain: Drain,
     /// The socket on which calls come in.
     pub calls: Handle,
+    /// The way to other processes, where there may be any.
+    pub elsewhere: Option<mpsc::Sender<Errand>>,
     /// The socket of health, where it has one.
     pub health: Option<TcpListener>,
     pub address: SocketAddr,
@@ -127,6 +141,27 @@ impl Console {
         (Answer::Sockets { names }, sockets)
     }
 
+    /// Tells a call of ours, or has another process tell it.
+    async fn tell(&self, call: CallId, command: Command) -> Answer {
+        let told = self.shared.registry.tell(call, command.clone());
+        let error = match (told, &self.elsewhere) {
+            (Ok(()), _) => return Answer::Done,
+            (Err(TellError::Unknown), Some(elsewhere)) => {
+                let (answer, told) = oneshot::channel();
+                if elsewhere.try_send(Errand { call, command, answer }).is_err() {
+                    return refused("too many commands wait for other processes");
+                }
+                match told.await {
+                    Ok(Ok(())) => return Answer::Done,
+                    Ok(Err(reason)) => reason,
+                    Err(_) => "this process is about to end".to_owned(),
+                }
+            }
+            (Err(error), _) => error.to_string(),
+        };
+        refused(&error)
+    }
+
     fn hand_over(&self) -> Answer {
         if let Some(reason) = self.stays() {
             return Answer::Refused { reason };
@@ -139,15 +174,12 @@ impl Console {
 }
 
 impl Office for Console {
-    fn answer(&self, request: Request) -> (Answer, Vec<OwnedFd>) {
+    async fn answer(&self, request: Request) -> (Answer, Vec<OwnedFd>) {
         let answer = match request {
             Request::Sockets => return self.sockets(),
             Request::Status => Answer::Status(Box::new(self.status())),
             Request::Calls => Answer::Calls { calls: self.live() },
-            Request::Tell { call, command } => match self.shared.registry.tell(call, command) {
-                Ok(()) => Answer::Done,
-                Err(error) => refused(&error.to_string()),
-            },
+            Request::Tell { call, command } => self.tell(call, command).await,
             Request::Drain { when } => {
                 self.drain.order(when, self.socket());
                 Answer::Done

@@ -22,10 +22,10 @@ const SEND_MAX: Duration = Duration::from_secs(5);
 /// Between two attempts after an accept that failed.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Whoever answers; never waits.
+/// Whoever answers, within seconds.
 pub trait Office: Send + Sync {
     /// The answer, and the sockets that come beside it.
-    fn answer(&self, request: Request) -> (Answer, Vec<OwnedFd>);
+    fn answer(&self, request: Request) -> impl Future<Output = (Answer, Vec<OwnedFd>)> + Send;
 }
 
 /// Answers for ever.
@@ -55,7 +55,7 @@ async fn talk(stream: UnixStream, office: &impl Office) -> io::Result<()> {
     while let Ok(received) = timeout(IDLE_MAX, lines.receive(REQUEST_MAX)).await {
         let Some((line, _)) = received? else { return Ok(()) };
         let (answer, sockets) = match serde_json::from_slice(&line) {
-            Ok(request) => office.answer(request),
+            Ok(request) => office.answer(request).await,
             Err(error) => (Answer::Refused { reason: error.to_string() }, Vec::new()),
         };
         let beside: Vec<_> = sockets.iter().map(AsFd::as_fd).collect();

@@ -3,6 +3,7 @@
 use super::instance::GONE_MS;
 use super::pool::on;
 use super::{Operator, StoreError, TenantScope};
+use crate::base::ids::CallId;
 use crate::model::live::LiveCall;
 
 /// Calls that are listed at most.
@@ -41,6 +42,17 @@ impl Operator {
             .await?
         });
         read(rows)
+    }
+
+    /// One call that is up; none where nobody told of it, or it has its record.
+    pub async fn live_call(&self, call: CallId) -> Result<Option<LiveCall>, StoreError> {
+        let rows = on!(self.store.ready().await?, db => {
+            sqlx::query_as::<_, (String,)>("SELECT live FROM live_call WHERE id = $1 LIMIT 1")
+                .bind(call.to_string())
+                .fetch_all(db)
+                .await?
+        });
+        Ok(read(rows)?.pop())
     }
 
     /// Calls whose holder is gone, the oldest first; at most 20 000. None for five seconds after

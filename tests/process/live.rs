@@ -25,13 +25,13 @@ steps:
 ";
 
 /// A caller who waits for the end.
-const CALLER: &str = "
+pub(crate) const CALLER: &str = "
 dial: '100'
 steps: [{ expect: { ended: {} } }]
 ";
 
 /// A place in which the number 100 leads to a menu.
-fn menu(settings: &str) -> Place {
+pub(crate) fn menu(settings: &str) -> Place {
     let place = Place::new(settings);
     fs::write(place.path().join("main.yaml"), FLOW).unwrap();
     for line in [

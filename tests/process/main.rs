@@ -7,5 +7,6 @@ mod daemon;
 mod follow;
 mod live;
 mod load;
+mod nodes;
 mod notify;
 mod supervise;

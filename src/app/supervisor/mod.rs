@@ -60,7 +60,7 @@ impl Stock {
 }
 
 impl Office for Stock {
-    fn answer(&self, request: Request) -> (Answer, Vec<OwnedFd>) {
+    async fn answer(&self, request: Request) -> (Answer, Vec<OwnedFd>) {
         let refused = |reason: &str| (Answer::Refused { reason: reason.to_owned() }, Vec::new());
         if request != Request::Sockets {
             return refused("a supervisor gives sockets and nothing else");

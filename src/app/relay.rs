@@ -1,0 +1,162 @@
+//! Operators' commands that arrived at one process while another holds the call: a letter goes to
+//! the holder, and its answer comes back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::base::ids::{CallId, InstanceId};
+use crate::call::input::Command;
+use crate::control::console::Errand;
+use crate::driver::call::Shared;
+use crate::driver::registry::TellError;
+use crate::store::{Letter, Mailbox, Operator, Post, Store, StoreError};
+
+/// How long the holder's answer may take, the look for the holder included.
+const ANSWER: Duration = Duration::from_secs(3);
+/// Commands that wait to be carried, or for their answer.
+const ERRANDS_MAX: usize = 64;
+
+/// What processes write to one another.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Words {
+    Ask {
+        number: u64,
+        call: CallId,
+        command: Command,
+    },
+    /// None where the call was told.
+    Answer {
+        number: u64,
+        refusal: Option<String>,
+    },
+}
+
+/// Why a command did not reach a call of another process.
+#[derive(Debug, thiserror::Error)]
+enum Astray {
+    #[error(transparent)]
+    Unknown(#[from] TellError),
+    #[error("the database is needed to find the call: {0}")]
+    Store(#[from] StoreError),
+    #[error("the command can't be written: {0}")]
+    Words(#[from] serde_json::Error),
+    #[error("the process that holds the call does not answer")]
+    Silent,
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Carries commands between processes.
+#[derive(Debug)]
+pub(super) struct Relay {
+    operator: Operator,
+    own: InstanceId,
+    post: Post,
+    mailbox: Mailbox,
+    errands: mpsc::Receiver<Errand>,
+}
+
+/// What those who wait for an answer have in common.
+#[derive(Debug)]
+struct Desk {
+    operator: Operator,
+    own: InstanceId,
+    post: Post,
+    asked: DashMap<u64, oneshot::Sender<Option<String>>>,
+    numbers: AtomicU64,
+}
+
+impl Relay {
+    /// The way to the other processes; none where there are no others. Call it within a tokio
+    /// runtime.
+    pub(super) fn open(store: &Store, own: InstanceId) -> Option<(mpsc::Sender<Errand>, Self)> {
+        let (post, mailbox) = Post::start(store, own).ok()?;
+        let (sender, errands) = mpsc::channel(ERRANDS_MAX);
+        Some((sender, Self { operator: store.operator(), own, post, mailbox, errands }))
+    }
+
+    /// For ever.
+    pub(super) async fn run(self, shared: Arc<Shared>) {
+        let Self { operator, own, post, mut mailbox, mut errands } = self;
+        let (asked, numbers) = (DashMap::new(), AtomicU64::new(1));
+        let desk = Arc::new(Desk { operator, own, post, asked, numbers });
+        let mut tasks = JoinSet::new();
+        loop {
+            tokio::select! {
+                Some(errand) = errands.recv(), if tasks.len() < ERRANDS_MAX => {
+                    let desk = Arc::clone(&desk);
+                    tasks.spawn(async move { desk.carry(errand).await });
+                }
+                Some(letter) = mailbox.next(), if tasks.len() < ERRANDS_MAX => {
+                    let (desk, shared) = (Arc::clone(&desk), Arc::clone(&shared));
+                    tasks.spawn(async move { desk.read(&letter, &shared).await });
+                }
+                Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
+                else => return,
+            }
+        }
+    }
+}
+
+impl Desk {
+    async fn carry(&self, errand: Errand) {
+        let Errand { call, command, answer } = errand;
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let told = timeout(ANSWER, self.ask(number, call, command)).await;
+        self.asked.remove(&number);
+        let told = told.unwrap_or(Err(Astray::Silent));
+        // Whoever asked may be gone.
+        let _ = answer.send(told.map_err(|astray| astray.to_string()));
+    }
+
+    async fn ask(&self, number: u64, call: CallId, command: Command) -> Result<(), Astray> {
+        let live = self.operator.live_call(call).await?.ok_or(TellError::Unknown)?;
+        if live.holder == self.own {
+            return Err(TellError::Unknown.into());
+        }
+        let (sender, answer) = oneshot::channel();
+        self.asked.insert(number, sender);
+        self.write(live.holder, &Words::Ask { number, call, command }).await?;
+        match answer.await {
+            Ok(None) => Ok(()),
+            Ok(Some(refusal)) => Err(Astray::Refused(refusal)),
+            Err(_) => Err(Astray::Silent),
+        }
+    }
+
+    async fn write(&self, to: InstanceId, words: &Words) -> Result<(), Astray> {
+        Ok(self.post.send(to, &serde_json::to_string(words)?).await?)
+    }
+
+    async fn read(&self, letter: &Letter, shared: &Shared) {
+        let from = letter.from;
+        match serde_json::from_str(&letter.text) {
+            Ok(Words::Ask { number, call, command }) => {
+                tracing::info!(%call, %from, "an operator speaks from another process");
+                let told = shared.registry.tell(call, command);
+                let refusal = told.err().map(|error| error.to_string());
+                let answer = Words::Answer { number, refusal };
+                match timeout(ANSWER, self.write(from, &answer)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::warn!(%from, %error, "an answer was not sent"),
+                    Err(_) => tracing::warn!(%from, "an answer was not sent in time"),
+                }
+            }
+            Ok(Words::Answer { number, refusal }) => {
+                if let Some((_, waiting)) = self.asked.remove(&number) {
+                    // It was too late, perhaps.
+                    let _ = waiting.send(refusal);
+                }
+            }
+            Err(error) => tracing::warn!(%from, %error, "a letter that nobody understands"),
+        }
+    }
+}
