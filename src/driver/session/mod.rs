@@ -292,7 +292,7 @@ impl Session {
                     return;
                 }
                 let mut commands = running.desk.tick(now.mono_ms);
-                commands.extend(running.unguard(now));
+                commands.extend(running.unguard(false, now));
                 self.say(&commands);
                 self.tick_call(now);
             }
@@ -314,6 +314,7 @@ impl Session {
         match happening {
             Happening::Connected { event, .. } => self.connected(&event, now, settings, router),
             Happening::Completed { id, event } => {
+                self.unguard(now);
                 self.look_for_transfer(&event, now);
                 if let Phase::Running(running) = &mut self.phase {
                     match &running.parting {
@@ -339,6 +340,9 @@ impl Session {
                 }
             }
             Happening::Event(event) => {
+                if event.name() == EventName::ChannelBridge {
+                    self.unguard(now);
+                }
                 self.look_for_transfer(&event, now);
                 self.event(&event, now);
             }
@@ -349,6 +353,13 @@ impl Session {
             | Happening::Unanswered { .. }
             | Happening::JobDone { .. }
             | Happening::Lingering { .. } => {}
+        }
+    }
+
+    fn unguard(&mut self, now: Now) {
+        if let Phase::Running(running) = &mut self.phase {
+            let cancel = running.unguard(true, now);
+            self.say(cancel.as_slice());
         }
     }
 

@@ -13,10 +13,10 @@ use crate::driver::translate::variables::{self, Former};
 use crate::esl::argument::{VariableName, VariableValue};
 use crate::esl::command::Command;
 
-/// How long the dialplan's timer stays: a process that dies within a millisecond or two of
+/// How long the dialplan's timer stays at most: a process that dies within a millisecond or two of
 /// `connect`, when `socket_resume` is off already, leaves a call that only the timer takes out of
-/// its park.
-const GUARDED_MS: u64 = 1_000;
+/// its park. Left to run after that, the timer would cut a conversation whose process died.
+const GUARDED_MS: u64 = 200;
 
 /// One call with its orders.
 #[derive(Debug)]
@@ -113,9 +113,10 @@ impl Running {
     }
 
     /// Takes the dialplan's dead man's switch off, which is for processes that accept and never
-    /// speak.
-    pub(super) fn unguard(&mut self, now: Now) -> Option<Command> {
-        let due = self.guarded.take_if(|(until_ms, _)| *until_ms <= now.mono_ms);
+    /// speak: when its time is over, or the channel is `seen` to do what it was told, so that
+    /// FreeSWITCH is past the moment in which a broken connection parks it for ever.
+    pub(super) fn unguard(&mut self, seen: bool, now: Now) -> Option<Command> {
+        let due = self.guarded.take_if(|(until_ms, _)| seen || *until_ms <= now.mono_ms);
         due.map(|(_, cancel)| cancel)
     }
 }

@@ -160,7 +160,8 @@ impl Chance {
         };
         let next = match self.below(4) {
             0 => NextProcess::Refuses(u8::try_from(self.below(5)).unwrap()),
-            1 => NextProcess::SpeaksAfter(Millis(self.below(4_000))),
+            // The callers speak and press keys by the clock, and would be past it after more.
+            1 => NextProcess::SpeaksAfter(Millis(self.below(1_500))),
             _ => AT_ONCE,
         };
         Trouble { input: 1 + self.below(inputs * 3 / 2), blow, next }
