@@ -324,7 +324,7 @@ fn state() {
         variables: BTreeMap::default(),
     };
     let now = Now::new(0, "2026-11-23T10:00:00.123Z".parse().unwrap());
-    let call = Call::begin(arrival, router.0.clone(), now);
+    let call = Call::begin(arrival, router.0, now);
     let (keys, channel) = (&settings.keys, call.state().channel());
     let (former, holder) = (Former::default(), settings.instance);
     let seal =
