@@ -14,6 +14,7 @@ pub(crate) const TENANT: &str = "acme";
 
 pub(crate) struct Daemon {
     folder: PathBuf,
+    port: u16,
     process: Child,
 }
 
@@ -35,17 +36,26 @@ impl Daemon {
         let tenant = ["tenant", "add", TENANT, "--sip-host", &host, "--context", "callwright"];
         command_line(folder, &tenant);
         push_flows(folder, values);
-        let log = fs::File::create(folder.join("daemon.txt")).unwrap();
-        let process =
-            command(folder, &["serve"]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let mut daemon = Self { folder: folder.to_owned(), process };
-        let began = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let running = daemon.process.try_wait().unwrap().is_none();
-            assert!(running && began.elapsed() < START_MAX, "{}", daemon.log());
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let mut daemon = Self { folder: folder.to_owned(), port, process: serve(folder) };
+        daemon.listens();
         daemon
+    }
+
+    /// As a power cut would, and then another one.
+    pub(crate) fn replace(&mut self) {
+        self.kill();
+        self.process = serve(&self.folder);
+        self.listens();
+    }
+
+    #[track_caller]
+    fn listens(&mut self) {
+        let began = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            let running = self.process.try_wait().unwrap().is_none();
+            assert!(running && began.elapsed() < START_MAX, "{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// As a power cut would.
@@ -80,6 +90,11 @@ pub(crate) fn command_line(folder: &Path, arguments: &[&str]) -> String {
 pub(crate) fn json(folder: &Path, arguments: &[&str]) -> Value {
     let all: Vec<&str> = ["--json"].iter().chain(arguments).copied().collect();
     serde_json::from_str(&command_line(folder, &all)).unwrap()
+}
+
+fn serve(folder: &Path) -> Child {
+    let log = fs::File::options().create(true).append(true).open(folder.join("daemon.txt"));
+    command(folder, &["serve"]).stdout(Stdio::null()).stderr(log.unwrap()).spawn().unwrap()
 }
 
 fn command(folder: &Path, arguments: &[&str]) -> Command {

@@ -59,11 +59,31 @@ impl Sound {
 
     /// When a tone of `hz` sounds: first and last moment, in seconds; none when it never does.
     pub(crate) fn tone(&self, hz: f64) -> Option<(f64, f64)> {
-        let windows = self.samples.chunks_exact(WINDOW).map(|window| self.is_mostly(window, hz));
-        let at: Vec<usize> = windows.enumerate().filter_map(|(n, is)| is.then_some(n)).collect();
+        self.tone_after(hz, 0.0)
+    }
+
+    /// The same from a moment on.
+    pub(crate) fn tone_after(&self, hz: f64, from: f64) -> Option<(f64, f64)> {
+        let at: Vec<_> = self.moments(hz).into_iter().filter(|second| *second >= from).collect();
         // One window alone may be a click.
-        let second = |n: usize| (n * WINDOW) as f64 / f64::from(self.rate);
-        (at.len() > 1).then(|| (second(at[0]), second(at[at.len() - 1] + 1)))
+        (at.len() > 1).then(|| (at[0], at[at.len() - 1] + self.seconds(1)))
+    }
+
+    /// The longest time, in seconds, for which a tone of `hz` pauses.
+    pub(crate) fn pause(&self, hz: f64) -> f64 {
+        let at = self.moments(hz);
+        let steps = at.windows(2).map(|two| two[1] - two[0] - self.seconds(1));
+        steps.fold(0.0, f64::max)
+    }
+
+    /// Where each window begins that holds the tone.
+    fn moments(&self, hz: f64) -> Vec<f64> {
+        let windows = self.samples.chunks_exact(WINDOW).map(|window| self.is_mostly(window, hz));
+        windows.enumerate().filter_map(|(n, is)| is.then(|| self.seconds(n))).collect()
+    }
+
+    fn seconds(&self, windows: usize) -> f64 {
+        (windows * WINDOW) as f64 / f64::from(self.rate)
     }
 
     /// Goertzel's filter: whether most of a window's power is at `hz`.
@@ -101,6 +121,14 @@ mod tests {
         assert!((from - 0.5).abs() < 0.05 && (to - 1.5).abs() < 0.05, "{from} {to}");
         assert!(sound.tone(600.0).is_some() && sound.tone(700.0).is_none());
         assert!((sound.length().as_secs_f64() - 2.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_tone_that_comes_back_is_found_with_its_pause() {
+        let sound = sound(&[(440.0, 800), (0.0, 400), (440.0, 800)]);
+        let (from, _) = sound.tone_after(440.0, 1.0).unwrap();
+        assert!((from - 1.2).abs() < 0.05, "{from}");
+        assert!((sound.pause(440.0) - 0.4).abs() < 0.05, "{}", sound.pause(440.0));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! An http server that a flow asks: `/vip` knows the caller, `/slow` takes too long, everything
-//! else is out of order.
+//! An http server that a flow asks: `/vip` knows the caller, `/late` as well but not at once,
+//! `/slow` takes too long, everything else is out of order.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,6 +7,8 @@ use std::time::Duration;
 
 /// Longer than the flow's time-out of 4 s.
 const SLOW: Duration = Duration::from_secs(6);
+/// Shorter than that.
+const LATE: Duration = Duration::from_secs(3);
 
 /// Serves until the test ends; gives its port.
 pub(crate) fn start() -> u16 {
@@ -29,11 +31,14 @@ fn answer(stream: TcpStream) -> std::io::Result<()> {
     while reader.read_line(&mut line)? > 2 {
         line.clear();
     }
-    if request.contains(" /slow ") {
-        std::thread::sleep(SLOW);
+    let path = request.split(' ').nth(1);
+    match path {
+        Some("/slow") => std::thread::sleep(SLOW),
+        Some("/late") => std::thread::sleep(LATE),
+        _ => {}
     }
-    let (status, body) = match request.split(' ').nth(1) {
-        Some("/vip") => ("200 OK", r#"{"customer":{"vip":true}}"#),
+    let (status, body) = match path {
+        Some("/vip" | "/late") => ("200 OK", r#"{"customer":{"vip":true}}"#),
         _ => ("500 Internal Server Error", "{}"),
     };
     let length = body.len();

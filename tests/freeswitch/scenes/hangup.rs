@@ -54,8 +54,7 @@ pub(super) fn an_unknown_number_is_told_so(lab: &Lab) {
 pub(super) fn record(lab: &Lab, caller: &str) -> Value {
     let began = Instant::now();
     loop {
-        let calls = daemon::json(lab.folder(), &["calls", "--tenant", TENANT, "--limit", "100"]);
-        if let Some(head) = find(&calls, caller) {
+        if let [head] = &records(lab, caller)[..] {
             let call = head["call"].as_str().unwrap();
             let trace = daemon::json(lab.folder(), &["trace", call]);
             return trace.get("record").unwrap_or(&trace).clone();
@@ -65,11 +64,9 @@ pub(super) fn record(lab: &Lab, caller: &str) -> Value {
     }
 }
 
-fn find<'a>(calls: &'a Value, caller: &str) -> Option<&'a Value> {
-    match calls {
-        Value::Array(list) => list.iter().find_map(|item| find(item, caller)),
-        Value::Object(map) if map.get("caller_number").is_some_and(|n| n == caller) => Some(calls),
-        Value::Object(map) => map.values().find_map(|item| find(item, caller)),
-        _ => None,
-    }
+/// The records of all calls that came from `caller`.
+fn records(lab: &Lab, caller: &str) -> Vec<Value> {
+    let calls = daemon::json(lab.folder(), &["calls", "--tenant", TENANT, "--limit", "100"]);
+    let calls = calls["calls"].as_array().cloned().unwrap_or_default();
+    calls.into_iter().filter(|call| call["caller_number"] == caller).collect()
 }

@@ -5,8 +5,9 @@ mod hangup;
 mod hostile;
 mod http;
 mod keys;
-pub(crate) mod lost;
+mod lost;
 mod message;
+mod taken;
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -34,6 +35,12 @@ pub(crate) const SCENES: &[(&str, Scene)] = &[
     ("a_caller_may_hang_up_in_any_step", hangup::a_caller_may_hang_up_in_any_step),
     ("an_unknown_number_is_told_so", hangup::an_unknown_number_is_told_so),
     ("no_name_is_a_command", hostile::no_name_is_a_command),
+];
+
+/// Those that end the daemon.
+pub(crate) const LAST: &[(&str, Scene)] = &[
+    ("calls_go_on_where_their_daemon_was_lost", taken::calls_go_on_where_their_daemon_was_lost),
+    ("a_lost_daemon_cuts_no_talk", lost::a_lost_daemon_cuts_no_talk),
 ];
 
 /// What all scenes share.
