@@ -79,7 +79,7 @@ impl Sound {
     /// Where each window begins that holds the tone.
     fn moments(&self, hz: f64) -> Vec<f64> {
         let windows = self.samples.chunks_exact(WINDOW).map(|window| self.is_mostly(window, hz));
-        windows.enumerate().filter_map(|(n, is)| is.then(|| self.seconds(n))).collect()
+        windows.enumerate().filter(|&(_, is)| is).map(|(n, _)| self.seconds(n)).collect()
     }
 
     fn seconds(&self, windows: usize) -> f64 {
