@@ -33,6 +33,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 const LOOKS_MAX: usize = 1_000;
 /// A call that has been in the same plight for so many looks is in it.
 const SURE: u32 = 2;
+/// After so many looks a caller who was sent round, and whom nobody took, is sent once more: offers
+/// to processes that keep silent take their time.
+const AGAIN_AFTER: u32 = 12;
 /// Where the dialplan takes up a call that Callwright lost (`dialplan/callwright.xml`).
 const AGAIN: &str = "callwright_after";
 
@@ -121,10 +124,15 @@ impl Sweep {
 
     /// Whether a call was in its plight for long enough.
     fn sure(&mut self, call: CallId, plights: &mut BTreeSet<CallId>) -> bool {
+        self.seen(call, plights) >= SURE
+    }
+
+    /// How often a call was seen in its plight, this time included.
+    fn seen(&mut self, call: CallId, plights: &mut BTreeSet<CallId>) -> u32 {
         plights.insert(call);
         let seen = self.plights.entry(call).or_default();
         *seen = seen.saturating_add(1);
-        *seen >= SURE
+        *seen
     }
 
     /// Calls of ours without a connection whose channel is gone.
@@ -198,8 +206,8 @@ impl Sweep {
         if other.is_some() || (busy && opened.call.state().runs_on()) {
             return self.follow(opened, other);
         }
-        if self.sure(call, plights) {
-            self.plights.remove(&call);
+        let seen = self.seen(call, plights);
+        if seen == SURE || seen.is_multiple_of(AGAIN_AFTER) {
             send_round(call, link, row, &facts).await;
         }
     }
