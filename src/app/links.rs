@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::base::ids::{CallId, ChannelId};
 use crate::driver::call::{Shared, Switchboard};
-use crate::driver::registry::{TellError, Word};
+use crate::driver::registry::{Heed, TellError, Word};
 use crate::esl::command::Api;
 use crate::switch::link::{Link, LinkConfig, LinkConfigError, LinkEvent, LinkEvents};
 
@@ -44,6 +44,11 @@ impl Links {
     /// Waits until there is reason to look at all channels.
     pub(super) async fn doubted(&self) {
         self.doubt.notified().await;
+    }
+
+    /// The channels that are followed, with the calls that follow them.
+    pub(super) fn followed(&self) -> Vec<(ChannelId, CallId)> {
+        self.followed.iter().map(|entry| (entry.key().clone(), *entry.value())).collect()
     }
 
     pub(super) fn was_restarted(&self) -> bool {
@@ -105,19 +110,24 @@ impl Switchboard for Links {
         }
     }
 
-    fn follow(&self, call: CallId, channel: &ChannelId) {
-        self.followed.insert(channel.clone(), call);
-        for link in &self.links {
-            if let Err(error) = link.watch(channel.clone()) {
-                tracing::warn!(%call, link = link.name(), %error, "a call is not followed");
-            }
+    fn heed(&self, call: CallId, channel: &ChannelId, heed: Heed) {
+        if heed == Heed::Not {
+            // It may be another call's by now.
+            self.followed.remove_if(channel, |_, by| *by == call);
+        } else {
+            self.followed.insert(channel.clone(), call);
         }
-    }
-
-    fn let_go(&self, channel: &ChannelId) {
-        self.followed.remove(channel);
+        let known = self.followed.contains_key(channel);
         for link in &self.links {
-            link.unwatch(channel);
+            match heed {
+                Heed::All => {
+                    if let Err(error) = link.watch(channel.clone()) {
+                        tracing::warn!(%call, link = link.name(), %error, "a call is not followed");
+                    }
+                }
+                Heed::Not if !known => link.unwatch(channel),
+                Heed::Not | Heed::Holds => {}
+            }
         }
     }
 }

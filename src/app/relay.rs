@@ -15,7 +15,7 @@ use crate::base::ids::{CallId, InstanceId};
 use crate::call::input::Command;
 use crate::control::console::Errand;
 use crate::driver::call::Shared;
-use crate::driver::registry::TellError;
+use crate::driver::registry::{Scope, TellError};
 use crate::store::{Letter, Mailbox, Operator, Post, Store, StoreError};
 
 /// How long the holder's answer may take, the look for the holder included.
@@ -29,6 +29,7 @@ const ERRANDS_MAX: usize = 64;
 enum Words {
     Ask {
         number: u64,
+        scope: Scope,
         call: CallId,
         command: Command,
     },
@@ -108,23 +109,29 @@ impl Relay {
 
 impl Desk {
     async fn carry(&self, errand: Errand) {
-        let Errand { call, command, answer } = errand;
+        let Errand { scope, call, command, answer } = errand;
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let told = timeout(ANSWER, self.ask(number, call, command)).await;
+        let told = timeout(ANSWER, self.ask(number, scope, call, command)).await;
         self.asked.remove(&number);
         let told = told.unwrap_or(Err(Astray::Silent));
         // Whoever asked may be gone.
         let _ = answer.send(told.map_err(|astray| astray.to_string()));
     }
 
-    async fn ask(&self, number: u64, call: CallId, command: Command) -> Result<(), Astray> {
+    async fn ask(
+        &self,
+        number: u64,
+        scope: Scope,
+        call: CallId,
+        command: Command,
+    ) -> Result<(), Astray> {
         let live = self.operator.live_call(call).await?.ok_or(TellError::Unknown)?;
         if live.holder == self.own {
             return Err(TellError::Unknown.into());
         }
         let (sender, answer) = oneshot::channel();
         self.asked.insert(number, sender);
-        self.write(live.holder, &Words::Ask { number, call, command }).await?;
+        self.write(live.holder, &Words::Ask { number, scope, call, command }).await?;
         match answer.await {
             Ok(None) => Ok(()),
             Ok(Some(refusal)) => Err(Astray::Refused(refusal)),
@@ -139,9 +146,9 @@ impl Desk {
     async fn read(&self, letter: &Letter, shared: &Shared) {
         let from = letter.from;
         match serde_json::from_str(&letter.text) {
-            Ok(Words::Ask { number, call, command }) => {
+            Ok(Words::Ask { number, scope, call, command }) => {
                 tracing::info!(%call, %from, "an operator speaks from another process");
-                let told = shared.registry.tell(call, command);
+                let told = shared.registry.tell(scope, call, command).await;
                 let refusal = told.err().map(|error| error.to_string());
                 let answer = Words::Answer { number, refusal };
                 match timeout(ANSWER, self.write(from, &answer)).await {

@@ -48,6 +48,8 @@ pub(super) struct Sweep {
     holders: BTreeMap<ChannelId, Option<InstanceId>>,
     /// How often a call was seen in a plight.
     plights: BTreeMap<CallId, u32>,
+    /// How often a channel that a call follows was not there.
+    missing: BTreeMap<ChannelId, u32>,
 }
 
 /// What one look finds.
@@ -61,7 +63,7 @@ struct View {
 impl Sweep {
     pub(super) fn new(shared: Arc<Shared>, links: Arc<Links>, store: Store) -> Self {
         let (holders, plights) = (BTreeMap::new(), BTreeMap::new());
-        Self { shared, links, store, holders, plights }
+        Self { shared, links, store, holders, plights, missing: BTreeMap::new() }
     }
 
     /// For ever, or until the process is to stop.
@@ -87,6 +89,7 @@ impl Sweep {
         let Some(view) = self.view().await else { return };
         let mut plights = BTreeSet::new();
         self.look_for_ended(&view, &mut plights);
+        self.look_for_far_ends(&view);
         self.look_for_lost(&view, &mut plights).await;
         self.look_for_unseen(&view, &mut plights).await;
         self.plights.retain(|call, _| plights.contains(call));
@@ -152,6 +155,29 @@ impl Sweep {
                 let _ = self.shared.registry.say(held.call, Word::Gone(reason));
             }
         }
+    }
+
+    /// Channels that calls of ours follow and that are gone: their end was not heard, perhaps.
+    fn look_for_far_ends(&mut self, view: &View) {
+        if !view.whole {
+            return;
+        }
+        let held: BTreeSet<_> =
+            self.shared.registry.held().into_iter().map(|held| held.channel).collect();
+        let mut missing = BTreeMap::new();
+        for (channel, call) in self.links.followed() {
+            if view.channels.contains_key(&channel) || held.contains(&channel) {
+                continue;
+            }
+            // One that is being called is not there yet.
+            let looks = self.missing.get(&channel).map_or(1, |looks: &u32| looks.saturating_add(1));
+            if looks >= SURE {
+                // A call that does not listen now is told at the next look.
+                let _ = self.shared.registry.say(call, Word::FarGone(channel.clone()));
+            }
+            missing.insert(channel, looks);
+        }
+        self.missing = missing;
     }
 
     /// Channels with a call that no living process holds.

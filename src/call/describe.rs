@@ -41,6 +41,9 @@ pub(in crate::call) fn action(action: &Action, party: impl Fn(&str) -> String) -
         }
         Action::Hold { on: true, .. } => "hold the caller".into(),
         Action::Hold { on: false, .. } => "end the hold".into(),
+        Action::Follow { channel, on } => {
+            format!("{} to {channel}", if *on { "listen" } else { "listen no more" })
+        }
         Action::RecordCall { path, on: true } => format!("record the call to {}", clean(path)),
         Action::RecordCall { on: false, .. } => "stop recording the call".into(),
         Action::Hangup(cause) => format!("hang up: {cause}"),

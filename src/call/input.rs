@@ -39,6 +39,10 @@ pub enum Event {
     },
     /// The two were parted.
     Unbridged,
+    /// The caller's phone put us on hold, or took us back.
+    Held(bool),
+    /// News of another channel, one that `Action::Follow` named.
+    Far { channel: ChannelId, news: FarNews },
     /// The caller's leg is gone. `by_caller` is whether it hung up itself, where the switch says
     /// so.
     HungUp { cause: HangupCause, by_caller: Option<bool> },
@@ -47,6 +51,20 @@ pub enum Event {
     TakenAway { to: String },
     /// The link to the switch is gone while the call may still be up; nothing more can be ordered.
     LinkLost { reason: String },
+}
+
+/// What happened to another channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FarNews {
+    Answered,
+    /// Its party pressed a key.
+    Key(Digit),
+    /// Its phone put us on hold, or took us back.
+    Held(bool),
+    Bridged(ChannelId),
+    Unbridged,
+    /// It is gone.
+    HungUp(HangupCause),
 }
 
 /// How an action ended.

@@ -5,6 +5,7 @@
 //!  Never two inputs in a row.
 //!
 //! - Time comes only from arguments, identities from birth; the same inputs give the same outputs.
+//! - A command is answered by one [`output::Output::Answered`], at once.
 //! - Inputs cannot fail: what is not expected is noted in the timeline and put up with.
 //! - Every action carries an [`output::ActionId`]; a completion whose id is not awaited is stale
 //!   and ignored.
@@ -35,6 +36,7 @@ mod operator;
 mod orders;
 mod run;
 mod step;
+mod talk;
 mod variables;
 
 use std::collections::VecDeque;
@@ -49,7 +51,7 @@ use crate::model::timeline::What;
 
 use arrival::Arrival;
 use handover::{Found, Taken};
-use input::{Answer, Event, Input};
+use input::{Answer, Event, FarNews, Input};
 use output::{Output, QueryId};
 use state::{State, Waits};
 use step::Heard;
@@ -255,6 +257,8 @@ impl Call {
             Event::Answered => self.answered(),
             Event::Bridged { other, target } => self.bridged(other, target),
             Event::Unbridged => self.unbridged(),
+            Event::Held(on) => self.held_by_phone(None, on),
+            Event::Far { channel, news } => self.far(&channel, news),
             Event::HungUp { cause, by_caller } => self.hung_up(cause, by_caller),
             Event::TakenAway { to } => self.taken_away(&to),
             Event::LinkLost { reason } => self.link_lost(&reason),
@@ -264,7 +268,7 @@ impl Call {
     fn bridged(&mut self, other: ChannelId, target: Option<usize>) {
         let channel = other.to_string();
         self.state.bridged = Some(other);
-        self.state.begun.parted();
+        self.state.talk.parted();
         self.hear(Heard::Bridged(target));
         let dialed = self
             .state
@@ -275,10 +279,22 @@ impl Call {
         self.note(What::Bridged { party });
     }
 
+    /// What nobody waits for is passed over.
+    fn far(&mut self, channel: &ChannelId, news: FarNews) {
+        match news {
+            FarNews::Held(on) => self.held_by_phone(Some(channel), on),
+            FarNews::Answered
+            | FarNews::Key(_)
+            | FarNews::Bridged(_)
+            | FarNews::Unbridged
+            | FarNews::HungUp(_) => {}
+        }
+    }
+
     fn unbridged(&mut self) {
         self.note(What::Unbridged { cause: None });
         self.state.bridged = None;
-        self.state.begun.parted();
+        self.state.talk.parted();
     }
 
     fn answer(&mut self, id: QueryId, answer: Answer) {

@@ -1,41 +1,16 @@
 //! What operators do with a call that is up. What can't be done is noted, and changes nothing.
 
-use serde::{Deserialize, Serialize};
-
 use super::input::Command;
-use super::output::{Action, ActionId};
-use super::state::RECORDINGS_MAX;
+use super::output::{Action, ActionId, Output};
 use super::timer::Timer;
 use super::{Call, address, describe};
 use crate::base::cause::{HangupCause, Party, Termination};
-use crate::model::record::RecordingNote;
 
 /// How long the switch may take to let go of a call that was transferred.
 const DEPARTURE_MS: u64 = 5_000;
 
-/// What an operator began and nothing has ended yet.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(in crate::call) struct Begun {
-    /// The caller waits with music.
-    #[serde(skip_serializing_if = "is_not")]
-    held: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recording: Option<Recording>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-const fn is_not(held: &bool) -> bool {
-    !*held
-}
-
-/// A recording of the whole call that runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Recording {
-    name: String,
-    /// On the call's clock.
-    began_ms: u64,
-}
+/// Whether something was done, or why not, in words.
+pub(in crate::call) type Obeyed = Result<(), String>;
 
 /// The call leaves us for where an operator sent it.
 #[derive(Debug)]
@@ -44,105 +19,41 @@ pub(in crate::call) struct Departure {
     termination: Termination,
 }
 
-impl Begun {
-    pub(in crate::call) fn is_nothing(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// The conversation is over, and with it the hold.
-    pub(in crate::call) fn parted(&mut self) {
-        self.held = false;
-    }
-}
-
 impl Call {
+    /// Whoever asked hears whether it is done, or why not.
     pub(in crate::call) fn command(&mut self, command: Command) {
+        let obeyed = self.obey(command);
+        if let Err(why) = &obeyed {
+            self.notice(format!("what an operator asked for is not done: {why}"));
+        }
+        self.outputs.push_back(Output::Answered(obeyed));
+    }
+
+    fn obey(&mut self, command: Command) -> Obeyed {
         match command {
-            Command::Hangup { cause } => self.hang_up_by_operator(cause),
+            Command::Hangup { cause } => {
+                self.hang_up_by_operator(cause);
+                Ok(())
+            }
             _ if self.state.closing.is_some() || self.is_leaving() => {
-                self.notice("an operator's command is dropped: the call is about to end");
+                Err("the call is about to end".to_owned())
             }
             Command::Hold { on } => self.hold(on),
             Command::Transfer { extension, context } => {
-                self.transfer_by_operator(&extension, context.as_deref());
+                self.transfer_by_operator(&extension, context.as_deref())
             }
             Command::Record { on: true } => self.start_recording(),
             Command::Record { on: false } => {
                 self.notice("an operator asks to stop the recording");
-                if !self.stop_recording() {
-                    self.notice("nothing is being recorded for an operator");
-                }
+                if self.stop_recording() { Ok(()) } else { Err("nothing is recorded".to_owned()) }
             }
         }
     }
 
-    /// FreeSWITCH lets the leg that is put on hold hear nothing, and the other one music.
-    fn hold(&mut self, on: bool) {
-        let what = if on { "put the caller on hold" } else { "take the caller back from hold" };
-        self.notice(format!("an operator asks to {what}"));
-        let Some(far) = self.state.bridged.clone() else {
-            return self.notice("only a conversation can be held");
-        };
-        if self.state.begun.held == on {
-            return self.notice(if on {
-                "the caller is on hold already"
-            } else {
-                "the caller is not on hold"
-            });
-        }
-        self.state.begun.held = on;
-        self.order(Action::Hold { far, on });
-        self.worth_writing();
-    }
-
-    fn start_recording(&mut self) {
-        self.notice("an operator asks to record the call");
-        let full = self.state.recordings.len() >= RECORDINGS_MAX;
-        let why = match &self.state.begun.recording {
-            Some(_) => "the call is being recorded already",
-            None if self.state.answered_ms.is_none() => "a call that rings can't be recorded",
-            None if full => "the call has too many recordings",
-            None => "",
-        };
-        if !why.is_empty() {
-            return self.notice(why);
-        }
-        self.state.counters.files += 1;
-        let name = format!("{}-{}", self.state.arrival.call, self.state.counters.files);
-        let path = self.recording_path(&name);
-        self.state.begun.recording = Some(Recording { name, began_ms: self.state.age_ms });
-        self.order(Action::RecordCall { path, on: true });
-        self.worth_writing();
-    }
-
-    /// False where nothing is being recorded.
-    pub(in crate::call) fn stop_recording(&mut self) -> bool {
-        let Some(path) = self.keep_recording() else { return false };
-        self.order(Action::RecordCall { path, on: false });
-        self.worth_writing();
-        true
-    }
-
-    /// Keeps what was recorded until now; the switch stops by itself at the channel's end.
-    pub(in crate::call) fn keep_recording(&mut self) -> Option<String> {
-        let Recording { name, began_ms } = self.state.begun.recording.take()?;
-        let length_ms = self.state.age_ms.saturating_sub(began_ms);
-        let path = self.recording_path(&name);
-        if self.state.recordings.len() < RECORDINGS_MAX {
-            self.state.recordings.push(RecordingNote { name, path: path.clone(), length_ms });
-        }
-        Some(path)
-    }
-
-    /// Where the recording of this name is.
-    pub(in crate::call) fn recording_path(&self, name: &str) -> String {
-        format!("{}/{name}.wav", self.program.settings.message_directory)
-    }
-
-    fn transfer_by_operator(&mut self, extension: &str, context: Option<&str>) {
+    fn transfer_by_operator(&mut self, extension: &str, context: Option<&str>) -> Obeyed {
         let shown = address::user(extension).map(|extension| self.party(&extension));
         let Some((extension, shown)) = address::user(extension).zip(shown) else {
-            return self.notice("an operator asks to transfer the call to what is no extension");
+            return Err("that is no extension".to_owned());
         };
         self.notice(format!("an operator asks to transfer the call to {shown}"));
         let allowed = &self.program.settings.contexts;
@@ -152,7 +63,7 @@ impl Call {
         };
         let Some(context) = found.cloned() else {
             let context = describe::clean(context.unwrap_or("any context"));
-            return self.notice(format!("the tenant may not transfer to {context}"));
+            return Err(format!("the tenant may not transfer to {context}"));
         };
         // The switch would go on with it wherever the call goes.
         self.stop_recording();
@@ -163,6 +74,7 @@ impl Call {
         let termination = Termination { party, cause, reason };
         self.live.departure = Some(Departure { action, termination });
         self.state.after(Timer::HangupOverdue, DEPARTURE_MS);
+        Ok(())
     }
 
     /// How the call ends where an operator sent it away.

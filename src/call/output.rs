@@ -30,6 +30,8 @@ pub enum Output {
     /// A key was taken that the step, or a later one, still needs: worth writing down too, so that
     /// nobody has to type it again.
     Typed,
+    /// To whoever gave the command that was heard last: it is done, or why not.
+    Answered(Result<(), String>),
     /// To the timeline.
     Note(Box<Entry>),
     /// The call is over, and its record complete. Nothing follows.
@@ -84,6 +86,9 @@ pub enum Action {
     Transfer { extension: String, context: String },
     /// Let the caller hear music and the far end nothing, or let them talk again. At once.
     Hold { far: ChannelId, on: bool },
+    /// Tell everything of another channel too, as [`super::input::Event::Far`], or no more. Of the
+    /// one to which the caller is joined hold is told in any case. At once.
+    Follow { channel: ChannelId, on: bool },
     /// Record both parties from now on, or stop that recording. At once.
     RecordCall { path: String, on: bool },
     /// Hang the caller's leg up. At once.

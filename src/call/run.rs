@@ -40,7 +40,7 @@ impl Call {
         }
         let Some((published, name)) = self.here() else { return };
         self.note(What::Resumed { step: name.clone() });
-        self.state.begun.parted();
+        self.state.talk.parted();
         self.state.timers.clear_step();
         self.state.waits = super::state::Waits::default();
         self.worth_writing();

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::ResumeError;
 use super::arrival::Arrival;
 use super::handover::Hands;
-use super::operator::Begun;
 use super::output::{ActionId, QueryId};
 use super::step::Running;
+use super::talk::Talk;
 use super::timer::{Timer, Timers};
 use crate::base::cause::Termination;
 use crate::base::digits::{Digit, Digits};
@@ -21,7 +21,7 @@ use crate::flow::program::Program;
 use crate::model::record::{LegRecord, LegRole, RecordingNote};
 
 /// The format of [`State`]; it grows by one with every change that an older release would misread.
-pub const STATE_FORMAT: u16 = 1;
+pub const STATE_FORMAT: u16 = 2;
 /// Keys kept for a step that is still to come. More are dropped: nobody types so far ahead.
 pub const KEYS_AHEAD_MAX: usize = 32;
 /// Visits kept of a call's path; a call that makes more is a loop, and its beginning tells it.
@@ -64,8 +64,8 @@ pub struct State {
     /// The first is the caller's.
     pub(super) legs: Vec<LegRecord>,
     pub(super) recordings: Vec<RecordingNote>,
-    #[serde(default, skip_serializing_if = "Begun::is_nothing")]
-    pub(super) begun: Begun,
+    #[serde(default, skip_serializing_if = "Talk::is_nothing")]
+    pub(super) talk: Talk,
     /// Set once the end is decided and only the hang-up is awaited.
     pub(super) closing: Option<Termination>,
 }
@@ -245,7 +245,7 @@ impl State {
             path: Vec::new(),
             legs: Vec::new(),
             recordings: Vec::new(),
-            begun: Begun::default(),
+            talk: Talk::default(),
             closing: None,
             arrival,
         };
@@ -289,6 +289,11 @@ impl State {
     /// Whether the caller is joined to another party.
     pub fn is_bridged(&self) -> bool {
         self.bridged.is_some()
+    }
+
+    /// To which channel.
+    pub fn bridged(&self) -> Option<&ChannelId> {
+        self.bridged.as_ref()
     }
 
     pub fn term(&self) -> u32 {

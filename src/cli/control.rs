@@ -10,7 +10,7 @@ use crate::base::ids::CallId;
 use crate::call::input;
 use crate::control::ask::Peer;
 use crate::control::protocol::{Answer, Request, Status};
-use crate::driver::registry::When;
+use crate::driver::registry::{Scope, When};
 
 use super::args::{CallCommand, Switch};
 use super::screen::{GREEN, Screen, YELLOW, count, paint};
@@ -71,6 +71,6 @@ pub(super) async fn tell(
         }
         CallCommand::Record { what } => input::Command::Record { on: *what == Switch::Start },
     };
-    ask(config, &Request::Tell { call, command }).await?;
+    ask(config, &Request::Tell { scope: Scope::Operator, call, command }).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -16,7 +16,7 @@ use super::serve::Office;
 use crate::base::ids::CallId;
 use crate::call::input::Command;
 use crate::driver::call::Shared;
-use crate::driver::registry::{TellError, When};
+use crate::driver::registry::{Scope, TellError, When};
 use crate::driver::serve::{Drain, Socket};
 use crate::switch::limits::{Gate, Refusal};
 use crate::switch::listener::Handle;
@@ -24,6 +24,7 @@ use crate::switch::listener::Handle;
 /// A command to a call that another process may hold.
 #[derive(Debug)]
 pub struct Errand {
+    pub scope: Scope,
     pub call: CallId,
     pub command: Command,
     /// Whether the call was told, or why not, in words for the operator.
@@ -142,13 +143,13 @@ impl Console {
     }
 
     /// Tells a call of ours, or has another process tell it.
-    async fn tell(&self, call: CallId, command: Command) -> Answer {
-        let told = self.shared.registry.tell(call, command.clone());
+    async fn tell(&self, scope: Scope, call: CallId, command: Command) -> Answer {
+        let told = self.shared.registry.tell(scope, call, command.clone()).await;
         let error = match (told, &self.elsewhere) {
             (Ok(()), _) => return Answer::Done,
             (Err(TellError::Unknown), Some(elsewhere)) => {
                 let (answer, told) = oneshot::channel();
-                if elsewhere.try_send(Errand { call, command, answer }).is_err() {
+                if elsewhere.try_send(Errand { scope, call, command, answer }).is_err() {
                     return refused("too many commands wait for other processes");
                 }
                 match told.await {
@@ -179,7 +180,7 @@ impl Office for Console {
             Request::Sockets => return self.sockets(),
             Request::Status => Answer::Status(Box::new(self.status())),
             Request::Calls => Answer::Calls { calls: self.live() },
-            Request::Tell { call, command } => self.tell(call, command).await,
+            Request::Tell { scope, call, command } => self.tell(scope, call, command).await,
             Request::Drain { when } => {
                 self.drain.order(when, self.socket());
                 Answer::Done

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::ids::CallId;
 use crate::call::input::Command;
-use crate::driver::registry::When;
+use crate::driver::registry::{Scope, When};
 
 /// Longest line of a request, in bytes.
 pub const REQUEST_MAX: usize = 16 * 1_024;
@@ -19,14 +19,23 @@ pub enum Request {
     Status,
     /// The calls that are up in it.
     Calls,
-    /// An operator's command to one call.
-    Tell { call: CallId, command: Command },
+    /// A command to one call; to a call of the tenant, where `scope` is one.
+    Tell {
+        #[serde(default = "operator")]
+        scope: Scope,
+        call: CallId,
+        command: Command,
+    },
     /// Take no more calls, let go of those that are up, end.
     Drain { when: When },
     /// The listening sockets; they come beside the answer (`SCM_RIGHTS`).
     Sockets,
     /// Whoever asks takes the calls from now on: as `drain`, and the sockets stay open.
     HandOver,
+}
+
+const fn operator() -> Scope {
+    Scope::Operator
 }
 
 /// What comes back.

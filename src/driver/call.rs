@@ -4,6 +4,7 @@
 //! client of its Event Socket (`mod_event_socket.c` event_handler). A call that waits holds no
 //! timer it does not need, and no buffer.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,13 +13,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::{Buf, BytesMut};
 use jiff::Timestamp;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::http::Http;
-use super::registry::{Hold, Registry, Seat, WORDS_MAX, When, Word};
+use super::registry::{Heed, Hold, Registry, Seat, WORDS_MAX, When, Word};
 use super::session::running::Running;
 use super::session::{DRAINING, Offer, Router, Session, Settings};
 use super::stray;
@@ -34,6 +35,8 @@ use crate::switch::listener::{Accepted, Admission};
 
 /// Bytes that may wait for FreeSWITCH to take them. Beyond, it does not read any more.
 const UNSENT_MAX: usize = 256 * 1024;
+/// Other channels of which one call is told.
+const HEEDED_MAX: usize = 32;
 /// Bytes read before a call does anything else.
 const READ_MAX: usize = 256 * 1024;
 
@@ -56,9 +59,8 @@ pub trait Switchboard: Send + Sync {
     fn is_there(&self) -> bool;
     /// One after another: none before the one before it has been answered.
     fn order(&self, call: CallId, orders: Vec<Api>);
-    /// From now on the channel's events come as words to its call; until it is let go.
-    fn follow(&self, call: CallId, channel: &ChannelId);
-    fn let_go(&self, channel: &ChannelId);
+    /// From now on so much of the channel's news comes as words to the call.
+    fn heed(&self, call: CallId, channel: &ChannelId, heed: Heed);
 }
 
 /// No link: nothing is known of calls without a connection.
@@ -70,8 +72,7 @@ impl Switchboard for NoSwitchboard {
         false
     }
     fn order(&self, _call: CallId, _orders: Vec<Api>) {}
-    fn follow(&self, _call: CallId, _channel: &ChannelId) {}
-    fn let_go(&self, _channel: &ChannelId) {}
+    fn heed(&self, _call: CallId, _channel: &ChannelId, _heed: Heed) {}
 }
 
 /// What all calls of a daemon share.
@@ -140,13 +141,34 @@ pub(super) struct Entered {
     call: CallId,
     seat: Seat,
     words: mpsc::Receiver<Word>,
+    /// Channels of which the call is told.
+    heeded: BTreeSet<ChannelId>,
 }
 
 impl Entered {
-    pub(super) fn new(shared: &Arc<Shared>, call: CallId, channel: ChannelId, hold: Hold) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>, live: &LiveCall, hold: Hold) -> Self {
         let (sender, words) = mpsc::channel(WORDS_MAX);
-        let seat = shared.registry.enter(call, channel, hold, sender);
-        Self { shared: Arc::clone(shared), call, seat, words }
+        let (call, channel) = (live.call, live.channel.clone());
+        let seat = shared.registry.enter(call, live.tenant, channel, hold, sender);
+        Self { shared: Arc::clone(shared), call, seat, words, heeded: BTreeSet::new() }
+    }
+
+    /// How much is told of a channel.
+    pub(super) fn heed(&mut self, channel: ChannelId, heed: Heed) {
+        match heed {
+            // What was asked for stays until it is taken back.
+            Heed::Holds if self.heeded.contains(&channel) => return,
+            Heed::Not if !self.heeded.remove(&channel) => return,
+            Heed::Holds | Heed::All if self.heeded.len() >= HEEDED_MAX => {
+                let call = self.call;
+                return tracing::warn!(%call, %channel, "a channel too many is to be followed");
+            }
+            Heed::Not | Heed::Holds | Heed::All => {}
+        }
+        self.shared.switchboard.heed(self.call, &channel, heed);
+        if heed != Heed::Not {
+            self.heeded.insert(channel);
+        }
     }
 
     /// The call goes on without a connection.
@@ -163,6 +185,10 @@ impl Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         self.shared.registry.leave(self.call, &self.seat);
+        // Whoever has the call by now has asked for them anew, or will.
+        for channel in &self.heeded {
+            self.shared.switchboard.heed(self.call, channel, Heed::Not);
+        }
     }
 }
 
@@ -183,6 +209,8 @@ struct Link {
     queries: JoinSet<(QueryId, Answer)>,
     /// How the call is spoken to once it has begun.
     entered: Option<Entered>,
+    /// Who waits for the answer to the command that the call hears now.
+    asker: Option<oneshot::Sender<Result<(), String>>>,
 }
 
 /// Why a call's task ends.
@@ -205,7 +233,7 @@ pub async fn serve(accepted: Accepted, shared: Arc<Shared>) {
     tracing::debug!(%call, %peer, "a connection");
     let session = Session::new(call, refusal, shared.clock.now());
     let (unsent, queries) = (BytesMut::new(), JoinSet::new());
-    let mut link = Link { shared, stream, session, unsent, queries, entered: None };
+    let mut link = Link { shared, stream, session, unsent, queries, entered: None, asker: None };
     if let Over::Fault = link.run().await {
         link.take_leave();
     }
@@ -267,14 +295,24 @@ impl Link {
 
     fn hear(&mut self, word: Option<Word>) {
         match word {
-            Some(Word::Command(command)) => {
+            Some(Word::Command(command, asker)) => {
+                self.asker = asker;
                 self.guard(|session, shared| session.command(command, shared.clock.now()));
+                self.take_offers();
+                // Whoever asked hears that nobody is there.
+                self.asker = None;
             }
             Some(Word::HandOver(when)) => {
                 self.guard(|session, shared| session.hand_over(when, shared.clock.now()));
             }
+            Some(Word::News(news)) => {
+                self.guard(|session, shared| session.news(&news, shared.clock.now()));
+            }
+            Some(Word::FarGone(channel)) => {
+                self.guard(|session, shared| session.far_gone(channel, shared.clock.now()));
+            }
             // The connection knows better.
-            Some(Word::News(_) | Word::Gone(_)) => {}
+            Some(Word::Gone(_)) => {}
             None => {
                 self.entered = None;
                 self.session.superseded();
@@ -286,8 +324,7 @@ impl Link {
         let shared = &self.shared;
         let count = if live.term == 0 { &shared.counters.begun } else { &shared.counters.resumed };
         count.fetch_add(1, Ordering::Relaxed);
-        let (call, channel) = (live.call, live.channel.clone());
-        self.entered = Some(Entered::new(shared, call, channel, Hold::Connected));
+        self.entered = Some(Entered::new(shared, &live, Hold::Connected));
         shared.sink.live(live);
     }
 
@@ -349,6 +386,15 @@ impl Link {
                     shared.counters.handed_over.fetch_add(1, Ordering::Relaxed);
                     self.queries.abort_all();
                     self.entered = None;
+                }
+                Offer::Answered(obeyed) => {
+                    // Whoever asked may be gone.
+                    let _ = self.asker.take().map(|asker| asker.send(obeyed));
+                }
+                Offer::Follow(channel, heed) => {
+                    if let Some(entered) = &mut self.entered {
+                        entered.heed(channel, heed);
+                    }
                 }
                 Offer::Note(tenant, entry) => shared.sink.note(tenant, call, entry),
                 Offer::Ended(record) => {

@@ -52,6 +52,8 @@ pub struct Desk {
 pub struct Turn {
     pub commands: Vec<Command>,
     pub events: Vec<Event>,
+    /// A channel of which everything is told from now on, or nothing more.
+    pub follow: Option<(ChannelId, bool)>,
     /// A recording to be removed.
     pub discard: Option<String>,
     /// The channel leaves us: nothing more can be ordered.
@@ -122,6 +124,9 @@ impl Desk {
             Action::RecordCall { path, on } => {
                 let (channel, path) = (self.channel.clone(), FilePath::new(&path)?);
                 Turn::of(vec![Command::Api(Api::Record { channel, on, path })])
+            }
+            Action::Follow { channel, on } => {
+                Turn { follow: Some((channel, on)), ..Turn::default() }
             }
             Action::Release { refused } => self.release(&refused),
             Action::Discard { path } => Turn { discard: Some(path), ..Turn::default() },

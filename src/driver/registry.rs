@@ -3,17 +3,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use dashmap::DashMap;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
-use crate::base::ids::{CallId, ChannelId};
+use crate::base::ids::{CallId, ChannelId, TenantId};
 use crate::call::input::Command;
 use crate::esl::event::Event;
 
 /// Words that wait for one call.
 pub const WORDS_MAX: usize = 16;
+/// How long a call may take to answer a command.
+const ANSWER: Duration = Duration::from_secs(3);
 
 /// How soon a call is to be let go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -25,26 +29,63 @@ pub enum When {
     Now,
 }
 
+/// How much is told of a channel that has no call of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heed {
+    /// Nothing more.
+    Not,
+    /// When its phone holds, which FreeSWITCH tells of all channels.
+    Holds,
+    /// Everything, keys too: a filter more in FreeSWITCH.
+    All,
+}
+
+/// Who speaks to calls: the operator to all, others to those of their tenant, as if there were no
+/// others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    Operator,
+    Tenant(TenantId),
+}
+
+impl Scope {
+    fn holds(self, tenant: TenantId) -> bool {
+        match self {
+            Self::Operator => true,
+            Self::Tenant(own) => own == tenant,
+        }
+    }
+}
+
 /// What a call's task is told.
 #[derive(Debug)]
 pub enum Word {
     /// By an operator.
-    Command(Command),
+    /// Whoever asks hears whether it is done, or why not, in words.
+    Command(Command, Option<oneshot::Sender<Result<(), String>>>),
     /// Another process is to go on with it.
     HandOver(When),
-    /// The link heard something of a call that has no connection.
+    /// The link heard something of the call, or of another channel that it follows.
     News(Box<Event>),
+    /// Another channel that the call follows is gone.
+    FarGone(ChannelId),
     /// FreeSWITCH has no such channel any more, and why that is known.
     Gone(&'static str),
 }
 
 /// Why a word did not reach a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TellError {
     #[error("there is no such call")]
     Unknown,
     #[error("the call has not taken earlier words yet")]
     Busy,
+    #[error("the call does not answer")]
+    Silent,
+    /// It was not done, and why.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// How a call is held.
@@ -67,6 +108,7 @@ pub struct Held {
 #[derive(Debug)]
 struct Entry {
     seat: u64,
+    tenant: TenantId,
     channel: ChannelId,
     hold: Hold,
     words: mpsc::Sender<Word>,
@@ -100,13 +142,14 @@ impl Registry {
     pub fn enter(
         &self,
         call: CallId,
+        tenant: TenantId,
         channel: ChannelId,
         hold: Hold,
         words: mpsc::Sender<Word>,
     ) -> Seat {
         let number = self.seats.fetch_add(1, Ordering::Relaxed);
         let talks = Arc::new(AtomicBool::new(false));
-        let entry = Entry { seat: number, channel, hold, words, talks: Arc::clone(&talks) };
+        let entry = Entry { seat: number, tenant, channel, hold, words, talks: Arc::clone(&talks) };
         self.calls.insert(call, entry);
         Seat { number, talks }
     }
@@ -153,12 +196,27 @@ impl Registry {
         self.calls.contains_key(&call)
     }
 
-    /// An operator speaks to one call; never waits.
+    /// Somebody speaks to one call, and waits for its answer.
     ///
     /// # Errors
-    /// The call is not up, or does not listen.
-    pub fn tell(&self, call: CallId, command: Command) -> Result<(), TellError> {
-        self.say(call, Word::Command(command))
+    /// The call is not up or not in `scope`, does not listen, or did not do it.
+    pub async fn tell(
+        &self,
+        scope: Scope,
+        call: CallId,
+        command: Command,
+    ) -> Result<(), TellError> {
+        if !self.calls.get(&call).is_some_and(|entry| scope.holds(entry.tenant)) {
+            return Err(TellError::Unknown);
+        }
+        let (answer, answered) = oneshot::channel();
+        self.say(call, Word::Command(command, Some(answer)))?;
+        match timeout(ANSWER, answered).await {
+            Ok(Ok(obeyed)) => obeyed.map_err(TellError::Refused),
+            // It came to its end, or went to another process, before it heard.
+            Ok(Err(_)) => Err(TellError::Unknown),
+            Err(_) => Err(TellError::Silent),
+        }
     }
 
     /// Speaks to one call; never waits.

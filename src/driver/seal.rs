@@ -27,7 +27,7 @@ use crate::esl::argument::{Refused, VariableValue};
 
 /// The first byte: how what comes after the key's name is read. Another sample or cipher is another
 /// format.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 /// Bytes of a key's digest that tell which key sealed a state.
 const NAME_BYTES: usize = 4;
 const HEAD_BYTES: usize = 1 + NAME_BYTES + NONCE_LEN;
@@ -341,9 +341,9 @@ steps:
         let stranger = sealed(&Keys::ephemeral().unwrap(), CHANNEL);
         assert!(matches!(open(&stranger), OpenError::Key));
         let mut newer = URL_SAFE_NO_PAD.decode(&text).unwrap();
-        newer[0] = 2;
+        newer[0] = 3;
         let newer = open(&URL_SAFE_NO_PAD.encode(newer));
-        assert!(matches!(newer, OpenError::Format(2)) && newer.is_foreign());
+        assert!(matches!(newer, OpenError::Format(3)) && newer.is_foreign());
     }
 
     #[test]

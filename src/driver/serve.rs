@@ -9,7 +9,7 @@ use tokio::time::{Instant, interval_at, sleep_until};
 use tokio_util::task::TaskTracker;
 
 use super::call::{Shared, serve};
-use super::registry::When;
+use super::registry::{When, Word};
 use crate::base::cause::HangupCause;
 use crate::call::input::Command;
 use crate::switch::listener::Listener;
@@ -109,7 +109,7 @@ pub async fn run(listener: Listener, shared: Arc<Shared>, drain: &Drain, grace: 
     tracing::warn!(calls = left.len(), "hanging up what is left");
     for call in left {
         let hangup = Command::Hangup { cause: HangupCause::SystemShutdown };
-        if let Err(error) = shared.registry.tell(call, hangup) {
+        if let Err(error) = shared.registry.say(call, Word::Command(hangup, None)) {
             tracing::debug!(%call, %error, "a call is left to end by itself");
         }
     }

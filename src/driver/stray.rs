@@ -5,14 +5,17 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use super::call::{Entered, Shared};
-use super::registry::{Hold, Word};
+use super::registry::{Heed, Hold, Word};
 use super::seal::Opened;
 use super::session::running::Running;
-use super::translate::{event, hangup_cause, hung_up_by_caller};
+use super::translate::{event, far, hangup_cause, hung_up_by_caller};
+use crate::base::cause::HangupCause;
 use crate::base::ids::{ChannelId, TenantId};
 use crate::base::now::Now;
-use crate::call::input::{Command as Operator, Ending, Event, Input};
+use crate::call::input::{Command as Operator, Ending, Event, FarNews, Input};
 use crate::call::output::Output;
 use crate::call::{Call, ResumeError};
 use crate::esl::command::{Api, Command};
@@ -43,6 +46,10 @@ pub struct Stray {
 pub enum Told {
     Note(TenantId, Box<Entry>),
     Order(Api),
+    /// The command that was heard last is done, or why not.
+    Answered(Result<(), String>),
+    /// How much is to be told of another channel.
+    Follow(ChannelId, Heed),
     Ended(Box<CallRecord>),
 }
 
@@ -82,8 +89,14 @@ impl Stray {
         self.over
     }
 
-    /// An event of the caller's channel.
+    /// An event of the caller's channel, or of another that is followed.
     pub fn heard(&mut self, news: &crate::esl::event::Event, now: Now) {
+        if news.unique_id().is_some_and(|channel| channel != self.running.channel) {
+            if let Some(event) = far(news) {
+                self.input(Input::Event(event), now);
+            }
+            return;
+        }
         match news.name() {
             EventName::ChannelHangupComplete => {
                 let cause = hangup_cause(news);
@@ -91,7 +104,11 @@ impl Stray {
                 self.input(Input::Event(Event::HungUp { cause, by_caller }), now);
             }
             // What is played or executed now is another connection's.
-            EventName::ChannelBridge | EventName::ChannelUnbridge | EventName::ChannelAnswer => {
+            EventName::ChannelBridge
+            | EventName::ChannelUnbridge
+            | EventName::ChannelAnswer
+            | EventName::ChannelHold
+            | EventName::ChannelUnhold => {
                 if let Some(event) = event(news) {
                     self.input(Input::Event(event), now);
                 }
@@ -102,6 +119,12 @@ impl Stray {
 
     pub fn command(&mut self, command: Operator, now: Now) {
         self.input(Input::Command(command), now);
+    }
+
+    /// Another channel is gone; how, nobody saw.
+    pub fn far_gone(&mut self, channel: ChannelId, now: Now) {
+        let news = FarNews::HungUp(HangupCause::NormalUnspecified);
+        self.input(Input::Event(Event::Far { channel, news }), now);
     }
 
     /// The channel is gone; how it ended nobody saw.
@@ -140,6 +163,7 @@ impl Stray {
             let Some(output) = self.running.call.poll_output() else { break };
             match output {
                 Output::Note(entry) => told.push(Told::Note(self.tenant, entry)),
+                Output::Answered(obeyed) => told.push(Told::Answered(obeyed)),
                 Output::Boundary | Output::Typed => {
                     let cut = !self.running.call.runs_on();
                     told.extend(order(self.running.write(cut)));
@@ -148,6 +172,9 @@ impl Stray {
                     match self.running.desk.order(id, action, now.mono_ms) {
                         Ok(turn) => {
                             told.extend(turn.commands.into_iter().filter_map(order));
+                            let heed = |on| if on { Heed::All } else { Heed::Not };
+                            let follow = turn.follow;
+                            told.extend(follow.map(|(far, on)| Told::Follow(far, heed(on))));
                             if turn.leaves {
                                 // No connection's end will tell.
                                 let event = Event::Done(id, Ending::Finished);
@@ -190,25 +217,34 @@ pub(super) fn follow(shared: Arc<Shared>, running: Box<Running>, entered: Entere
 /// Follows a call that was found.
 pub fn adopt(shared: &Arc<Shared>, stray: Stray) {
     let live = stray.call().live(shared.settings.instance);
-    let entered = Entered::new(shared, live.call, live.channel.clone(), Hold::Stray);
+    let entered = Entered::new(shared, &live, Hold::Stray);
     shared.sink.live(Box::new(live));
     tokio::spawn(run(Arc::clone(shared), stray, entered));
 }
 
 /// Until another task has the call, or it is over.
 async fn run(shared: Arc<Shared>, mut stray: Stray, mut entered: Entered) {
-    let channel = stray.running.channel.clone();
-    shared.switchboard.follow(stray.running.call.id(), &channel);
+    entered.heed(stray.running.channel.clone(), Heed::All);
+    if let Some(other) = stray.call().state().bridged() {
+        entered.heed(other.clone(), Heed::Holds);
+    }
+    let mut asker = None;
     loop {
-        if !work(&shared, &mut stray) || stray.is_over() {
+        if !work(&shared, &mut stray, &mut entered, &mut asker) || stray.is_over() {
             break;
         }
+        // Whoever asked hears that nobody is there.
+        asker = None;
         let deadline = stray.deadline();
         let now = tokio::select! {
             word = entered.next() => {
                 let now = shared.clock.now();
                 match word {
-                    Some(Word::Command(command)) => stray.command(command, now),
+                    Some(Word::Command(command, asks)) => {
+                        asker = asks;
+                        stray.command(command, now);
+                    }
+                    Some(Word::FarGone(channel)) => stray.far_gone(channel, now),
                     Some(Word::News(news)) => stray.heard(&news, now),
                     Some(Word::Gone(reason)) => stray.gone(reason, now),
                     // The next process finds it.
@@ -220,11 +256,15 @@ async fn run(shared: Arc<Shared>, mut stray: Stray, mut entered: Entered) {
         };
         stray.tick(now);
     }
-    shared.switchboard.let_go(&channel);
 }
 
 /// Carries out what the call wants; false after a fault of ours.
-fn work(shared: &Shared, stray: &mut Stray) -> bool {
+fn work(
+    shared: &Shared,
+    stray: &mut Stray,
+    entered: &mut Entered,
+    asker: &mut Option<oneshot::Sender<Result<(), String>>>,
+) -> bool {
     let now = shared.clock.now();
     let Ok(told) = catch_unwind(AssertUnwindSafe(|| stray.drain(now))) else { return false };
     let call = stray.running.call.id();
@@ -233,6 +273,11 @@ fn work(shared: &Shared, stray: &mut Stray) -> bool {
         match told {
             Told::Note(tenant, entry) => shared.sink.note(tenant, call, entry),
             Told::Order(api) => orders.push(api),
+            Told::Follow(channel, heed) => entered.heed(channel, heed),
+            Told::Answered(obeyed) => {
+                // Whoever asked may be gone.
+                let _ = asker.take().map(|asker| asker.send(obeyed));
+            }
             Told::Ended(record) => {
                 let end = &record.termination;
                 tracing::info!(%call, cause = %end.cause, party = ?end.party, "a call ended");

@@ -3,5 +3,6 @@
 
 pub mod live;
 pub mod record;
+pub mod talk;
 pub mod tenant;
 pub mod timeline;

@@ -27,14 +27,14 @@ fn a_caller_is_held_only_in_a_conversation_and_only_once() {
         0.000 ! dial 200@t.example +0s 20s
         0.000 < command {"hold":{"on":true}}
         0.000 (an operator asks to put the caller on hold)
-        0.000 (only a conversation can be held)
+        0.000 (what an operator asked for is not done: only a conversation can be held)
         0.000 < bridged
         0.000 < command {"hold":{"on":true}}
         0.000 (an operator asks to put the caller on hold)
         0.000 ! Hold { far: "b-leg", on: true }
         0.000 < command {"hold":{"on":true}}
         0.000 (an operator asks to put the caller on hold)
-        0.000 (the caller is on hold already)
+        0.000 (what an operator asked for is not done: the caller is on hold already)
         0.000 < command {"hold":{"on":false}}
         0.000 (an operator asks to take the caller back from hold)
         0.000 ! Hold { far: "b-leg", on: false }
@@ -45,7 +45,7 @@ fn a_caller_is_held_only_in_a_conversation_and_only_once() {
         0.000 < bridged
         0.000 < command {"hold":{"on":false}}
         0.000 (an operator asks to take the caller back from hold)
-        0.000 (the caller is not on hold)
+        0.000 (what an operator asked for is not done: the caller is not on hold)
         "#,
     );
 }
@@ -66,20 +66,20 @@ fn a_call_is_recorded_until_told_or_until_its_end() {
         0.000 ! Answer
         0.000 < command {"record":{"on":true}}
         0.000 (an operator asks to record the call)
-        0.000 (a call that rings can't be recorded)
+        0.000 (what an operator asked for is not done: a call that rings can't be recorded)
         0.000 < answered
         0.000 < done
         0.000 start: next -> listen
         0.000 ! play welcome
         0.000 < command {"record":{"on":false}}
         0.000 (an operator asks to stop the recording)
-        0.000 (nothing is being recorded for an operator)
+        0.000 (what an operator asked for is not done: nothing is recorded)
         0.000 < command {"record":{"on":true}}
         0.000 (an operator asks to record the call)
         0.000 ! RecordCall { path: "/m/00000000-0000-0000-0000-00000000ca11-1.wav", on: true }
         0.000 < command {"record":{"on":true}}
         0.000 (an operator asks to record the call)
-        0.000 (the call is being recorded already)
+        0.000 (what an operator asked for is not done: the call is being recorded already)
         0.000 < wait 3s
         3.000 < command {"record":{"on":false}}
         3.000 (an operator asks to stop the recording)
@@ -117,10 +117,10 @@ fn a_call_leaves_for_the_contexts_of_its_tenant_only() {
         0.000 start: next -> listen
         0.000 ! play welcome
         0.000 < command {"transfer":{"extension":"20 0"}}
-        0.000 (an operator asks to transfer the call to what is no extension)
+        0.000 (what an operator asked for is not done: that is no extension)
         0.000 < command {"transfer":{"extension":"200","context":"others"}}
         0.000 (an operator asks to transfer the call to 200)
-        0.000 (the tenant may not transfer to others)
+        0.000 (what an operator asked for is not done: the tenant may not transfer to others)
         0.000 < command {"record":{"on":true}}
         0.000 (an operator asks to record the call)
         0.000 ! RecordCall { path: "/m/00000000-0000-0000-0000-00000000ca11-1.wav", on: true }
@@ -130,7 +130,7 @@ fn a_call_leaves_for_the_contexts_of_its_tenant_only() {
         1.000 ! RecordCall { path: "/m/00000000-0000-0000-0000-00000000ca11-1.wav", on: false }
         1.000 ! Transfer { extension: "200", context: "other" }
         1.000 < command {"hold":{"on":true}}
-        1.000 (an operator's command is dropped: the call is about to end)
+        1.000 (what an operator asked for is not done: the call is about to end)
         1.000 < lost the connection ended
         1.000 (the link to the switch is lost: the connection ended)
         1.000 END Operator BLIND_TRANSFER: an operator transferred the call to 200 in other

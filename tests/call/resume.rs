@@ -301,8 +301,8 @@ fn a_state_of_another_tenant_version_or_format_is_refused() {
     assert_eq!(resume(&written, &Arc::new(elsewhere)), Err(ResumeError::Tenant));
 
     let mut changed = written.clone();
-    changed["format"] = json!(2);
-    assert_eq!(resume(&changed, &program), Err(ResumeError::Format { found: 2, known: 1 }));
+    changed["format"] = json!(3);
+    assert_eq!(resume(&changed, &program), Err(ResumeError::Format { found: 3, known: 2 }));
     let mut changed = written.clone();
     changed["frames"][0]["step"] = json!("nowhere");
     assert!(matches!(resume(&changed, &program), Err(ResumeError::Step { .. })));

@@ -103,6 +103,8 @@ pub(crate) struct Line {
     pub(crate) running: Vec<(ActionId, Action)>,
     pub(crate) queries: Vec<QueryId>,
     pub(crate) boundaries: Vec<Vec<u8>>,
+    /// What commands were answered.
+    pub(crate) answers: Vec<Result<(), String>>,
     /// Write the state and read it back at every boundary.
     pub(crate) swap: bool,
     /// What the next process finds that the switch did meanwhile.
@@ -133,6 +135,7 @@ impl Line {
             running: Vec::new(),
             queries: Vec::new(),
             boundaries: Vec::new(),
+            answers: Vec::new(),
             swap,
             found: Found::default(),
             debug: String::new(),
@@ -186,6 +189,7 @@ impl Line {
             }
             Output::Boundary => *boundary = true,
             Output::Typed => {}
+            Output::Answered(obeyed) => self.answers.push(obeyed),
             Output::Note(entry) => {
                 assert_eq!(entry.sequence as usize, self.notes.len() + 1, "{}", self.text);
                 self.notes.push(serde_json::to_string(&entry).unwrap());
@@ -225,6 +229,7 @@ impl Line {
             | Action::SetVariables(_)
             | Action::Discard { .. }
             | Action::Hold { .. }
+            | Action::Follow { .. }
             | Action::RecordCall { .. }
             | Action::Hangup(_)
             | Action::Release { .. } => {}

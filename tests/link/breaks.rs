@@ -16,8 +16,10 @@ async fn the_filters_stand_before_the_first_event_is_asked_for() {
     let side = peer.accept_up(CORE).await;
     let said: Vec<&str> = side.seen.iter().map(|packet| &packet[..packet.len().min(28)]).collect();
     assert_eq!(said[..2], ["auth it's a: secret", "filter Event-Name HEARTBEAT"]);
-    assert!(side.seen[2].starts_with("filter Job-UUID /^j"), "{}", side.seen[2]);
-    assert_eq!(said[3], "event plain HEARTBEAT BACKGR");
+    assert_eq!(said[2], "filter Event-Name CHANNEL_HO");
+    assert_eq!(said[3], "filter Event-Name CHANNEL_UN");
+    assert!(side.seen[4].starts_with("filter Job-UUID /^j"), "{}", side.seen[4]);
+    assert_eq!(said[5], "event plain HEARTBEAT BACKGR");
     assert_eq!(told(&mut events).await, format!("up {CORE} true"));
 }
 
@@ -85,14 +87,15 @@ async fn a_peer_that_sends_byte_by_byte_is_understood() {
     let mut side = peer.accept().await;
     let ok = "Content-Type: command/reply\nReply-Text: +OK\n\n";
     let core = format!("Content-Type: api/response\nContent-Length: 36\n\n{CORE}");
-    let all = [GREETING, ok, ok, ok, ok, &core, &event("HEARTBEAT", "Event-Sequence: 1")].concat();
+    let all = [GREETING, ok, ok, ok, ok, ok, ok, &core, &event("HEARTBEAT", "Event-Sequence: 1")]
+        .concat();
     // The answers are valid only behind their commands.
     for byte in GREETING.chars() {
         side.say(&byte.to_string()).await;
     }
     side.packet().await;
     side.say(ok).await;
-    for _ in 0..4 {
+    for _ in 0..6 {
         side.packet().await;
     }
     for byte in all[GREETING.len() + ok.len()..].chars() {

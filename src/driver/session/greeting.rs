@@ -9,6 +9,7 @@ use crate::base::now::Now;
 use crate::call::Call;
 use crate::call::handover::Found;
 use crate::driver::desk;
+use crate::driver::registry::Heed;
 use crate::driver::seal::{OpenError, Opened};
 use crate::driver::translate::arrival::{Mode, arrival, inquiry, mode, whole};
 use crate::driver::translate::dial;
@@ -155,6 +156,8 @@ impl Session {
     ) {
         self.origin = Some(Box::new(Origin::of(call.state(), mask)));
         self.offers.push_back(Offer::Begun(Box::new(call.live(settings.instance))));
+        let bridged = call.state().bridged().cloned();
+        self.offers.extend(bridged.map(|other| Offer::Follow(other, Heed::Holds)));
         let mut running = Running::new(call, channel.clone(), former, settings);
         running.guard(variables::cancel_timer(channel, facts), now);
         running.profile = profile(facts);

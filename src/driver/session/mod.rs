@@ -21,13 +21,14 @@ use origin::Origin;
 use running::Running;
 
 use super::desk::Turn;
+use super::registry::Heed;
 use super::seal::{KeyError, Keys};
 use super::translate::arrival::Inquiry;
-use super::translate::{SUBSCRIBED, event, hangup_cause, hung_up_by_caller};
+use super::translate::{SUBSCRIBED, event, far, hangup_cause, hung_up_by_caller};
 use crate::base::cause::HangupCause;
-use crate::base::ids::{CallId, FlowName, InstanceId, TenantId};
+use crate::base::ids::{CallId, ChannelId, FlowName, InstanceId, TenantId};
 use crate::base::now::Now;
-use crate::call::input::{Answer, Command as Operator, Event, Input};
+use crate::call::input::{Answer, Command as Operator, Event, FarNews, Input};
 use crate::call::output::{Action, ActionId, Output, Query, QueryId};
 use crate::esl;
 use crate::esl::argument::Word;
@@ -81,6 +82,10 @@ pub enum Offer {
     /// The call has found its flow, or has come back.
     Begun(Box<LiveCall>),
     Note(TenantId, Box<Entry>),
+    /// The command that was heard last is done, or why not.
+    Answered(Result<(), String>),
+    /// How much is to be told of another channel, by [`Session::news`].
+    Follow(ChannelId, Heed),
     /// A recording of which nothing is to be kept.
     Discard(String),
     /// The call's record; exactly one for each call that began.
@@ -200,6 +205,23 @@ impl Session {
     /// Hears an operator.
     pub fn command(&mut self, command: Operator, now: Now) {
         self.input(Input::Command(command), now);
+    }
+
+    /// Hears of another channel than the caller's, of which the connection tells nothing.
+    pub fn news(&mut self, news: &esl::event::Event, now: Now) {
+        let Phase::Running(running) = &self.phase else { return };
+        if news.unique_id().is_none_or(|channel| channel == running.channel) {
+            return;
+        }
+        if let Some(event) = far(news) {
+            self.hear(vec![event], now);
+        }
+    }
+
+    /// Another channel is gone; how, nobody saw.
+    pub fn far_gone(&mut self, channel: ChannelId, now: Now) {
+        let news = FarNews::HungUp(HangupCause::NormalUnspecified);
+        self.hear(vec![Event::Far { channel, news }], now);
     }
 
     /// The connection is gone.
@@ -389,6 +411,7 @@ impl Session {
                 let Some(event) = event(news) else { return };
                 if let Event::Bridged { other, .. } = &event {
                     let commands = running.desk.joined(other);
+                    self.offers.push_back(Offer::Follow(other.clone(), Heed::Holds));
                     self.say(&commands);
                 }
                 self.hear(vec![event], now);
@@ -429,6 +452,7 @@ impl Session {
                 Some(Output::Action(id, action)) => heard.extend(self.act(id, action, now)),
                 Some(Output::Query(id, query)) => self.offers.push_back(Offer::Query(id, query)),
                 Some(Output::Note(entry)) => self.note(entry),
+                Some(Output::Answered(obeyed)) => self.offers.push_back(Offer::Answered(obeyed)),
                 Some(Output::Boundary) => self.boundary(now),
                 Some(Output::Typed) => self.write(),
                 Some(Output::Ended(record)) => return self.ended(record, now),
@@ -489,6 +513,8 @@ impl Session {
     fn take(&mut self, id: Option<ActionId>, turn: Turn) -> Vec<Event> {
         let mut events = turn.events;
         self.offers.extend(turn.discard.map(Offer::Discard));
+        let heed = |on| if on { Heed::All } else { Heed::Not };
+        self.offers.extend(turn.follow.map(|(channel, on)| Offer::Follow(channel, heed(on))));
         let refused = turn.commands.iter().find_map(|command| self.talk.send(command).err());
         if let Phase::Running(running) = &mut self.phase {
             running.left |= turn.leaves;

@@ -496,7 +496,7 @@ impl<'a> Simulation<'a> {
                     }
                     self.left();
                 }
-                Offer::Begun(_) | Offer::Discard(_) => {}
+                Offer::Begun(_) | Offer::Discard(_) | Offer::Answered(_) | Offer::Follow(..) => {}
             }
         }
     }

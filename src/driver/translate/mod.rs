@@ -7,16 +7,18 @@ pub mod media;
 pub mod variables;
 
 use crate::base::cause::HangupCause;
-use crate::call::input::Event;
+use crate::call::input::{Event, FarNews};
 use crate::esl;
 use crate::esl::event::EventName;
 
 /// The events without which a call can't be run. Each costs FreeSWITCH a copy of all the channel's
 /// variables, so nothing is asked for that can be known otherwise.
-pub const SUBSCRIBED: [EventName; 7] = [
+pub const SUBSCRIBED: [EventName; 9] = [
     EventName::ChannelAnswer,
     EventName::ChannelBridge,
     EventName::ChannelUnbridge,
+    EventName::ChannelHold,
+    EventName::ChannelUnhold,
     EventName::ChannelExecuteComplete,
     EventName::ChannelHangup,
     EventName::ChannelHangupComplete,
@@ -33,8 +35,26 @@ pub fn event(event: &esl::event::Event) -> Option<Event> {
             event.other_leg().map(|other| Event::Bridged { other, target: dial::answering(event) })
         }
         EventName::ChannelUnbridge => Some(Event::Unbridged),
+        EventName::ChannelHold => Some(Event::Held(true)),
+        EventName::ChannelUnhold => Some(Event::Held(false)),
         _ => None,
     }
+}
+
+/// What a call hears of an event of another channel.
+pub fn far(event: &esl::event::Event) -> Option<Event> {
+    let channel = event.unique_id()?;
+    let news = match event.name() {
+        EventName::Dtmf => FarNews::Key(event.digit()?),
+        EventName::ChannelAnswer => FarNews::Answered,
+        EventName::ChannelBridge => FarNews::Bridged(event.other_leg()?),
+        EventName::ChannelUnbridge => FarNews::Unbridged,
+        EventName::ChannelHold => FarNews::Held(true),
+        EventName::ChannelUnhold => FarNews::Held(false),
+        EventName::ChannelHangupComplete => FarNews::HungUp(hangup_cause(event)),
+        _ => return None,
+    };
+    Some(Event::Far { channel, news })
 }
 
 /// Whether the caller hung up itself, as far as mod_sofia says (`mod_sofia.c` sofia_on_hangup,

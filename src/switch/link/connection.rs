@@ -34,6 +34,7 @@ const SUBSCRIBED: &[EventName] = &[
     EventName::ChannelHold,
     EventName::ChannelUnhold,
     EventName::ChannelPark,
+    EventName::Dtmf,
     EventName::RecordStart,
     EventName::RecordStop,
     EventName::ChannelHangup,
@@ -109,6 +110,8 @@ impl<'a> Connection<'a> {
         let jobs = Filter::Jobs(self.line.talk.series());
         for command in [
             Command::Filter(Filter::Name(EventName::Heartbeat)),
+            Command::Filter(Filter::Name(EventName::ChannelHold)),
+            Command::Filter(Filter::Name(EventName::ChannelUnhold)),
             Command::Filter(jobs),
             Command::Events(SUBSCRIBED.to_vec()),
         ] {

@@ -1,0 +1,36 @@
+//! What goes on while people talk, whoever asked for it: a step, a key or an operator. What can't
+//! be done is said in words, and changes nothing.
+
+mod hold;
+mod record;
+
+use serde::{Deserialize, Serialize};
+
+use record::Recording;
+
+/// What was begun and nothing has ended yet.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(in crate::call) struct Talk {
+    /// The caller waits with music.
+    #[serde(skip_serializing_if = "is_not")]
+    held: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recording: Option<Recording>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_not(held: &bool) -> bool {
+    !*held
+}
+
+impl Talk {
+    pub(in crate::call) fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The conversation is over, and with it the hold.
+    pub(in crate::call) fn parted(&mut self) {
+        self.held = false;
+    }
+}
