@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::base::cause::HangupCause;
-use crate::base::ids::{CallId, FlowName, GatewayName, PromptName, TenantSlug};
+use crate::base::ids::{CallId, FlowName, GatewayName, PromptName, RoomName, TenantSlug};
+
+use super::room::RoomCommand;
 
 /// A call controller for FreeSWITCH.
 #[derive(Debug, Parser)]
@@ -68,6 +70,19 @@ pub enum Command {
     /// Prompts: what callers hear
     #[command(subcommand)]
     Prompt(PromptCommand),
+    /// A tenant's conference rooms
+    Rooms {
+        #[arg(long)]
+        tenant: TenantSlug,
+    },
+    /// A conference room: how it is kept, and who is in it
+    Room {
+        room: RoomName,
+        #[arg(long)]
+        tenant: TenantSlug,
+        #[command(subcommand)]
+        command: RoomCommand,
+    },
     /// The last calls of a tenant, or those that are up
     Calls(Calls),
     /// Everything that happened to a call

@@ -9,6 +9,7 @@ mod flow;
 mod live;
 mod number;
 mod prompt;
+mod room;
 mod screen;
 mod serve;
 mod supervise;
@@ -99,6 +100,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Tenant(command) => tenant::run(command, &open(&settings()?).await?, screen).await,
         Command::Number(command) => number::run(command, &open(&settings()?).await?, screen).await,
         Command::Prompt(command) => prompt::run(command, &open(&settings()?).await?, screen).await,
+        Command::Rooms { tenant } => room::list(&tenant, &open(&settings()?).await?, screen).await,
+        Command::Room { room, tenant, command } => {
+            room::run(&room, &tenant, &command, &open(&settings()?).await?, screen).await
+        }
         Command::Calls(args) => calls::list(&args, &open(&settings()?).await?, screen).await,
         Command::Trace(args) => calls::trace(&args, &open(&settings()?).await?, screen).await,
         Command::Completions { shell } => {

@@ -9,6 +9,7 @@ use crate::base::digits::{Digit, Digits};
 use super::argument::{
     DialPart, FilePath, FreeText, PlainValue, Refused, SayText, Tones, VariableName, Why, Word,
 };
+use super::conference::Join;
 use super::dial_string::DialString;
 
 /// Most sounds in one list (`mod_dptools.c` file_string_context).
@@ -102,6 +103,8 @@ pub enum Application {
         terminators: Terminators,
     },
     Bridge(DialString),
+    /// Joins a conference room, until the member leaves it.
+    Conference(Join),
     Transfer {
         extension: DialPart,
         dialplan: Word,
@@ -134,6 +137,7 @@ impl Application {
             Self::Speak { .. } => "speak",
             Self::Record { .. } => "record",
             Self::Bridge(_) => "bridge",
+            Self::Conference(_) => "conference",
             Self::Transfer { .. } => "transfer",
             Self::Hangup(_) => "hangup",
             Self::Multiset(_) => "multiset",
@@ -150,6 +154,7 @@ impl Application {
             Self::Multiset(pairs) => ("list of variables", pairs.len(), VARIABLES_MAX),
             Self::SendDtmf { digits, .. } => ("string of keys", digits.len(), DIGITS_MAX),
             Self::Bridge(dial_string) => ("dial string", dial_string.len(), LEGS_MAX),
+            Self::Conference(join) => return join.check(),
             _ => return Ok(()),
         };
         match length {
@@ -178,6 +183,7 @@ impl Application {
                 scoped(terminators) + &format!("{path} {limit_s} {threshold} {silence_s}")
             }
             Self::Bridge(dial_string) => dial_string.to_string(),
+            Self::Conference(join) => join.argument(),
             Self::Transfer { extension, dialplan, context } => {
                 [extension.as_str(), dialplan.as_str(), context.as_str()].join(" ")
             }

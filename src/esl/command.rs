@@ -11,6 +11,7 @@ use crate::base::ids::ChannelId;
 
 use super::application::Application;
 use super::argument::{DialPart, FilePath, Refused, VariableName, VariableValue, Why, Word};
+use super::conference::{RoomApi, RoomArg};
 use super::credentials::Credentials;
 use super::event::EventName;
 use super::filter::Filter;
@@ -159,6 +160,11 @@ pub enum Api {
     Park {
         channel: ChannelId,
     },
+    /// Asks something of a conference room.
+    Room {
+        room: RoomArg,
+        command: RoomApi,
+    },
 }
 
 impl Command {
@@ -298,6 +304,7 @@ impl Api {
                 format!("uuid_record {channel} {start} {}", path.as_str())
             }
             Self::Park { channel } => format!("uuid_park {channel}"),
+            Self::Room { room, command } => format!("conference {}", command.words(room)),
         })
     }
 }

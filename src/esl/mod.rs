@@ -12,6 +12,7 @@ pub mod argument;
 pub mod block;
 pub mod channels;
 pub mod command;
+pub mod conference;
 pub mod conversation;
 pub mod credentials;
 pub mod dial_string;

@@ -16,6 +16,7 @@ pub mod parse;
 pub mod problem;
 pub mod program;
 pub mod prompt;
+pub mod room;
 pub mod schedule;
 pub mod schema;
 mod secrets;

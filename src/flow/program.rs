@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::base::ids::{FlowName, GatewayName, PromptName, TenantId, VarName};
+use crate::base::ids::{FlowName, GatewayName, PromptName, RoomName, TenantId, VarName};
 use crate::base::millis::Millis;
 
+use super::room::RoomSettings;
 use super::visit::body_texts;
 use super::{Flow, Step};
 
@@ -112,7 +113,12 @@ pub struct Settings {
     pub message_directory: String,
     /// Whether parties' numbers are masked in records.
     pub mask_parties: bool,
+    /// The tenant's conference rooms.
+    pub rooms: Rooms,
 }
+
+/// A tenant's rooms by their names.
+pub type Rooms = Arc<BTreeMap<RoomName, RoomSettings>>;
 
 /// A text-to-speech engine of FreeSWITCH.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -123,7 +123,7 @@ impl TenantScope {
         ground: &Ground,
     ) -> Result<Program, StoreError> {
         let tenant = self.tenant().await?;
-        let around = Around::of(&tenant, &self.prompts().await?, ground);
+        let around = Around::of(&tenant, &self.prompts().await?, &self.rooms().await?, ground);
         let mut flows = BTreeMap::new();
         for head in self.flows().await? {
             let Some(version) = head.version.filter(|_| head.name != *main) else { continue };

@@ -10,8 +10,9 @@ use sqlx::FromRow;
 use super::number::NumberRow;
 use super::pool::{in_snapshot, on};
 use super::prompt::PromptRow;
+use super::room::{RoomRow, StoredRoom};
 use super::tenant::TenantRow;
-use super::{Store, StoreError, now_ms, number, positive, prompt};
+use super::{Store, StoreError, now_ms, number, positive, prompt, room};
 use crate::base::ids::{FlowId, FlowName, TenantId};
 use crate::flow::program::Published;
 use crate::flow::{Flow, Limits};
@@ -32,6 +33,8 @@ pub(super) struct Facts {
     pub(super) tenants: Vec<Tenant>,
     pub(super) numbers: Vec<NumberRoute>,
     pub(super) prompts: Vec<StoredPrompt>,
+    #[serde(default)]
+    pub(super) rooms: Vec<StoredRoom>,
     pub(super) versions: Vec<FlowVersion>,
 }
 
@@ -109,6 +112,7 @@ impl Facts {
             tenants: parse_each(rows.tenants)?,
             numbers: parse_each(rows.numbers)?,
             prompts: parse_each(rows.prompts)?,
+            rooms: parse_each(rows.rooms)?,
             versions,
         })
     }
@@ -162,6 +166,7 @@ struct Rows {
     tenants: Vec<TenantRow>,
     numbers: Vec<NumberRow>,
     prompts: Vec<PromptRow>,
+    rooms: Vec<RoomRow>,
     /// The document only of those not known.
     versions: Vec<(VersionRow, Option<String>)>,
 }
@@ -186,6 +191,7 @@ impl Rows {
                 .await?;
             let numbers = sqlx::query_as(number::ALL).fetch_all(&mut *tx).await?;
             let prompts = sqlx::query_as(prompt::ALL).fetch_all(&mut *tx).await?;
+            let rooms = sqlx::query_as(room::ALL).fetch_all(&mut *tx).await?;
             let mut heads = sqlx::query_as::<_, VersionRow>(
                 "SELECT id, tenant, name, version, TRUE AS current FROM flow WHERE version > 0",
             )
@@ -218,7 +224,7 @@ impl Rows {
                 }
                 versions.push((head, document));
             }
-            Self { counter, tenants, numbers, prompts, versions }
+            Self { counter, tenants, numbers, prompts, rooms, versions }
         }))
     }
 }

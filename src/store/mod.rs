@@ -1,4 +1,4 @@
-//! What is kept: tenants, numbers, prompts, flows and their versions, call records and timelines;
+//! What is kept: tenants, numbers, prompts, rooms, flows and their versions, call records and timelines;
 //! in an SQLite file or in PostgreSQL. SQL is nowhere else.
 //!
 //! Tenants' data is reached only through [`Store::tenant`], which takes the tenant: a query that
@@ -28,6 +28,7 @@ mod post;
 mod prompt;
 mod recorder;
 mod resumed;
+mod room;
 mod routes;
 mod sketch;
 mod spool;
@@ -58,6 +59,7 @@ pub use number::NewNumber;
 pub use post::{Letter, Mailbox, Post};
 pub use recorder::{Lost, Recorder, Settled};
 pub use resumed::NoProgram;
+pub use room::StoredRoom;
 pub use routes::{Asked, Ground, NoRoute, Routes};
 pub use tenant::{NewTenant, Operator};
 

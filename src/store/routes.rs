@@ -13,9 +13,10 @@ use super::config::{Config, DefaultFlow};
 use super::facts::Facts;
 use super::number::whole;
 use super::resumed::Resumed;
+use super::room::StoredRoom;
 use crate::base::ids::{FlowName, GatewayName, PromptName, TenantId};
 use crate::base::millis::Millis;
-use crate::flow::program::{Program, PromptFile, Published, Settings, SpeechEngine};
+use crate::flow::program::{Program, PromptFile, Published, Rooms, Settings, SpeechEngine};
 use crate::flow::{Flow, Step};
 use crate::model::tenant::{NumberMatch, NumberRoute, Reach, StoredPrompt, Tenant};
 
@@ -78,6 +79,7 @@ impl Ground {
             speech: self.speech.clone(),
             message_directory: self.message_folder(tenant.id),
             mask_parties: tenant.mask_parties,
+            rooms: Rooms::default(),
         }
     }
 
@@ -246,7 +248,8 @@ fn default_flow(tenants: &[Tenant], ground: &Ground) -> Option<(TenantId, FlowNa
 impl Own {
     fn of(tenant: &Tenant, facts: &Facts, ground: &Ground) -> Self {
         let prompts = facts.prompts.iter().filter(|prompt| prompt.tenant == tenant.id);
-        let around = Around::of(tenant, prompts, ground);
+        let rooms = facts.rooms.iter().filter(|room| room.tenant == tenant.id);
+        let around = Around::of(tenant, prompts, rooms, ground);
         let mut versions = Versions::new();
         let mut flows = BTreeMap::new();
         for one in facts.versions.iter().filter(|one| one.tenant == tenant.id) {
@@ -266,8 +269,11 @@ impl Around {
     pub(super) fn of<'a>(
         tenant: &Tenant,
         prompts: impl IntoIterator<Item = &'a StoredPrompt>,
+        rooms: impl IntoIterator<Item = &'a StoredRoom>,
         ground: &Ground,
     ) -> Self {
+        let named = |room: &StoredRoom| (room.name.clone(), room.settings.clone());
+        let rooms = Arc::new(rooms.into_iter().map(named).collect());
         let file = |prompt: &StoredPrompt| PromptFile {
             path: prompt.path.clone(),
             length: prompt.length_ms.map(Millis),
@@ -279,7 +285,7 @@ impl Around {
                 .into_iter()
                 .map(|prompt| (prompt.name.clone(), file(prompt)))
                 .collect(),
-            settings: ground.settings(tenant),
+            settings: Settings { rooms, ..ground.settings(tenant) },
         }
     }
 
@@ -392,7 +398,14 @@ mod tests {
         };
         let both = tenants.iter().flat_map(|tenant| flows.iter().map(|text| version(tenant, text)));
         let versions = both.collect();
-        let facts = Facts { counter: 0, tenants, numbers, prompts: Vec::new(), versions };
+        let facts = Facts {
+            counter: 0,
+            tenants,
+            numbers,
+            prompts: Vec::new(),
+            rooms: Vec::new(),
+            versions,
+        };
         let ground = Ground { default_flow, ..Ground::default() };
         Routes::draw(&facts, &ground, &Routes::default())
     }

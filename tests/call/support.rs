@@ -60,7 +60,7 @@ pub(crate) fn program(flows: &[(&str, &Value)]) -> Arc<Program> {
             contexts: vec!["default".into(), "other".into()],
             speech: Some(SpeechEngine { engine: "flite".into(), voice: "slt".into() }),
             message_directory: "/m".into(),
-            mask_parties: false,
+            ..Settings::default()
         },
     })
 }

@@ -54,9 +54,8 @@ pub(crate) fn router(flow: &str) -> One {
             sip_hosts: vec!["sip.example.org".into()],
             domain: "tenant.example".into(),
             contexts: vec!["inside".into()],
-            speech: None,
             message_directory: "/messages/tenant".into(),
-            mask_parties: false,
+            ..callwright::flow::program::Settings::default()
         },
     };
     One(Arc::new(program))

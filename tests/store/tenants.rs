@@ -1,7 +1,9 @@
 //! Tenants, numbers and prompts; and that one tenant never meets another's.
 
-use callwright::base::ids::{FlowName, PromptName, TenantSlug};
+use callwright::base::ids::{FlowName, PromptName, RoomName, TenantSlug};
 use callwright::base::millis::Millis;
+use callwright::flow::Flow;
+use callwright::flow::room::RoomSettings;
 use callwright::model::tenant::{NumberMatch, Reach};
 use callwright::store::{NewNumber, NewTenant, Recorder, Settled, StoreError, TenantScope};
 use std::time::Duration;
@@ -197,6 +199,38 @@ async fn reach_for_everything(
     );
 }
 
+async fn a_room_is_kept_as_it_was_given_and_comes_with_the_program(bench: Bench) {
+    let operator = bench.store.operator();
+    let made = operator.create_tenant(&full()).await.unwrap();
+    let scope = bench.store.tenant(made.id);
+    let settings: RoomSettings =
+        serde_json::from_str(r##"{"member_pin": "1234", "most": 5, "keys": {"*1": "mute_self"}}"##)
+            .unwrap();
+    let sales: RoomName = "sales".parse().unwrap();
+    assert_eq!(scope.put_room(&sales, &settings).await.unwrap().settings, settings);
+    let wider = RoomSettings { most: None, ..settings };
+    assert_eq!(scope.put_room(&sales, &wider).await.unwrap().settings, wider);
+    assert_eq!(scope.rooms().await.unwrap().len(), 1);
+    let same = RoomSettings { moderator_pin: wider.member_pin.clone(), ..wider.clone() };
+    let refused = scope.put_room(&sales, &same).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Invalid(_)), "{refused}");
+    let ghost = RoomSettings { music: Some(prompt("nothing")), ..wider.clone() };
+    assert_not_found!(scope.put_room(&sales, &ghost));
+    let ground = callwright::store::Ground::default();
+    let program = scope.program(&name("main"), flow_document(), &ground).await.unwrap();
+    assert_eq!(program.settings.rooms.get(&sales), Some(&wider));
+    let other = operator.create_tenant(&NewTenant::named(slug("other"))).await;
+    let stranger = bench.store.tenant(other.unwrap().id);
+    assert_not_found!(stranger.room(&sales), stranger.remove_room(&sales));
+    assert_eq!(stranger.rooms().await.unwrap(), vec![]);
+    scope.remove_room(&sales).await.unwrap();
+    assert_not_found!(scope.room(&sales));
+}
+
+fn flow_document() -> Flow {
+    serde_json::from_value(flow("x")).unwrap()
+}
+
 async fn a_tenant_that_does_not_exist_owns_nothing_and_gets_nothing(bench: Bench) {
     let nobody = bench.store.tenant(callwright::base::ids::TenantId(Uuid::now_v7()));
     assert_not_found!(
@@ -215,5 +249,6 @@ on_both!(
     a_number_needs_a_flow_and_must_not_be_anothers,
     a_prompts_path_is_absolute_and_stays_where_it_points,
     another_tenants_things_are_not_found_and_not_touched,
+    a_room_is_kept_as_it_was_given_and_comes_with_the_program,
     a_tenant_that_does_not_exist_owns_nothing_and_gets_nothing,
 );

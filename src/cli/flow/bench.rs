@@ -193,6 +193,7 @@ fn program(main: FlowName, flows: BTreeMap<FlowName, Arc<Published>>) -> Program
         speech: Some(program::SpeechEngine { engine: "flite".into(), voice: "kal".into() }),
         message_directory: "/messages".into(),
         mask_parties: false,
+        ..program::Settings::default()
     };
     let prompts = prompts.collect();
     let timezone = "UTC".into();

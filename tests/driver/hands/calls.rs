@@ -110,9 +110,8 @@ pub(crate) fn flows(main: &str, other: Option<&str>) -> Flows {
             sip_hosts: vec!["sip.example.org".into()],
             domain: "tenant.example".into(),
             contexts: vec!["inside".into()],
-            speech: None,
             message_directory: "/messages/tenant".into(),
-            mask_parties: false,
+            ..Settings::default()
         },
     }))
 }
