@@ -28,6 +28,7 @@ use callwright::driver::serve::{Drain, Socket, run};
 use callwright::driver::session::{Router, Session, Settings};
 use callwright::driver::translate::arrival::Inquiry;
 use callwright::driver::translate::variables::Former;
+use callwright::driver::wake::Wake;
 use callwright::esl::argument::Word;
 use callwright::flow::parse::parse_yaml;
 use callwright::flow::program::{Program, PromptFile, Published, Settings as Ground};
@@ -280,6 +281,7 @@ async fn memory() {
         clock: Clock::start(),
         registry: Registry::default(),
         counters: Counters::default(),
+        wake: Wake::default(),
         switchboard: Arc::new(NoSwitchboard),
         draining: tokio_util::sync::CancellationToken::new(),
     });

@@ -29,6 +29,7 @@ use crate::driver::registry::{Registry, When};
 use crate::driver::serve::{self, Drain, Socket};
 use crate::driver::session::{Router, Settings};
 use crate::driver::translate::arrival::Inquiry;
+use crate::driver::wake::Wake;
 use crate::esl::argument::Word;
 use crate::flow::program::Program;
 use crate::model::live::LiveCall;
@@ -111,6 +112,7 @@ impl Daemon {
             clock: Clock::start(),
             registry: Registry::default(),
             counters: Counters::default(),
+            wake: Wake::default(),
             switchboard: Arc::clone(&links) as Arc<dyn Switchboard>,
             draining: CancellationToken::new(),
         };

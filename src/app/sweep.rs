@@ -90,6 +90,7 @@ impl Sweep {
         let mut plights = BTreeSet::new();
         self.look_for_ended(&view, &mut plights);
         self.look_for_far_ends(&view);
+        self.look_for_parted(&view, &mut plights).await;
         self.look_for_lost(&view, &mut plights).await;
         self.look_for_unseen(&view, &mut plights).await;
         self.plights.retain(|call, _| plights.contains(call));
@@ -149,10 +150,30 @@ impl Sweep {
             "the call ended while its connection was broken"
         };
         let held = self.shared.registry.held().into_iter();
-        for held in held.filter(|held| held.hold == Hold::Stray) {
+        for held in held.filter(|held| held.hold != Hold::Connected) {
             if !view.channels.contains_key(&held.channel) && self.sure(held.call, plights) {
                 // One that does not listen now is told at the next look.
                 let _ = self.shared.registry.say(held.call, Word::Gone(reason));
+            }
+        }
+    }
+
+    /// Conversations that were followed and are over, whose caller stands in the `socket` of a
+    /// process that is gone and holds the connection still: one that was stopped.
+    async fn look_for_parted(&mut self, view: &View, plights: &mut BTreeSet<CallId>) {
+        let strays = self.shared.registry.held().into_iter();
+        for held in strays.filter(|held| held.hold == Hold::Parted) {
+            let Some((link, row)) = view.channels.get(&held.channel) else { continue };
+            let Some(opened) = self.opened(link, &held.channel).await else { continue };
+            let elsewhere = opened.holder != self.shared.settings.instance;
+            if elsewhere && view.alive.contains(&opened.holder) {
+                continue;
+            }
+            let seen = self.seen(held.call, plights);
+            if (seen == SURE || seen.is_multiple_of(AGAIN_AFTER))
+                && let Ok(Some(facts)) = link.dump(&held.channel).await
+            {
+                send_round(held.call, link, row, &facts).await;
             }
         }
     }

@@ -19,10 +19,11 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::http::Http;
-use super::registry::{Heed, Hold, Registry, Seat, WORDS_MAX, When, Word};
+use super::registry::{Heed, Hold, Registry, Seat, WORDS_MAX, Word};
 use super::session::running::Running;
 use super::session::{DRAINING, Offer, Router, Session, Settings};
 use super::stray;
+use super::wake::Wake;
 use crate::base::ids::{CallId, ChannelId, TenantId};
 use crate::base::now::Now;
 use crate::call::input::Answer;
@@ -42,8 +43,8 @@ const READ_MAX: usize = 256 * 1024;
 
 /// A deadline that is met so late was met by a process that had no time.
 const LATE: std::time::Duration = std::time::Duration::from_millis(50);
-/// One that is met so late was met by a process that was stopped.
-const STOPPED: std::time::Duration = std::time::Duration::from_secs(5);
+/// What a process that stood still reads, in so many rounds, before it says a word.
+const ROUNDS_AWAKE: usize = 16;
 
 /// Where records and timelines go; never waits.
 pub trait Sink: Send + Sync {
@@ -84,6 +85,7 @@ pub struct Shared {
     pub clock: Clock,
     pub registry: Registry,
     pub counters: Counters,
+    pub wake: Wake,
     /// Carries orders for calls that have no connection.
     pub switchboard: Arc<dyn Switchboard>,
     /// No new calls are taken; they go back to the dialplan.
@@ -141,6 +143,9 @@ pub(super) struct Entered {
     call: CallId,
     seat: Seat,
     words: mpsc::Receiver<Word>,
+    hold: Hold,
+    /// There was a conversation without a connection.
+    talked: bool,
     /// Channels of which the call is told.
     heeded: BTreeSet<ChannelId>,
 }
@@ -150,7 +155,8 @@ impl Entered {
         let (sender, words) = mpsc::channel(WORDS_MAX);
         let (call, channel) = (live.call, live.channel.clone());
         let seat = shared.registry.enter(call, live.tenant, channel, hold, sender);
-        Self { shared: Arc::clone(shared), call, seat, words, heeded: BTreeSet::new() }
+        let shared = Arc::clone(shared);
+        Self { shared, call, seat, words, hold, talked: false, heeded: BTreeSet::new() }
     }
 
     /// How much is told of a channel.
@@ -171,9 +177,14 @@ impl Entered {
         }
     }
 
-    /// The call goes on without a connection.
-    pub(super) fn strays(&self) {
-        self.shared.registry.strays(self.call, &self.seat);
+    /// The call goes on without a connection: before a conversation, in it or after it.
+    pub(super) fn strays(&mut self, talks: bool) {
+        self.talked |= talks;
+        let hold = if self.talked && !talks { Hold::Parted } else { Hold::Stray };
+        if std::mem::replace(&mut self.hold, hold) != hold {
+            self.shared.registry.held_by(self.call, &self.seat, hold);
+        }
+        self.seat.talks(talks);
     }
 
     /// The next word; none once another task has the call.
@@ -211,6 +222,8 @@ struct Link {
     entered: Option<Entered>,
     /// Who waits for the answer to the command that the call hears now.
     asker: Option<oneshot::Sender<Result<(), String>>>,
+    /// Since when it waits, on the clock of `Now::mono_ms`.
+    waits_ms: u64,
 }
 
 /// Why a call's task ends.
@@ -233,7 +246,8 @@ pub async fn serve(accepted: Accepted, shared: Arc<Shared>) {
     tracing::debug!(%call, %peer, "a connection");
     let session = Session::new(call, refusal, shared.clock.now());
     let (unsent, queries) = (BytesMut::new(), JoinSet::new());
-    let mut link = Link { shared, stream, session, unsent, queries, entered: None, asker: None };
+    let mut link =
+        Link { shared, stream, session, unsent, queries, entered: None, asker: None, waits_ms: 0 };
     if let Over::Fault = link.run().await {
         link.take_leave();
     }
@@ -262,6 +276,7 @@ impl Link {
 
     /// Waits for the next thing that happens, and does it.
     async fn turn(&mut self) {
+        self.waits_ms = self.shared.clock.now().mono_ms;
         let deadline = self.session.deadline();
         let due = self.shared.clock.at(deadline.unwrap_or(0));
         tokio::select! {
@@ -277,20 +292,12 @@ impl Link {
         }
     }
 
-    /// What FreeSWITCH said before time was up counts first. A process that was stopped for long
-    /// leaves its calls to whoever is well: they have been in silence, and may be in other hands.
+    /// What FreeSWITCH said before time was up counts first.
     fn tick(&mut self, due: Instant) {
-        let late = due.elapsed();
-        if late > LATE {
+        if due.elapsed() > LATE {
             self.read(Ok(()));
         }
-        self.guard(|session, shared| {
-            let now = shared.clock.now();
-            if late > STOPPED {
-                session.hand_over(When::Now, now);
-            }
-            session.tick(now);
-        });
+        self.guard(|session, shared| session.tick(shared.clock.now()));
     }
 
     fn hear(&mut self, word: Option<Word>) {
@@ -336,8 +343,29 @@ impl Link {
     }
 
     fn read(&mut self, readable: io::Result<()>) {
-        let mut read = 0;
+        let now_ms = self.shared.clock.now().mono_ms;
+        let wakes = self.shared.wake.stood_still(self.waits_ms, now_ms);
+        // All of it is looked at before the first word is heard.
+        let rounds = if wakes { ROUNDS_AWAKE } else { 1 };
         let mut end = readable.is_err();
+        for _ in 0..rounds {
+            end = end || self.fill();
+        }
+        self.guard(|session, shared| {
+            let now = shared.clock.now();
+            if wakes {
+                session.woken(now);
+            }
+            session.received(now, &shared.settings, &*shared.router);
+            if end {
+                session.link_lost(now);
+            }
+        });
+    }
+
+    /// Reads what there is; whether it was the last.
+    fn fill(&mut self) -> bool {
+        let (mut read, mut end) = (0, false);
         while !end && read < READ_MAX {
             match self.stream.try_read_buf(self.session.buffer()) {
                 Ok(0) => end = true,
@@ -346,13 +374,7 @@ impl Link {
                 Err(_) => end = true,
             }
         }
-        self.guard(|session, shared| {
-            let now = shared.clock.now();
-            session.received(now, &shared.settings, &*shared.router);
-            if end {
-                session.link_lost(now);
-            }
-        });
+        end
     }
 
     /// Writes what FreeSWITCH takes at once; the rest waits.

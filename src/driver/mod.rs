@@ -14,3 +14,4 @@ pub mod session;
 pub mod simulate;
 pub mod stray;
 pub mod translate;
+pub mod wake;

@@ -95,6 +95,9 @@ pub enum Hold {
     Connected,
     /// The switch goes on with it alone; it is followed over the link, where there is one.
     Stray,
+    /// The same, and the conversation with which the switch went on is over: the caller waits for
+    /// a connection.
+    Parted,
 }
 
 /// One call that is up.
@@ -154,11 +157,11 @@ impl Registry {
         Seat { number, talks }
     }
 
-    /// The call's connection is gone, and its task goes on without.
-    pub fn strays(&self, call: CallId, seat: &Seat) {
+    /// How a call is held by now.
+    pub fn held_by(&self, call: CallId, seat: &Seat, hold: Hold) {
         if let Some(mut entry) = self.calls.get_mut(&call).filter(|entry| entry.seat == seat.number)
         {
-            entry.hold = Hold::Stray;
+            entry.hold = hold;
         }
     }
 

@@ -90,6 +90,13 @@ impl Drain {
 /// `grace`, or on a second order, at once; what is left after `grace` is hung up. Returns when no
 /// call is left.
 pub async fn run(listener: Listener, shared: Arc<Shared>, drain: &Drain, grace: Duration) {
+    tokio::select! {
+        () = shared.wake.beat(shared.clock) => {}
+        () = take(listener, Arc::clone(&shared), drain, grace) => {}
+    }
+}
+
+async fn take(listener: Listener, shared: Arc<Shared>, drain: &Drain, grace: Duration) {
     let tasks = TaskTracker::new();
     let mut take = |accepted| drop(tasks.spawn(serve(accepted, Arc::clone(&shared))));
     listener.run(drain.ordered(), &mut take).await;

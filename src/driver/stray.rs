@@ -206,10 +206,10 @@ fn order(command: Command) -> Option<Told> {
 }
 
 /// Follows a call whose connection broke.
-pub(super) fn follow(shared: Arc<Shared>, running: Box<Running>, entered: Entered) {
+pub(super) fn follow(shared: Arc<Shared>, running: Box<Running>, mut entered: Entered) {
     let now = shared.clock.now();
     let followed = shared.switchboard.is_there();
-    entered.strays();
+    entered.strays(running.call.state().is_bridged());
     let stray = Stray::adrift(running, followed, now);
     tokio::spawn(run(shared, stray, entered));
 }
@@ -235,6 +235,7 @@ async fn run(shared: Arc<Shared>, mut stray: Stray, mut entered: Entered) {
         }
         // Whoever asked hears that nobody is there.
         asker = None;
+        entered.strays(stray.call().state().is_bridged());
         let deadline = stray.deadline();
         let now = tokio::select! {
             word = entered.next() => {

@@ -96,3 +96,22 @@ pub enum Happening {
     /// Nothing more comes.
     Disconnected(End),
 }
+
+impl Happening {
+    /// The event that it is about.
+    pub const fn event(&self) -> Option<&Event> {
+        match self {
+            Self::Started { event, .. }
+            | Self::Completed { event, .. }
+            | Self::JobDone { event, .. }
+            | Self::Event(event) => Some(event),
+            Self::Connected { .. }
+            | Self::Replied { .. }
+            | Self::Output { .. }
+            | Self::Lost { .. }
+            | Self::Unanswered { .. }
+            | Self::Lingering { .. }
+            | Self::Disconnected(_) => None,
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Whole calls: a session against the simulated switch, on virtual time.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod awake;
 mod endings;
 mod hands;
 mod hostile;

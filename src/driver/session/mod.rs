@@ -7,6 +7,7 @@
 //! A session always ends: with the call, with a notice, with the end of the stream, or when a wait
 //! has lasted too long.
 
+mod doubt;
 mod greeting;
 mod leaving;
 mod origin;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use doubt::Doubt;
 use origin::Origin;
 use running::Running;
 
@@ -129,6 +131,8 @@ pub struct Session {
     offers: VecDeque<Offer>,
     origin: Option<Box<Origin>>,
     faulty: bool,
+    /// Whether the call is ours still, after the process stood still.
+    doubt: Option<Box<Doubt>>,
 }
 
 /// How a session takes leave after a fault of ours.
@@ -178,7 +182,15 @@ impl Session {
         }
         let until_ms = now.mono_ms.saturating_add(GREETING_MS);
         let phase = Phase::Greeting { refusal, until_ms };
-        Self { call, talk, phase, offers: VecDeque::new(), origin: None, faulty: false }
+        Self {
+            call,
+            talk,
+            phase,
+            offers: VecDeque::new(),
+            origin: None,
+            faulty: false,
+            doubt: None,
+        }
     }
 
     pub const fn id(&self) -> CallId {
@@ -192,18 +204,25 @@ impl Session {
 
     /// Hears what was read into `buffer`.
     pub fn received(&mut self, now: Now, settings: &Settings, router: &dyn Router) {
-        while let Some(happening) = self.talk.poll() {
+        while let Some(happening) = self.next_happening(now) {
             self.happen(happening, now, settings, router);
         }
     }
 
     /// Hears an answer to a query.
     pub fn answer(&mut self, id: QueryId, answer: Answer, now: Now) {
+        if self.doubt.is_some() {
+            return;
+        }
         self.input(Input::Answer(id, answer), now);
     }
 
     /// Hears an operator.
     pub fn command(&mut self, command: Operator, now: Now) {
+        if self.doubt.is_some() {
+            let why = "the process has just woken and does not know the call".to_owned();
+            return self.offers.push_back(Offer::Answered(Err(why)));
+        }
         self.input(Input::Command(command), now);
     }
 
@@ -273,6 +292,9 @@ impl Session {
 
     /// When `tick` has something to do, on the clock of `Now::mono_ms`.
     pub fn deadline(&self) -> Option<u64> {
+        if let Some(doubt) = &self.doubt {
+            return Some(doubt.until_ms);
+        }
         match &self.phase {
             Phase::Greeting { until_ms, .. } | Phase::Ending { until_ms } => Some(*until_ms),
             Phase::Running(running) => running.deadline(),
@@ -282,6 +304,12 @@ impl Session {
 
     /// Does what is due.
     pub fn tick(&mut self, now: Now) {
+        if self.doubt.as_ref().is_some_and(|doubt| doubt.until_ms <= now.mono_ms) {
+            self.give_up_doubt(now);
+        }
+        if self.doubt.is_some() {
+            return;
+        }
         match &mut self.phase {
             Phase::Greeting { until_ms, .. } | Phase::Ending { until_ms } => {
                 if *until_ms <= now.mono_ms {
@@ -371,9 +399,7 @@ impl Session {
     /// From then on nothing of ours may touch it.
     fn look_for_transfer(&mut self, news: &esl::event::Event, now: Now) {
         let Phase::Running(running) = &mut self.phase else { return };
-        let own = news.unique_id().is_some_and(|channel| channel == running.channel);
-        let other = profile(news).filter(|profile| running.profile.as_ref() != Some(profile));
-        if !own || running.left || running.profile.is_none() || other.is_none() {
+        if running.left || !moved(running, news) {
             return;
         }
         running.left = true;
@@ -555,6 +581,13 @@ impl Session {
 
 /// The execute that tells the dialplan why a call comes back; no order has the number 0.
 const REFUSAL: ExecuteId = ExecuteId(0);
+
+/// Whether this event of the caller's leg comes after a transfer.
+fn moved(running: &Running, news: &esl::event::Event) -> bool {
+    let own = news.unique_id().is_some_and(|channel| channel == running.channel);
+    let other = profile(news).filter(|profile| running.profile.as_ref() != Some(profile));
+    own && running.profile.is_some() && other.is_some()
+}
 
 /// Which of its profiles a channel has: each transfer counts on (`switch_channel.c`
 /// switch_channel_set_caller_profile).
