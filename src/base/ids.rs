@@ -73,6 +73,11 @@ uuid_id!(
     FlowId,
     "flow id"
 );
+uuid_id!(
+    /// One session of somebody who listened in.
+    AuditId,
+    "audit id"
+);
 
 macro_rules! name {
     (

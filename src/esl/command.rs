@@ -10,11 +10,12 @@ use crate::base::digits::Digits;
 use crate::base::ids::ChannelId;
 
 use super::application::Application;
-use super::argument::{DialPart, FilePath, Refused, VariableName, VariableValue, Why, Word};
+use super::argument::{DialPart, FilePath, Refused, Tones, VariableName, VariableValue, Why, Word};
 use super::conference::{RoomApi, RoomArg};
 use super::credentials::Credentials;
 use super::event::EventName;
 use super::filter::Filter;
+use super::originate::{Eavesdrop, Originate};
 use super::token::{ExecuteId, JobId};
 
 /// A longer argument goes in a body, in bytes: headers are read with one system call for each byte.
@@ -165,6 +166,19 @@ pub enum Api {
         room: RoomArg,
         command: RoomApi,
     },
+    /// Calls somebody. Answered only when that has come to its end: run it aside.
+    Originate(Box<Originate>),
+    /// Has a leg of ours listen in, whatever it did before. No gap is heard where it listened
+    /// already, by it or by anybody.
+    Eavesdrop {
+        channel: ChannelId,
+        eavesdrop: Eavesdrop,
+    },
+    /// Lets the channel's phone hear tones, nobody else, while everything goes on.
+    Beep {
+        channel: ChannelId,
+        tones: Tones,
+    },
 }
 
 impl Command {
@@ -305,6 +319,13 @@ impl Api {
             }
             Self::Park { channel } => format!("uuid_park {channel}"),
             Self::Room { room, command } => format!("conference {}", command.words(room)),
+            Self::Originate(originate) => originate.to_string(),
+            Self::Eavesdrop { channel, eavesdrop } => {
+                format!("uuid_transfer {channel} eavesdrop:{eavesdrop} inline")
+            }
+            Self::Beep { channel, tones } => {
+                format!("uuid_displace {channel} start tone_stream://{} 0 mux", tones.as_str())
+            }
         })
     }
 }

@@ -7,6 +7,7 @@ use std::fmt::{self, Write};
 use crate::base::ids::{ChannelId, GatewayName};
 
 use super::argument::{DialPart, DisplayName, FilePath, Host, VariableName, Word};
+use super::originate::Eavesdrop;
 
 /// Whom to dial.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub enum Target {
     Sip { profile: Word, user: DialPart, host: Host },
     /// An extension of the dialplan, through FreeSWITCH itself.
     Loopback { extension: DialPart, context: Word },
+    /// A leg that is nobody's phone and eavesdrops (`mod_loopback.c` channel_outgoing_channel).
+    Eavesdrop(Eavesdrop),
 }
 
 /// A variable's value inside a dial string.
@@ -100,6 +103,7 @@ impl fmt::Display for Target {
             Self::Loopback { extension, context } => {
                 write!(f, "loopback/{}/{}", extension.as_str(), context.as_str())
             }
+            Self::Eavesdrop(eavesdrop) => write!(f, "loopback/app=eavesdrop:{eavesdrop}"),
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod fuzz;
 pub mod happening;
 pub mod inbound;
 mod json;
+pub mod originate;
 mod outstanding;
 pub mod reply;
 pub mod token;

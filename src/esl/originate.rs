@@ -1,0 +1,136 @@
+//! New legs, and what they do once somebody has answered. A leg that listens in is one of them
+//! (`switch_ivr_async.c` switch_ivr_eavesdrop_session).
+
+use std::fmt;
+
+use crate::base::ids::ChannelId;
+
+use super::argument::{VariableName, Word};
+use super::dial_string::{DialString, DialValue, DialVariable};
+
+/// A leg to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Originate {
+    /// Its identity, chosen by us: it can be followed before it is there.
+    pub channel: ChannelId,
+    /// A channel that is on the FreeSWITCH that is to do it.
+    pub beside: ChannelId,
+    pub dial: DialString,
+    pub then: Then,
+}
+
+/// What a new leg does once it is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Then {
+    /// Waits in silence.
+    Park,
+    Eavesdrop(Eavesdrop),
+    /// Joins the room of this name, with this profile.
+    Conference {
+        room: Word,
+        profile: Word,
+    },
+}
+
+/// Hearing what a channel says and hears.
+///
+/// Whoever speaks as well is heard by that channel alone: the voice is mixed into what is written
+/// to it (`eavesdrop_whisper_bleg`), never into what it says, which its other party and each
+/// recording would have too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Eavesdrop {
+    pub target: ChannelId,
+    pub speaks: bool,
+    /// Hears only what the channel says.
+    pub half: bool,
+}
+
+impl Eavesdrop {
+    /// The variable that has the keys of an eavesdropping phone change who hears it.
+    pub const KEYS: &str = "eavesdrop_enable_dtmf";
+}
+
+/// `%[…]` holds for this one run of the application: the next begins anew.
+impl fmt::Display for Eavesdrop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hears = if self.half { "eavesdrop_bridge_aleg" } else { "eavesdrop_whisper_bleg" };
+        let on = self.half || self.speaks;
+        write!(f, "%[{hears}={on}]{}", self.target)
+    }
+}
+
+/// The argument of `&…(…)` ends at the first `)` (`mod_commands.c` originate_function): no word
+/// here has one.
+impl fmt::Display for Then {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Park => f.write_str("&park()"),
+            Self::Eavesdrop(eavesdrop) => write!(f, "&eavesdrop({eavesdrop})"),
+            Self::Conference { room, profile } => {
+                write!(f, "&conference({}@{})", room.as_str(), profile.as_str())
+            }
+        }
+    }
+}
+
+/// The quotes keep a caller's name of several words in one: no part of a dial string has any
+/// (`switch_utils.c` separate_string_blank_delim).
+impl fmt::Display for Originate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut dial = self.dial.clone();
+        dial.variables.push(identity(self.channel.clone()));
+        write!(f, "originate '{dial}' {}", self.then)
+    }
+}
+
+#[allow(clippy::unwrap_used, reason = "the name is a constant of ours, and well-formed")]
+fn identity(channel: ChannelId) -> DialVariable {
+    let name = VariableName::new("origination_uuid").unwrap();
+    DialVariable { name, value: DialValue::Channel(channel) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::argument::{DialPart, DisplayName, Host};
+    use super::super::command::{Api, Command};
+    use super::super::dial_string::{Leg, Target};
+    use super::*;
+
+    fn channel(name: &str) -> ChannelId {
+        name.parse().unwrap()
+    }
+
+    fn sent(target: Target, then: Then) -> String {
+        let name = VariableName::new("origination_caller_id_name").unwrap();
+        let value = DialValue::Name(DisplayName::new("Ann Lee").unwrap());
+        let variables = vec![DialVariable { name, value }];
+        let leg = Leg { target, variables: vec![] };
+        let dial = DialString { variables, groups: vec![vec![leg]] };
+        let (channel, beside) = (channel("s-leg"), channel("a-leg"));
+        let originate = Originate { channel, beside, dial, then };
+        let bytes = Command::Api(Api::Originate(Box::new(originate))).encode().unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_leg_that_listens_is_known_before_it_is_there_and_speaks_into_one_ear() {
+        let user = DialPart::new("300").unwrap();
+        let target = Target::User { user, domain: Host::new("pbx.example").unwrap() };
+        let eavesdrop = |speaks, half| Eavesdrop { target: channel("a-leg"), speaks, half };
+        insta::assert_snapshot!(
+            sent(target, Then::Eavesdrop(eavesdrop(true, false))),
+            @"api originate '{origination_caller_id_name=Ann Lee,origination_uuid=s-leg}user/300@pbx.example' &eavesdrop(%[eavesdrop_whisper_bleg=true]a-leg)"
+        );
+        let relay = Target::Eavesdrop(eavesdrop(false, true));
+        insta::assert_snapshot!(
+            sent(relay, Then::Park),
+            @"api originate '{origination_caller_id_name=Ann Lee,origination_uuid=s-leg}loopback/app=eavesdrop:%[eavesdrop_bridge_aleg=true]a-leg' &park()"
+        );
+        let (channel, eavesdrop) = (channel("s-leg"), eavesdrop(false, false));
+        let bytes = Command::Api(Api::Eavesdrop { channel, eavesdrop }).encode().unwrap();
+        insta::assert_snapshot!(
+            String::from_utf8_lossy(&bytes),
+            @"api uuid_transfer s-leg eavesdrop:%[eavesdrop_whisper_bleg=false]a-leg inline"
+        );
+    }
+}
