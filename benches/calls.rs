@@ -115,6 +115,7 @@ impl Sink for Nowhere {
     fn note(&self, _: TenantId, _: CallId, entry: Box<Entry>) {
         black_box(entry);
     }
+    fn audit(&self, _entry: Box<callwright::model::audit::AuditEntry>) {}
     fn record(&self, record: Box<CallRecord>) {
         black_box(record);
     }

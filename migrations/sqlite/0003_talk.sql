@@ -12,3 +12,20 @@ CREATE TRIGGER room_changed AFTER UPDATE ON room
 BEGIN UPDATE routing_change SET counter = counter + 1; END;
 CREATE TRIGGER room_removed AFTER DELETE ON room
 BEGIN UPDATE routing_change SET counter = counter + 1; END;
+
+-- A tenant's rules for conversations, as JSON.
+ALTER TABLE tenant ADD COLUMN talk TEXT NOT NULL DEFAULT '{}';
+
+-- Who listened to whom. A session that ended unseen ends with its call.
+CREATE TABLE audit (
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    call TEXT NOT NULL,
+    revision BIGINT NOT NULL,
+    began_ms BIGINT NOT NULL,
+    ended_ms BIGINT,
+    entry TEXT NOT NULL,
+    PRIMARY KEY (tenant, id)
+);
+CREATE INDEX audit_began ON audit (tenant, began_ms);
+CREATE INDEX audit_call ON audit (tenant, call);

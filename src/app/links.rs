@@ -102,6 +102,12 @@ impl Switchboard for Links {
             let (link, orders) = (link.clone(), orders.clone());
             tokio::spawn(async move {
                 for order in orders {
+                    // A leg is called where the call is, and nowhere else.
+                    if let Api::Originate(leg) = &order
+                        && !has(&link, &leg.beside).await
+                    {
+                        continue;
+                    }
                     if let Err(error) = link.api(order).await {
                         tracing::debug!(%call, link = link.name(), %error, "an order is refused");
                     }
@@ -130,4 +136,10 @@ impl Switchboard for Links {
             }
         }
     }
+}
+
+/// Whether this FreeSWITCH has a channel.
+async fn has(link: &Link, channel: &ChannelId) -> bool {
+    let known = link.api(Api::Exists { channel: channel.clone() }).await;
+    known.is_ok_and(|known| known.starts_with("true"))
 }

@@ -32,6 +32,7 @@ use crate::driver::translate::arrival::Inquiry;
 use crate::driver::wake::Wake;
 use crate::esl::argument::Word;
 use crate::flow::program::Program;
+use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
 use crate::model::record::CallRecord;
 use crate::model::timeline::Entry;
@@ -251,6 +252,10 @@ impl Sink for Kept {
     fn record(&self, record: Box<CallRecord>) {
         (self.watch)(News::Record(&record));
         self.recorder.record(record);
+    }
+
+    fn audit(&self, entry: Box<AuditEntry>) {
+        self.recorder.audit(entry);
     }
 
     fn live(&self, live: Box<LiveCall>) {

@@ -44,6 +44,16 @@ pub(in crate::call) fn action(action: &Action, party: impl Fn(&str) -> String) -
         Action::Follow { channel, on } => {
             format!("{} to {channel}", if *on { "listen" } else { "listen no more" })
         }
+        Action::Originate(order) => format!("call {}", address(&order.address, &party)),
+        Action::Drop { channel, .. } => format!("hang up {channel}"),
+        Action::Eavesdrop { channel, target, speaks: false } => {
+            format!("let {channel} listen at {target}")
+        }
+        Action::Eavesdrop { channel, target, speaks: true } => {
+            format!("let {channel} listen at {target} and speak to it")
+        }
+        Action::Relay { from, to, .. } => format!("let {from} speak to {to} too"),
+        Action::Beep { channel } => format!("a tone for {channel}"),
         Action::RecordCall { path, on: true } => format!("record the call to {}", clean(path)),
         Action::RecordCall { on: false, .. } => "stop recording the call".into(),
         Action::Hangup(cause) => format!("hang up: {cause}"),

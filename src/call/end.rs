@@ -34,6 +34,7 @@ impl Call {
 
     fn close_by(&mut self, termination: Termination, action: Action) {
         self.worth_writing();
+        self.end_monitoring("the call is ended");
         self.state.running = super::step::Running::Nothing;
         self.state.waits = super::state::Waits::default();
         self.state.timers.clear_all();
@@ -156,6 +157,7 @@ impl Call {
 
     pub(in crate::call) fn finish(&mut self, termination: Termination) {
         self.leave_visits();
+        self.end_monitoring("the call ended");
         self.keep_recording();
         let now = self.live.now.wall;
         for leg in &mut self.state.legs {
@@ -221,7 +223,7 @@ impl Call {
     }
 
     /// The date of a moment on the call's clock.
-    fn wall(&self, age_ms: u64) -> Timestamp {
+    pub(in crate::call) fn wall(&self, age_ms: u64) -> Timestamp {
         let span = SignedDuration::from_millis(i64::try_from(age_ms).unwrap_or(i64::MAX));
         self.state.started.saturating_add(span).unwrap_or(self.state.started)
     }

@@ -6,6 +6,7 @@ use super::output::{ActionId, QueryId};
 use crate::base::cause::HangupCause;
 use crate::base::digits::{Digit, Digits};
 use crate::base::ids::ChannelId;
+use crate::model::monitor::Manner;
 
 /// One input.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,6 +117,26 @@ pub enum Command {
     Record {
         on: bool,
     },
+    /// Listening in on a conversation.
+    Monitor(MonitorOrder),
+}
+
+/// What is asked of a supervisor's session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MonitorOrder {
+    /// Call the supervisor at extension `by`, and let it hear the conversation in this manner.
+    Begin {
+        by: String,
+        manner: Manner,
+        reason: String,
+    },
+    Change {
+        manner: Manner,
+    },
+    /// Give the caller to the supervisor, and let the other party go.
+    TakeOver,
+    End,
 }
 
 /// What came of a query.

@@ -267,6 +267,7 @@ impl Call {
 
     fn bridged(&mut self, other: ChannelId, target: Option<usize>) {
         let channel = other.to_string();
+        self.monitored_bridged(&other);
         self.state.bridged = Some(other);
         self.state.talk.parted();
         self.hear(Heard::Bridged(target));
@@ -281,6 +282,9 @@ impl Call {
 
     /// What nobody waits for is passed over.
     fn far(&mut self, channel: &ChannelId, news: FarNews) {
+        if self.supervisor_news(channel, &news) {
+            return;
+        }
         match news {
             FarNews::Held(on) => self.held_by_phone(Some(channel), on),
             FarNews::Answered
@@ -293,6 +297,7 @@ impl Call {
 
     fn unbridged(&mut self) {
         self.note(What::Unbridged { cause: None });
+        self.monitored_parted();
         self.state.bridged = None;
         self.state.talk.parted();
     }
@@ -318,6 +323,7 @@ impl Call {
             Timer::HangupOverdue => self.hangup_overdue(),
             Timer::ActionOverdue => self.action_overdue(),
             Timer::AnswerOverdue => self.answer_overdue(),
+            Timer::SupervisorOverdue => self.supervisor_overdue(),
             Timer::FirstKey | Timer::NextKey | Timer::Pause => self.hear(Heard::Due(timer)),
         }
     }

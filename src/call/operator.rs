@@ -42,6 +42,7 @@ impl Call {
             Command::Transfer { extension, context } => {
                 self.transfer_by_operator(&extension, context.as_deref())
             }
+            Command::Monitor(order) => self.monitor(order),
             Command::Record { on: true } => self.start_recording(),
             Command::Record { on: false } => {
                 self.notice("an operator asks to stop the recording");

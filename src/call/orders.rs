@@ -1,5 +1,7 @@
 //! What a step may do: order, ask, wait, stop.
 
+use uuid::Uuid;
+
 use super::Call;
 use super::describe;
 use super::input::Ending;
@@ -9,6 +11,7 @@ use super::step::Heard;
 use super::timer::Timer;
 use crate::base::cause::HangupCause;
 use crate::base::digits::{Digit, Digits};
+use crate::base::ids::ChannelId;
 use crate::model::timeline::What;
 
 /// How much longer than it should take an action may take, before it is given up: FreeSWITCH
@@ -30,6 +33,20 @@ impl Call {
         self.note(What::Ordered { action: id.0, order });
         self.outputs.push_back(Output::Action(id, action));
         id
+    }
+
+    /// An identity that nothing else has: the call's own, counted on.
+    pub(in crate::call) fn identity(&mut self) -> Uuid {
+        self.state.counters.identities += 1;
+        // Beyond the bits that tell the version and the variant (RFC 9562 section 5.7).
+        let count = u128::from(self.state.counters.identities) << 16;
+        Uuid::from_u128(self.state.call().0.as_u128() ^ count)
+    }
+
+    /// A name for a channel that is to be.
+    #[allow(clippy::unwrap_used, reason = "a UUID is a channel's identity")]
+    pub(in crate::call) fn new_channel(&mut self) -> ChannelId {
+        self.identity().to_string().parse().unwrap()
     }
 
     /// Orders and waits, but not longer than `within_ms` and the grace.

@@ -15,6 +15,7 @@ use crate::flow::kind::dial::Strategy;
 use crate::flow::kind::http::Method;
 use crate::flow::program::SpeechEngine;
 use crate::flow::prompt::{SayKind, TonePrompt};
+use crate::model::audit::AuditEntry;
 use crate::model::record::CallRecord;
 use crate::model::timeline::Entry;
 
@@ -34,6 +35,8 @@ pub enum Output {
     Answered(Result<(), String>),
     /// To the timeline.
     Note(Box<Entry>),
+    /// Who listened to whom, as far as it is known now.
+    Audit(Box<AuditEntry>),
     /// The call is over, and its record complete. Nothing follows.
     Ended(Box<CallRecord>),
 }
@@ -89,6 +92,19 @@ pub enum Action {
     /// Tell everything of another channel too, as [`super::input::Event::Far`], or no more. Of the
     /// one to which the caller is joined hold is told in any case. At once.
     Follow { channel: ChannelId, on: bool },
+    /// Call somebody besides. What becomes of the leg is heard as news of its channel, once it is
+    /// followed. At once.
+    Originate(Box<OriginateOrder>),
+    /// Hang another channel up. At once.
+    Drop { channel: ChannelId, cause: HangupCause },
+    /// Have a leg of ours listen in on `target`, and speak into what it hears or keep silent; no
+    /// matter where it did before. At once.
+    Eavesdrop { channel: ChannelId, target: ChannelId, speaks: bool },
+    /// Make a leg that is nobody's phone, which hears what `from` says and speaks it into what
+    /// `to` hears. It ends with either. At once.
+    Relay { channel: ChannelId, from: ChannelId, to: ChannelId },
+    /// Let another channel's phone hear a short tone, and nobody else. At once.
+    Beep { channel: ChannelId },
     /// Record both parties from now on, or stop that recording. At once.
     RecordCall { path: String, on: bool },
     /// Hang the caller's leg up. At once.
@@ -130,6 +146,27 @@ pub struct RecordOrder {
     /// `0s` is never.
     pub silence: Millis,
     pub terminators: Digits,
+}
+
+/// Whom to call, and what the leg does then.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OriginateOrder {
+    /// Its identity, one of ours.
+    pub channel: ChannelId,
+    pub address: DialAddress,
+    pub caller_name: Option<String>,
+    pub caller_number: Option<String>,
+    pub timeout: Millis,
+    pub then: Then,
+}
+
+/// What a new leg does once it is answered.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Then {
+    /// Waits in silence.
+    Park,
+    /// As [`Action::Eavesdrop`].
+    Eavesdrop { target: ChannelId, speaks: bool },
 }
 
 /// How to dial.

@@ -113,6 +113,8 @@ pub(in crate::call) struct Counters {
     pub(in crate::call) legs: u32,
     pub(in crate::call) files: u32,
     pub(in crate::call) hangups: u32,
+    #[serde(default)]
+    pub(in crate::call) identities: u32,
     /// Steps left to a fallback after a guard has acted.
     pub(in crate::call) steps_left: Option<u32>,
 }

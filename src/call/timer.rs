@@ -22,6 +22,8 @@ pub enum Timer {
     NextKey,
     /// A pause of the flow is over.
     Pause,
+    /// A supervisor who was called is not there.
+    SupervisorOverdue,
 }
 
 /// Deadlines on the call's own clock, milliseconds since its first input: what is left of each
@@ -45,7 +47,9 @@ impl Timers {
 
     /// Forgets all that belong to a step.
     pub(in crate::call) fn clear_step(&mut self) {
-        self.0.retain(|timer, _| matches!(timer, Timer::Duration | Timer::HangupOverdue));
+        self.0.retain(|timer, _| {
+            matches!(timer, Timer::Duration | Timer::HangupOverdue | Timer::SupervisorOverdue)
+        });
     }
 
     /// The earliest; of two at one time, the one named first.

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::base::cause::HangupCause;
 use crate::base::ids::{CallId, FlowName, GatewayName, PromptName, RoomName, TenantSlug};
 
+use super::monitor::{AuditCommand, MonitorCommand};
 use super::room::RoomCommand;
 
 /// A call controller for FreeSWITCH.
@@ -50,6 +51,9 @@ pub enum Command {
     /// Tell a live call what to do
     Call {
         call: CallId,
+        /// Only if it is this tenant's
+        #[arg(long)]
+        tenant: Option<TenantSlug>,
         #[command(subcommand)]
         command: CallCommand,
     },
@@ -83,6 +87,9 @@ pub enum Command {
         #[command(subcommand)]
         command: RoomCommand,
     },
+    /// Who listened to whom
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// The last calls of a tenant, or those that are up
     Calls(Calls),
     /// Everything that happened to a call
@@ -189,6 +196,11 @@ pub enum TenantCommand {
     /// Change what is named, and nothing else; a list that is named replaces the old one
     Set(TenantSet),
     List,
+    /// Show its rules for conversations, or replace them by those in a YAML file
+    Talk {
+        slug: TenantSlug,
+        file: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -323,6 +335,9 @@ pub enum CallCommand {
     },
     /// Record the whole call
     Record { what: Switch },
+    /// Let a supervisor listen in
+    #[command(subcommand)]
+    Monitor(MonitorCommand),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -59,6 +59,7 @@ pub(super) async fn drain(config: &Config, now: bool) -> anyhow::Result<ExitCode
 
 pub(super) async fn tell(
     config: &Config,
+    scope: Scope,
     call: CallId,
     command: &CallCommand,
 ) -> anyhow::Result<ExitCode> {
@@ -69,8 +70,9 @@ pub(super) async fn tell(
         CallCommand::Transfer { extension, context } => {
             input::Command::Transfer { extension: extension.clone(), context: context.clone() }
         }
+        CallCommand::Monitor(monitor) => input::Command::Monitor(monitor.into()),
         CallCommand::Record { what } => input::Command::Record { on: *what == Switch::Start },
     };
-    ask(config, &Request::Tell { scope: Scope::Operator, call, command }).await?;
+    ask(config, &Request::Tell { scope, call, command }).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ mod control;
 mod demo;
 mod flow;
 mod live;
+mod monitor;
 mod number;
 mod prompt;
 mod room;
@@ -24,6 +25,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::app::config::{Config, ConfigError};
 use crate::base::ids::TenantSlug;
+use crate::driver::registry::Scope;
 use crate::store::{Store, StoreError, TenantScope};
 
 use args::{Cli, Command};
@@ -92,7 +94,17 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Status => control::status(&settings()?, screen).await,
         Command::Drain { now } => control::drain(&settings()?, now).await,
-        Command::Call { call, command } => control::tell(&settings()?, call, &command).await,
+        Command::Call { call, tenant, command } => {
+            let config = settings()?;
+            let scope = match tenant {
+                Some(slug) => Scope::Tenant(tenant_scope(&open(&config).await?, &slug).await?.id()),
+                None => Scope::Operator,
+            };
+            control::tell(&config, scope, call, &command).await
+        }
+        Command::Audit(command) => {
+            monitor::audit(command, &open(&settings()?).await?, screen).await
+        }
         Command::Calls(args) if args.live => live::list(&settings()?, screen).await,
         Command::Check => check::run(settings()?, screen).await,
         Command::Demo(args) => demo::run(&args, screen).await,

@@ -7,7 +7,7 @@ use crate::store::{NewTenant, Store};
 
 use super::args::{TenantAdd, TenantCommand, TenantSet};
 use super::screen::Screen;
-use super::tenant_scope;
+use super::{monitor, tenant_scope};
 
 pub(super) async fn run(
     command: TenantCommand,
@@ -26,6 +26,9 @@ pub(super) async fn run(
             let tenant = scope.change(&changed(scope.tenant().await?, args)).await?;
             screen
                 .either(&tenant, |screen| screen.line(format!("tenant {} changed", tenant.slug)))?;
+        }
+        TenantCommand::Talk { slug, file } => {
+            return monitor::talk(&slug, file.as_ref(), store, screen).await;
         }
         TenantCommand::List => {
             let tenants = store.operator().tenants().await?;

@@ -29,6 +29,7 @@ use crate::base::now::Now;
 use crate::call::input::Answer;
 use crate::call::output::{Query, QueryId};
 use crate::esl::command::Api;
+use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
 use crate::model::record::CallRecord;
 use crate::model::timeline::Entry;
@@ -50,6 +51,8 @@ const ROUNDS_AWAKE: usize = 16;
 pub trait Sink: Send + Sync {
     fn note(&self, tenant: TenantId, call: CallId, entry: Box<Entry>);
     fn record(&self, record: Box<CallRecord>);
+    /// Who listened to whom; told again with each change.
+    fn audit(&self, entry: Box<AuditEntry>);
     /// A call has begun, or has come to this process.
     fn live(&self, live: Box<LiveCall>);
 }
@@ -418,6 +421,7 @@ impl Link {
                         entered.heed(channel, heed);
                     }
                 }
+                Offer::Audit(entry) => shared.sink.audit(entry),
                 Offer::Note(tenant, entry) => shared.sink.note(tenant, call, entry),
                 Offer::Ended(record) => {
                     self.queries.abort_all();

@@ -7,18 +7,18 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::translate::variables::{self, Former};
-use super::translate::{dial, media};
+use super::translate::{dial, legs, media};
 use crate::base::cause::HangupCause;
 use crate::base::digits::Digits;
 use crate::base::ids::ChannelId;
-use crate::call::input::{Ending, Event};
+use crate::call::input::{Ending, Event, FarNews};
 use crate::call::output::{Action, ActionId, DialOrder, Media, RecordOrder};
 use crate::esl;
 use crate::esl::application::Application;
 use crate::esl::argument::{DialPart, FilePath, Refused, Why, Word};
 use crate::esl::command::{Api, Command, Execute};
 use crate::esl::happening::Stage;
-use crate::esl::token::ExecuteId;
+use crate::esl::token::{ExecuteId, JobId};
 
 /// Sounds of one order that FreeSWITCH has at once; the rest follows as these end.
 const AHEAD_MAX: usize = 4;
@@ -27,6 +27,8 @@ const SOUNDS_MAX: usize = 2_000;
 /// How long a stop may take to be noticed before it is sent again: FreeSWITCH forgets one that
 /// comes in the moment an application begins (`switch_core_session.c` switch_core_session_exec).
 const STOP_AGAIN_MS: u64 = 200;
+/// Legs that are being called at once; the oldest is forgotten for one more.
+const CALLED_MAX: usize = 32;
 /// How often it is sent again.
 const STOPS_MAX: u8 = 20;
 
@@ -40,6 +42,8 @@ pub struct Desk {
     profile: Word,
     former: Former,
     tasks: BTreeMap<ActionId, Task>,
+    /// Legs that are being called.
+    called: BTreeMap<JobId, ChannelId>,
     stopping: Option<Stopping>,
     /// The far end whose time is limited by a task of the switch.
     limited: Option<ChannelId>,
@@ -96,7 +100,8 @@ struct Stopping {
 impl Desk {
     pub const fn new(channel: ChannelId, profile: Word, former: Former) -> Self {
         let tasks = BTreeMap::new();
-        Self { channel, profile, former, tasks, stopping: None, limited: None, utc: false }
+        let called = BTreeMap::new();
+        Self { channel, profile, former, tasks, called, stopping: None, limited: None, utc: false }
     }
 
     /// Takes an order.
@@ -118,18 +123,41 @@ impl Desk {
             Action::Reject(reason) => Turn::of(vec![self.kill(reason.cause())]),
             Action::Hangup(cause) => Turn::of(vec![self.kill(cause)]),
             Action::Transfer { extension, context } => self.transfer(&extension, &context)?,
-            Action::Hold { far, on } => {
-                Turn::of(vec![Command::Api(Api::Hold { channel: far, on })])
+            Action::Originate(order) => {
+                let api = legs::originate(&order, &self.channel, &self.profile)?;
+                self.aside(id, order.channel, api)
             }
-            Action::RecordCall { path, on } => {
-                let (channel, path) = (self.channel.clone(), FilePath::new(&path)?);
-                Turn::of(vec![Command::Api(Api::Record { channel, on, path })])
+            Action::Relay { channel, from, to } => {
+                let api = legs::relay(channel.clone(), from, to);
+                self.aside(id, channel, api)
             }
+            Action::Hold { .. }
+            | Action::Drop { .. }
+            | Action::Eavesdrop { .. }
+            | Action::Beep { .. }
+            | Action::RecordCall { .. } => Turn::of(vec![Command::Api(self.at_once(action)?)]),
             Action::Follow { channel, on } => {
                 Turn { follow: Some((channel, on)), ..Turn::default() }
             }
             Action::Release { refused } => self.release(&refused),
             Action::Discard { path } => Turn { discard: Some(path), ..Turn::default() },
+        })
+    }
+
+    /// What needs one API command, and no other order waits for.
+    fn at_once(&self, action: Action) -> Result<Api, Refused> {
+        Ok(match action {
+            Action::Hold { far, on } => Api::Hold { channel: far, on },
+            Action::Drop { channel, cause } => Api::Kill { channel, cause },
+            Action::Eavesdrop { channel, target, speaks } => {
+                Api::Eavesdrop { channel, eavesdrop: legs::eavesdrop(target, speaks) }
+            }
+            Action::Beep { channel } => legs::beep(channel),
+            Action::RecordCall { path, on } => {
+                let (channel, path) = (self.channel.clone(), FilePath::new(&path)?);
+                Api::Record { channel, on, path }
+            }
+            _ => Api::Exists { channel: self.channel.clone() },
         })
     }
 
@@ -146,6 +174,24 @@ impl Desk {
     /// Hangs the channel up at once, whatever runs.
     pub fn kill(&self, cause: HangupCause) -> Command {
         Command::Api(Api::Kill { channel: self.channel.clone(), cause })
+    }
+
+    /// Calls `channel` into being; whether that fails is told later.
+    fn aside(&mut self, id: ActionId, channel: ChannelId, api: Api) -> Turn {
+        let job = JobId(id.0.into());
+        self.called.insert(job, channel);
+        if self.called.len() > CALLED_MAX {
+            self.called.pop_first();
+        }
+        Turn::of(vec![Command::BackgroundApi { job, api }])
+    }
+
+    /// What became of a leg that was called: only a failure tells something new.
+    pub fn called(&mut self, job: JobId, output: &[u8]) -> Option<Event> {
+        let channel = self.called.remove(&job)?;
+        let cause = output.strip_prefix(b"-ERR ")?;
+        let cause = HangupCause::named(String::from_utf8_lossy(cause).trim());
+        Some(Event::Far { channel, news: FarNews::HungUp(cause) })
     }
 
     fn plain(&mut self, id: ActionId, application: Application) -> Turn {

@@ -21,6 +21,7 @@ use crate::call::{Call, ResumeError};
 use crate::esl::command::{Api, Command};
 use crate::esl::event::EventName;
 use crate::flow::program::Program;
+use crate::model::audit::AuditEntry;
 use crate::model::record::CallRecord;
 use crate::model::timeline::Entry;
 
@@ -46,6 +47,8 @@ pub struct Stray {
 pub enum Told {
     Note(TenantId, Box<Entry>),
     Order(Api),
+    /// Who listened to whom, as far as it is known now.
+    Audit(Box<AuditEntry>),
     /// The command that was heard last is done, or why not.
     Answered(Result<(), String>),
     /// How much is to be told of another channel.
@@ -163,6 +166,7 @@ impl Stray {
             let Some(output) = self.running.call.poll_output() else { break };
             match output {
                 Output::Note(entry) => told.push(Told::Note(self.tenant, entry)),
+                Output::Audit(entry) => told.push(Told::Audit(entry)),
                 Output::Answered(obeyed) => told.push(Told::Answered(obeyed)),
                 Output::Boundary | Output::Typed => {
                     let cut = !self.running.call.runs_on();
@@ -200,7 +204,7 @@ impl Stray {
 
 fn order(command: Command) -> Option<Told> {
     match command {
-        Command::Api(api) => Some(Told::Order(api)),
+        Command::Api(api) | Command::BackgroundApi { api, .. } => Some(Told::Order(api)),
         _ => None,
     }
 }
@@ -273,6 +277,7 @@ fn work(
     for told in told {
         match told {
             Told::Note(tenant, entry) => shared.sink.note(tenant, call, entry),
+            Told::Audit(entry) => shared.sink.audit(entry),
             Told::Order(api) => orders.push(api),
             Told::Follow(channel, heed) => entered.heed(channel, heed),
             Told::Answered(obeyed) => {

@@ -109,7 +109,7 @@ mod tests {
         let (channel, beside) = (channel("s-leg"), channel("a-leg"));
         let originate = Originate { channel, beside, dial, then };
         let bytes = Command::Api(Api::Originate(Box::new(originate))).encode().unwrap();
-        String::from_utf8(bytes.to_vec()).unwrap()
+        String::from_utf8(bytes.to_vec()).unwrap().replace('}', "}\n")
     }
 
     #[test]
@@ -117,15 +117,15 @@ mod tests {
         let user = DialPart::new("300").unwrap();
         let target = Target::User { user, domain: Host::new("pbx.example").unwrap() };
         let eavesdrop = |speaks, half| Eavesdrop { target: channel("a-leg"), speaks, half };
-        insta::assert_snapshot!(
-            sent(target, Then::Eavesdrop(eavesdrop(true, false))),
-            @"api originate '{origination_caller_id_name=Ann Lee,origination_uuid=s-leg}user/300@pbx.example' &eavesdrop(%[eavesdrop_whisper_bleg=true]a-leg)"
-        );
+        insta::assert_snapshot!(sent(target, Then::Eavesdrop(eavesdrop(true, false))), @r"
+        api originate '{origination_caller_id_name=Ann Lee,origination_uuid=s-leg}
+        user/300@pbx.example' &eavesdrop(%[eavesdrop_whisper_bleg=true]a-leg)
+        ");
         let relay = Target::Eavesdrop(eavesdrop(false, true));
-        insta::assert_snapshot!(
-            sent(relay, Then::Park),
-            @"api originate '{origination_caller_id_name=Ann Lee,origination_uuid=s-leg}loopback/app=eavesdrop:%[eavesdrop_bridge_aleg=true]a-leg' &park()"
-        );
+        insta::assert_snapshot!(sent(relay, Then::Park), @r"
+        api originate '{origination_caller_id_name=Ann Lee,origination_uuid=s-leg}
+        loopback/app=eavesdrop:%[eavesdrop_bridge_aleg=true]a-leg' &park()
+        ");
         let (channel, eavesdrop) = (channel("s-leg"), eavesdrop(false, false));
         let bytes = Command::Api(Api::Eavesdrop { channel, eavesdrop }).encode().unwrap();
         insta::assert_snapshot!(

@@ -1,7 +1,9 @@
 //! Stored nouns: what the store keeps and the world reads. Data only.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod audit;
 pub mod live;
+pub mod monitor;
 pub mod record;
 pub mod talk;
 pub mod tenant;

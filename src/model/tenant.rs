@@ -29,7 +29,14 @@ pub struct Tenant {
     /// Dialplan contexts that `transfer` may name.
     pub contexts: Vec<String>,
     pub mask_parties: bool,
+    /// Its rules for conversations, as JSON.
+    #[serde(default = "no_rules")]
+    pub talk: serde_json::Value,
     pub created: Timestamp,
+}
+
+fn no_rules() -> serde_json::Value {
+    serde_json::json!({})
 }
 
 /// How a dialed number is matched.

@@ -13,6 +13,7 @@ use super::kept::{Kept, What};
 use super::recorder::{Item, Shared};
 use super::spool::{LINE_MAX, SYNC_INTERVAL, Writer};
 use crate::base::ids::{CallId, TenantId};
+use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
 use crate::model::record::CallRecord;
 use crate::model::timeline::Entry;
@@ -133,6 +134,7 @@ struct Gathered {
     entries: BTreeMap<(TenantId, CallId, u32), Vec<Entry>>,
     live: Vec<LiveCall>,
     records: Vec<CallRecord>,
+    audit: Vec<AuditEntry>,
 }
 
 impl Gathered {
@@ -144,6 +146,7 @@ impl Gathered {
             }
             Item::Record(record) => self.records.push(*record),
             Item::Live(live) => self.live.push(*live),
+            Item::Audit(entry) => self.audit.push(*entry),
             Item::Flush => return true,
         }
         false
@@ -171,6 +174,15 @@ impl Gathered {
                     Kept { tenant: live.tenant, call: live.call, what }.encode(&mut lines);
                 }
                 Err(why) => shared.lose_live(why),
+            }
+        }
+        for entry in self.audit {
+            match json(&entry, rest_fits) {
+                Ok(json) => {
+                    let what = What::Audit { json };
+                    Kept { tenant: entry.tenant, call: entry.call, what }.encode(&mut lines);
+                }
+                Err(why) => shared.lose_audit(why),
             }
         }
         for record in self.records {

@@ -20,6 +20,8 @@ pub(super) enum What {
     Live { json: String },
     /// A call record as JSON.
     Record { json: String },
+    /// Who listened to whom, as JSON.
+    Audit { json: String },
 }
 
 impl Kept {
@@ -29,7 +31,7 @@ impl Kept {
 
     /// Whether others wait to read it: that a call has begun, come or ended.
     pub(super) const fn is_pressing(&self) -> bool {
-        matches!(self.what, What::Live { .. } | What::Record { .. })
+        matches!(self.what, What::Live { .. } | What::Record { .. } | What::Audit { .. })
     }
 
     /// One line with its line feed. JSON has none of its own.
@@ -41,6 +43,7 @@ impl Kept {
             }
             What::Live { json } => ("live", "0".to_owned(), json),
             What::Record { json } => ("record", "0".to_owned(), json),
+            What::Audit { json } => ("audit", "0".to_owned(), json),
         };
         let body = format!("{kind} {} {} {first} {json}", self.tenant, self.call);
         let checksum = crc32(body.as_bytes());
@@ -68,6 +71,7 @@ impl Kept {
             },
             "live" => What::Live { json },
             "record" => What::Record { json },
+            "audit" => What::Audit { json },
             _ => return None,
         };
         Some(Self { tenant, call, what })

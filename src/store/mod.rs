@@ -1,5 +1,5 @@
-//! What is kept: tenants, numbers, prompts, rooms, flows and their versions, call records and
-//! timelines; in an SQLite file or in PostgreSQL. SQL is nowhere else.
+//! What is kept: tenants, numbers, prompts, rooms, flows and their versions, call records,
+//! timelines, who listened to whom; in an SQLite file or in PostgreSQL. SQL is nowhere else.
 //!
 //! Tenants' data is reached only through [`Store::tenant`], which takes the tenant: a query that
 //! forgets it can't be written. What concerns all tenants is behind [`Store::operator`], for the
@@ -9,6 +9,7 @@
 //! [`Recorder`], which puts records on disk first.
 
 mod adopt;
+mod audit;
 mod call;
 mod checksum;
 mod config;

@@ -21,6 +21,7 @@ use super::keeper::Keeper;
 use super::spool::{Place, Spool, Writer};
 use super::{Store, StoreError, drain};
 use crate::base::ids::{CallId, TenantId};
+use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
 use crate::model::record::CallRecord;
 use crate::model::timeline::Entry;
@@ -90,6 +91,7 @@ pub(super) struct Shared {
     entries_lost: AtomicU64,
     records_lost: AtomicU64,
     live_lost: AtomicU64,
+    audit_lost: AtomicU64,
     pub(super) unreadable: AtomicU64,
     pub(super) rejected: AtomicU64,
 }
@@ -100,6 +102,7 @@ pub(super) enum Item {
     Entry(TenantId, CallId, Box<Entry>),
     Record(Box<CallRecord>),
     Live(Box<LiveCall>),
+    Audit(Box<AuditEntry>),
     /// Write at once.
     Flush,
 }
@@ -127,6 +130,7 @@ impl Recorder {
             entries_lost: AtomicU64::new(0),
             records_lost: AtomicU64::new(0),
             live_lost: AtomicU64::new(0),
+            audit_lost: AtomicU64::new(0),
             unreadable: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
         });
@@ -150,6 +154,11 @@ impl Recorder {
     /// Takes that a call has begun or come to this process; never waits.
     pub fn live(&self, live: Box<LiveCall>) {
         self.give(Item::Live(live));
+    }
+
+    /// Takes who listened to whom; never waits.
+    pub fn audit(&self, entry: Box<AuditEntry>) {
+        self.give(Item::Audit(entry));
     }
 
     fn give(&self, item: Item) {
@@ -209,6 +218,7 @@ impl Shared {
             Item::Entry(..) => self.lose_entries(1, why),
             Item::Record(_) => self.lose_record(why),
             Item::Live(_) => self.lose_live(why),
+            Item::Audit(_) => self.lose_audit(why),
             Item::Flush => {}
         }
     }
@@ -217,6 +227,13 @@ impl Shared {
         let before = self.entries_lost.fetch_add(count, Ordering::Relaxed);
         if is_worth_saying(before, count) {
             tracing::error!(lost = before + count, why, "entries of timelines are being lost");
+        }
+    }
+
+    pub(super) fn lose_audit(&self, why: &str) {
+        let before = self.audit_lost.fetch_add(1, Ordering::Relaxed);
+        if is_worth_saying(before, 1) {
+            tracing::error!(lost = before + 1, why, "entries of the audit log are being lost");
         }
     }
 

@@ -17,6 +17,7 @@ use super::room::StoredRoom;
 use crate::base::ids::{FlowName, GatewayName, PromptName, TenantId};
 use crate::base::millis::Millis;
 use crate::flow::program::{Program, PromptFile, Published, Rooms, Settings, SpeechEngine};
+use crate::flow::talk::TalkSettings;
 use crate::flow::{Flow, Step};
 use crate::model::tenant::{NumberMatch, NumberRoute, Reach, StoredPrompt, Tenant};
 
@@ -80,7 +81,16 @@ impl Ground {
             message_directory: self.message_folder(tenant.id),
             mask_parties: tenant.mask_parties,
             rooms: Rooms::default(),
+            talk: self.talk(tenant),
         }
+    }
+
+    /// A release that wrote other rules than this one reads lets nobody do what it does not know.
+    fn talk(&self, tenant: &Tenant) -> TalkSettings {
+        serde_json::from_value(tenant.talk.clone()).unwrap_or_else(|error| {
+            tracing::warn!(tenant = %tenant.slug, %error, "the rules for conversations are unread");
+            TalkSettings::default()
+        })
     }
 
     /// Where FreeSWITCH writes a tenant's messages.
@@ -351,6 +361,7 @@ mod tests {
             sip_hosts: Vec::new(),
             contexts: Vec::new(),
             mask_parties: false,
+            talk: serde_json::json!({}),
             created: "2026-11-22T00:00:00Z".parse().unwrap(),
         }
     }

@@ -8,12 +8,15 @@ use uuid::Uuid;
 use super::pool::on;
 use super::{Store, StoreError, TenantScope, now_ms, timestamp};
 use crate::base::ids::{GatewayName, TenantId, TenantSlug};
+use crate::flow::talk::TalkSettings;
 use crate::model::tenant::Tenant;
 
 /// Names, hosts and the like are at most this many bytes long.
 const TEXT_MAX: usize = 255;
 /// Gateways, hosts and contexts of one tenant, each at most.
 const LIST_MAX: usize = 256;
+/// Longest rules for conversations, in bytes: every call of the tenant shares them.
+const TALK_MAX: usize = 256 * 1_024;
 
 /// What the operator decides about a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +118,7 @@ pub(super) struct TenantRow {
     sip_hosts: String,
     contexts: String,
     mask_parties: bool,
+    talk: String,
     created_ms: i64,
 }
 
@@ -137,6 +141,7 @@ impl TryFrom<TenantRow> for Tenant {
             sip_hosts: list(&row.sip_hosts)?,
             contexts: list(&row.contexts)?,
             mask_parties: row.mask_parties,
+            talk: serde_json::from_str(&row.talk).map_err(StoreError::corrupt)?,
             created: timestamp(row.created_ms)?,
         })
     }
@@ -197,6 +202,24 @@ impl TenantScope {
             done.map(|done| done.rows_affected())
         });
         let rows = done.map_err(|error| StoreError::from(error).taken(|| taken(new)))?;
+        if rows == 0 {
+            return Err(StoreError::not_found("tenant", self.tenant));
+        }
+        self.store.ring();
+        self.tenant().await
+    }
+
+    /// Replaces the tenant's rules for conversations.
+    pub async fn set_talk(&self, talk: &TalkSettings) -> Result<Tenant, StoreError> {
+        let text = json(talk)?;
+        if text.len() > TALK_MAX {
+            let sentence = format!("the rules have more than {TALK_MAX} bytes");
+            return Err(StoreError::Invalid(sentence));
+        }
+        let rows = on!(self.store.ready().await?, db => {
+            let update = sqlx::query("UPDATE tenant SET talk = $1 WHERE id = $2");
+            update.bind(&text).bind(self.key()).execute(db).await?.rows_affected()
+        });
         if rows == 0 {
             return Err(StoreError::not_found("tenant", self.tenant));
         }

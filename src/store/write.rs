@@ -14,6 +14,7 @@ use super::pool::{Pool, in_transaction};
 use super::{Store, StoreError};
 use crate::base::cause::Party;
 use crate::base::ids::CallId;
+use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
 use crate::model::record::CallRecord;
 
@@ -98,8 +99,47 @@ macro_rules! put_record {
         .bind(i64::from(record.hands))
         .execute(&mut *$tx)
         .await?;
+        end_audit!($tx, record);
         rows > 0
     }};
+}
+
+/// No session of listening in outlives its call, seen or unseen.
+macro_rules! end_audit {
+    ($tx:ident, $record:expr) => {
+        sqlx::query(
+            "UPDATE audit SET ended_ms = $1 WHERE tenant = $2 AND call = $3 AND ended_ms IS NULL",
+        )
+        .bind($record.ended.as_millisecond())
+        .bind($record.tenant.to_string())
+        .bind($record.call.to_string())
+        .execute(&mut *$tx)
+        .await?;
+    };
+}
+
+/// The newest of what is known of a session stays.
+macro_rules! put_audit {
+    ($tx:ident, $entry:expr, $json:expr) => {
+        let entry: &AuditEntry = $entry;
+        sqlx::query(
+            "INSERT INTO audit (tenant, id, call, revision, began_ms, ended_ms, entry) \
+             SELECT $1, $2, $3, $4, $5, COALESCE($6, (SELECT ended_ms FROM call_record \
+             WHERE tenant = $1 AND id = $3)), $7 WHERE TRUE \
+             ON CONFLICT (tenant, id) DO UPDATE SET revision = excluded.revision, \
+             ended_ms = excluded.ended_ms, entry = excluded.entry \
+             WHERE excluded.revision > audit.revision",
+        )
+        .bind(entry.tenant.to_string())
+        .bind(entry.id.to_string())
+        .bind(entry.call.to_string())
+        .bind(i64::from(entry.revision))
+        .bind(entry.began.as_millisecond())
+        .bind(entry.ended.map(|ended| ended.as_millisecond()))
+        .bind($json)
+        .execute(&mut *$tx)
+        .await?;
+    };
 }
 
 /// Of two holders in the same term the younger is right: the older was killed before the call knew
@@ -158,6 +198,9 @@ pub(super) async fn write(store: &Store, batch: &[Kept]) -> Result<(), StoreErro
                 }
                 What::Live { json } => {
                     put_live!(tx, &parse(json)?, json);
+                }
+                What::Audit { json } => {
+                    put_audit!(tx, &parse(json)?, json);
                 }
                 What::Record { json } => {
                     // One that is there already is as good.

@@ -3,6 +3,7 @@
 
 mod ends;
 mod keys;
+mod monitor;
 mod operator;
 mod random;
 mod resume;

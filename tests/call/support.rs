@@ -12,11 +12,12 @@ use callwright::call::Call;
 use callwright::call::arrival::Arrival;
 use callwright::call::handover::{Found, Taken};
 use callwright::call::input::{
-    Answer, Command, Dialed, Ending, Event, HttpAnswer, HttpFailure, Input,
+    Answer, Command, Dialed, Ending, Event, FarNews, HttpAnswer, HttpFailure, Input,
 };
 use callwright::call::output::{Action, ActionId, Output, Query, QueryId};
 use callwright::flow::Flow;
 use callwright::flow::program::{Program, PromptFile, Published, Settings, SpeechEngine};
+use callwright::model::audit::AuditEntry;
 use callwright::model::record::CallRecord;
 use callwright::model::timeline::What;
 use serde_json::{Value, json};
@@ -105,6 +106,7 @@ pub(crate) struct Line {
     pub(crate) boundaries: Vec<Vec<u8>>,
     /// What commands were answered.
     pub(crate) answers: Vec<Result<(), String>>,
+    pub(crate) audit: Vec<AuditEntry>,
     /// Write the state and read it back at every boundary.
     pub(crate) swap: bool,
     /// What the next process finds that the switch did meanwhile.
@@ -136,6 +138,7 @@ impl Line {
             queries: Vec::new(),
             boundaries: Vec::new(),
             answers: Vec::new(),
+            audit: Vec::new(),
             swap,
             found: Found::default(),
             debug: String::new(),
@@ -190,6 +193,7 @@ impl Line {
             Output::Boundary => *boundary = true,
             Output::Typed => {}
             Output::Answered(obeyed) => self.answers.push(obeyed),
+            Output::Audit(entry) => self.audit.push(*entry),
             Output::Note(entry) => {
                 assert_eq!(entry.sequence as usize, self.notes.len() + 1, "{}", self.text);
                 self.notes.push(serde_json::to_string(&entry).unwrap());
@@ -230,6 +234,11 @@ impl Line {
             | Action::Discard { .. }
             | Action::Hold { .. }
             | Action::Follow { .. }
+            | Action::Originate(_)
+            | Action::Drop { .. }
+            | Action::Eavesdrop { .. }
+            | Action::Relay { .. }
+            | Action::Beep { .. }
             | Action::RecordCall { .. }
             | Action::Hangup(_)
             | Action::Release { .. } => {}
@@ -303,6 +312,15 @@ impl Line {
         self.drain();
     }
 
+    /// Another process goes on with the call, which talks and has no connection.
+    pub(crate) fn watch(&mut self) {
+        let written = serde_json::to_vec(&self.call.kept()).unwrap();
+        let taken: Taken = serde_json::from_slice(&written).unwrap();
+        let other = Some("b-leg".parse().unwrap());
+        self.call = Call::watch(taken, self.program.clone(), other, self.now).unwrap();
+        self.drain();
+    }
+
     fn oldest(&mut self) -> ActionId {
         assert!(!self.running.is_empty(), "nothing runs\n{}", self.text);
         self.running.remove(0).0
@@ -340,6 +358,7 @@ impl Line {
                 self.event(Event::Bridged { other: "b-leg".parse().unwrap(), target: None })
             }
             "unbridged" => self.event(Event::Unbridged),
+            "far" => self.far(rest),
             "hangup" => self.hangup(rest),
             "lost" => self.event(Event::LinkLost { reason: rest.into() }),
             "operator" => {
@@ -352,6 +371,18 @@ impl Line {
             _ => panic!("`{line}` is not a line of a script"),
         }
         self.report_stopped();
+    }
+
+    /// `CHANNEL answered`, `CHANNEL hangup CAUSE` …
+    fn far(&mut self, rest: &str) {
+        let mut words = rest.split(' ');
+        let channel = words.next().unwrap().parse().unwrap();
+        let news = match words.next().unwrap() {
+            "answered" => FarNews::Answered,
+            "hangup" => FarNews::HungUp(HangupCause::named(words.next().unwrap())),
+            other => panic!("`{other}` is no news of a channel"),
+        };
+        self.event(Event::Far { channel, news });
     }
 
     fn hangup(&mut self, rest: &str) {
@@ -422,6 +453,15 @@ fn order(action: &Action) -> String {
             format!("dial {}", targets.collect::<Vec<_>>().join(", "))
         }
         Action::Record(order) => format!("record {}", order.path),
+        Action::Originate(order) => {
+            format!("call {}: {:?}, then {:?}", order.channel, order.address, order.then)
+        }
+        Action::Eavesdrop { channel, target, speaks } => {
+            format!("{channel} listens at {target}{}", if *speaks { ", speaks" } else { "" })
+        }
+        Action::Relay { channel, from, to } => format!("{channel} relays {from} to {to}"),
+        Action::Follow { channel, on } => format!("follow {channel} {on}"),
+        Action::Drop { channel, .. } => format!("drop {channel}"),
         other => format!("{other:?}"),
     }
 }

@@ -2,10 +2,12 @@
 //! be done is said in words, and changes nothing.
 
 mod hold;
+mod monitor;
 mod record;
 
 use serde::{Deserialize, Serialize};
 
+use monitor::Monitoring;
 use record::Recording;
 
 /// What was begun and nothing has ended yet.
@@ -17,6 +19,8 @@ pub(in crate::call) struct Talk {
     held: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     recording: Option<Recording>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    monitoring: Option<Box<Monitoring>>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]

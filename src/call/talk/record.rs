@@ -34,6 +34,7 @@ impl Call {
         let path = self.recording_path(&name);
         self.state.talk.recording = Some(Recording { name, began_ms: self.state.age_ms });
         self.order(Action::RecordCall { path, on: true });
+        self.recorded_anew();
         self.worth_writing();
         Ok(())
     }

@@ -40,6 +40,7 @@ use crate::esl::event::EventName;
 use crate::esl::happening::Happening;
 use crate::esl::token::ExecuteId;
 use crate::flow::program::Program;
+use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
 use crate::model::record::CallRecord;
 use crate::model::timeline::Entry;
@@ -84,6 +85,8 @@ pub enum Offer {
     /// The call has found its flow, or has come back.
     Begun(Box<LiveCall>),
     Note(TenantId, Box<Entry>),
+    /// Who listened to whom, as far as it is known now.
+    Audit(Box<AuditEntry>),
     /// The command that was heard last is done, or why not.
     Answered(Result<(), String>),
     /// How much is to be told of another channel, by [`Session::news`].
@@ -379,11 +382,16 @@ impl Session {
                 self.event(&event, now);
             }
             Happening::Disconnected(end) => self.disconnected(&end.to_string(), now),
+            Happening::JobDone { job, event } => {
+                if let Phase::Running(running) = &mut self.phase {
+                    let failed = running.desk.called(job, event.body());
+                    self.hear(failed.into_iter().collect(), now);
+                }
+            }
             Happening::Started { .. }
             | Happening::Replied { .. }
             | Happening::Output { .. }
             | Happening::Unanswered { .. }
-            | Happening::JobDone { .. }
             | Happening::Lingering { .. } => {}
         }
     }
@@ -478,6 +486,7 @@ impl Session {
                 Some(Output::Action(id, action)) => heard.extend(self.act(id, action, now)),
                 Some(Output::Query(id, query)) => self.offers.push_back(Offer::Query(id, query)),
                 Some(Output::Note(entry)) => self.note(entry),
+                Some(Output::Audit(entry)) => self.offers.push_back(Offer::Audit(entry)),
                 Some(Output::Answered(obeyed)) => self.offers.push_back(Offer::Answered(obeyed)),
                 Some(Output::Boundary) => self.boundary(now),
                 Some(Output::Typed) => self.write(),

@@ -496,7 +496,11 @@ impl<'a> Simulation<'a> {
                     }
                     self.left();
                 }
-                Offer::Begun(_) | Offer::Discard(_) | Offer::Answered(_) | Offer::Follow(..) => {}
+                Offer::Begun(_)
+                | Offer::Discard(_)
+                | Offer::Answered(_)
+                | Offer::Audit(_)
+                | Offer::Follow(..) => {}
             }
         }
     }

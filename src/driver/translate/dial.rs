@@ -98,7 +98,7 @@ fn leg(position: usize, target: &DialTarget, profile: &Word) -> Result<Leg, Refu
     Ok(Leg { target: address(&target.address, profile)?, variables })
 }
 
-fn address(address: &DialAddress, profile: &Word) -> Result<Target, Refused> {
+pub(super) fn address(address: &DialAddress, profile: &Word) -> Result<Target, Refused> {
     Ok(match address {
         DialAddress::Extension { extension, domain } => {
             Target::User { user: DialPart::new(extension)?, domain: Host::new(domain)? }
@@ -140,7 +140,7 @@ fn accept(order: &DialOrder, variables: &mut Vec<DialVariable>) -> Result<(), Re
     Ok(())
 }
 
-fn variable(name: &str, value: DialValue) -> DialVariable {
+pub(super) fn variable(name: &str, value: DialValue) -> DialVariable {
     DialVariable { name: self::name(name), value }
 }
 

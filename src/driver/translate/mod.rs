@@ -3,6 +3,7 @@
 
 pub mod arrival;
 pub mod dial;
+pub mod legs;
 pub mod media;
 pub mod variables;
 
@@ -13,7 +14,7 @@ use crate::esl::event::EventName;
 
 /// The events without which a call can't be run. Each costs FreeSWITCH a copy of all the channel's
 /// variables, so nothing is asked for that can be known otherwise.
-pub const SUBSCRIBED: [EventName; 9] = [
+pub const SUBSCRIBED: [EventName; 10] = [
     EventName::ChannelAnswer,
     EventName::ChannelBridge,
     EventName::ChannelUnbridge,
@@ -22,6 +23,7 @@ pub const SUBSCRIBED: [EventName; 9] = [
     EventName::ChannelExecuteComplete,
     EventName::ChannelHangup,
     EventName::ChannelHangupComplete,
+    EventName::BackgroundJob,
     EventName::Dtmf,
 ];
 

@@ -1,0 +1,77 @@
+//! Legs that a call orders besides the caller's and those that it dials.
+
+use super::dial::{self, variable};
+use crate::base::ids::ChannelId;
+use crate::call::output::{OriginateOrder, Then as Ordered};
+use crate::esl::argument::{DialPart, DisplayName, Refused, Tones, Word};
+use crate::esl::command::Api;
+use crate::esl::dial_string::{DialString, DialValue, DialVariable, Leg, Target};
+use crate::esl::originate::{Eavesdrop, Originate, Then};
+
+/// A short tone that disturbs nobody.
+const BEEP: &str = "v=-18;%(200,0,1400)";
+
+/// Calls somebody. `beside` is on the FreeSWITCH that is to do it.
+///
+/// # Errors
+/// A value that can't be carried safely.
+pub fn originate(
+    order: &OriginateOrder,
+    beside: &ChannelId,
+    profile: &Word,
+) -> Result<Api, Refused> {
+    let seconds = DialValue::Number(order.timeout.whole_seconds().max(1));
+    let mut variables = vec![
+        variable("ignore_early_media", DialValue::Flag(true)),
+        variable("originate_timeout", seconds),
+        deaf_to_keys(),
+    ];
+    if let Some(name) = order.caller_name.as_deref().and_then(DisplayName::cleaned) {
+        variables.push(variable("origination_caller_id_name", DialValue::Name(name)));
+    }
+    if let Some(number) = &order.caller_number {
+        let number = DialPart::new(number)?;
+        variables.push(variable("origination_caller_id_number", DialValue::Part(number)));
+    }
+    let then = match &order.then {
+        Ordered::Park => Then::Park,
+        Ordered::Eavesdrop { target, speaks } => {
+            Then::Eavesdrop(eavesdrop(target.clone(), *speaks))
+        }
+    };
+    let target = dial::address(&order.address, profile)?;
+    Ok(leg(order.channel.clone(), beside.clone(), target, variables, then))
+}
+
+/// A leg that hears what `from` says, and speaks into what `to` hears.
+pub fn relay(channel: ChannelId, from: ChannelId, to: ChannelId) -> Api {
+    let target = Target::Eavesdrop(Eavesdrop { target: from, speaks: false, half: true });
+    let then = Then::Eavesdrop(eavesdrop(to.clone(), true));
+    leg(channel, to, target, vec![deaf_to_keys()], then)
+}
+
+pub const fn eavesdrop(target: ChannelId, speaks: bool) -> Eavesdrop {
+    Eavesdrop { target, speaks, half: false }
+}
+
+#[allow(clippy::unwrap_used, reason = "the recipe is a constant of ours, and well-formed")]
+pub fn beep(channel: ChannelId) -> Api {
+    Api::Beep { channel, tones: Tones::new(BEEP).unwrap() }
+}
+
+/// No key of its phone may change who hears a leg that eavesdrops.
+fn deaf_to_keys() -> DialVariable {
+    variable(Eavesdrop::KEYS, DialValue::Flag(false))
+}
+
+fn leg(
+    channel: ChannelId,
+    beside: ChannelId,
+    target: Target,
+    variables: Vec<DialVariable>,
+    then: Then,
+) -> Api {
+    let leg = Leg { target, variables: Vec::new() };
+    let dial = DialString { variables, groups: vec![vec![leg]] };
+    Api::Originate(Box::new(Originate { channel, beside, dial, then }))
+}
