@@ -113,10 +113,15 @@ pub(in crate::call) struct Counters {
     pub(in crate::call) legs: u32,
     pub(in crate::call) files: u32,
     pub(in crate::call) hangups: u32,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub(in crate::call) identities: u32,
     /// Steps left to a fallback after a guard has acted.
     pub(in crate::call) steps_left: Option<u32>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Keys pressed before a step asked for them. They may be meant for a secret: then they are not
