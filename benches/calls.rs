@@ -33,7 +33,7 @@ use callwright::esl::argument::Word;
 use callwright::flow::parse::parse_yaml;
 use callwright::flow::program::{Program, PromptFile, Published, Settings as Ground};
 use callwright::model::live::LiveCall;
-use callwright::model::record::CallRecord;
+use callwright::model::record::{CallRecord, RecordingNote};
 use callwright::model::timeline::Entry;
 use callwright::simulator::{Caller, Channel, Script};
 use callwright::switch::config::Config;
@@ -121,6 +121,10 @@ impl Sink for Nowhere {
     }
 
     fn live(&self, _live: Box<LiveCall>) {}
+
+    fn recording(&self, _: TenantId, _: CallId, note: Box<RecordingNote>) {
+        black_box(note);
+    }
 }
 
 fn router() -> One {

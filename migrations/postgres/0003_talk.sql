@@ -25,3 +25,79 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_began ON audit (tenant, began_ms);
 CREATE INDEX audit_call ON audit (tenant, call);
+
+-- Recordings, from their first second on. Times that decide are the database's own.
+CREATE TABLE recording (
+    tenant TEXT NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
+    -- NULL where a file was found of which no call told.
+    call TEXT,
+    kind TEXT NOT NULL,
+    room TEXT,
+    state TEXT NOT NULL CHECK (state IN ('running', 'pending', 'ready', 'failed', 'absent')),
+    why TEXT NOT NULL DEFAULT '',
+    -- Where FreeSWITCH writes it.
+    path TEXT NOT NULL,
+    began_ms BIGINT NOT NULL,
+    -- The length as the call told it, and the least to be kept.
+    told_ms BIGINT NOT NULL,
+    min_ms BIGINT NOT NULL,
+    channels BIGINT NOT NULL,
+    masked TEXT NOT NULL,
+    -- What was measured in the file.
+    length_ms BIGINT NOT NULL DEFAULT 0,
+    rate BIGINT NOT NULL DEFAULT 0,
+    silent BOOLEAN NOT NULL DEFAULT FALSE,
+    bytes BIGINT NOT NULL DEFAULT 0,
+    hash TEXT NOT NULL DEFAULT '',
+    -- The encrypted file, made and not yet stored or stored, and the key that opens it, wrapped by
+    -- the tenant's key of this number.
+    object TEXT,
+    stored_bytes BIGINT NOT NULL DEFAULT 0,
+    stored_hash TEXT NOT NULL DEFAULT '',
+    key_number BIGINT NOT NULL DEFAULT 0,
+    wrapped TEXT,
+    -- Who takes it in, how often it was claimed, and when it is next to be tried.
+    holder TEXT COLLATE "C",
+    claim BIGINT NOT NULL DEFAULT 0,
+    attempts BIGINT NOT NULL DEFAULT 0,
+    due_ms BIGINT NOT NULL,
+    hold TEXT,
+    delete_after_ms BIGINT,
+    deleting BOOLEAN NOT NULL DEFAULT FALSE,
+    PRIMARY KEY (tenant, id)
+);
+CREATE INDEX recording_began ON recording (tenant, began_ms DESC, id DESC);
+CREATE INDEX recording_call ON recording (call);
+CREATE INDEX recording_due ON recording (due_ms) WHERE state IN ('running', 'pending');
+CREATE INDEX recording_over ON recording (delete_after_ms) WHERE delete_after_ms IS NOT NULL;
+CREATE INDEX recording_deleting ON recording (tenant, id) WHERE deleting;
+
+-- Tenants' keys, wrapped by the operator's; NULL once nothing is to be opened with it any more.
+CREATE TABLE tenant_key (
+    tenant TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    wrapped TEXT,
+    operator_key TEXT NOT NULL,
+    created_ms BIGINT NOT NULL,
+    destroyed_ms BIGINT,
+    PRIMARY KEY (tenant, number)
+);
+
+-- How long a tenant's recordings are kept.
+CREATE TABLE recording_keep (
+    tenant TEXT PRIMARY KEY NOT NULL,
+    keep_ms BIGINT NOT NULL
+);
+
+-- What people did to recordings and keys; it outlives them.
+CREATE TABLE recording_trace (
+    id TEXT COLLATE "C" PRIMARY KEY NOT NULL,
+    tenant TEXT NOT NULL,
+    recording TEXT,
+    deed TEXT NOT NULL,
+    author TEXT NOT NULL,
+    why TEXT NOT NULL,
+    at_ms BIGINT NOT NULL
+);
+CREATE INDEX recording_trace_of ON recording_trace (tenant, recording, deed);

@@ -34,7 +34,7 @@ use crate::esl::argument::Word;
 use crate::flow::program::Program;
 use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
-use crate::model::record::CallRecord;
+use crate::model::record::{CallRecord, RecordingNote};
 use crate::model::timeline::Entry;
 use crate::store::{Asked, Directory, Instance, Operator, Recorder, Settled, Store};
 use crate::switch::limits::Gate;
@@ -260,5 +260,9 @@ impl Sink for Kept {
 
     fn live(&self, live: Box<LiveCall>) {
         self.recorder.live(live);
+    }
+
+    fn recording(&self, tenant: TenantId, call: CallId, note: Box<RecordingNote>) {
+        self.recorder.recording(tenant, call, note);
     }
 }

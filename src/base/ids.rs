@@ -59,6 +59,24 @@ uuid_id!(
     "call id"
 );
 uuid_id!(
+    /// A recording; its file in FreeSWITCH's spool has it as a name.
+    RecordingId,
+    "recording id"
+);
+
+impl RecordingId {
+    /// The id of a call's recording of this number, from 1 on: every process that runs the call
+    /// finds the same.
+    pub fn nth(call: CallId, number: u32) -> Self {
+        // An odd factor keeps apart what is apart; the first 8 bytes are a time and the version.
+        let mixed = number.wrapping_mul(0x9e37_79b1).to_be_bytes();
+        let mut bytes = *call.0.as_bytes();
+        bytes[12..].iter_mut().zip(mixed).for_each(|(byte, other)| *byte ^= other);
+        Self(Uuid::from_bytes(bytes))
+    }
+}
+
+uuid_id!(
     /// One process of ours, from its start to its end.
     InstanceId,
     "instance id"
@@ -247,6 +265,17 @@ mod tests {
         assert!(error.contains("`Acme2` is not a valid tenant slug"), "{error}");
         let error = "no spaces".parse::<StepName>().unwrap_err().to_string();
         assert!(error.contains("`no spaces` is not a valid step name"), "{error}");
+    }
+
+    #[test]
+    fn a_calls_recordings_have_ids_of_their_own_and_always_the_same() {
+        let call = CallId(Uuid::from_u128(0x0199_a1b2_c3d4_7abc_8def_0123_4567_89ab));
+        let ids: std::collections::BTreeSet<_> =
+            (1..=1_000).map(|number| RecordingId::nth(call, number)).collect();
+        assert_eq!(ids.len(), 1_000);
+        assert!(!ids.contains(&RecordingId(call.0)));
+        assert!(ids.iter().all(|id| id.0.get_version_num() == 7));
+        assert_eq!(RecordingId::nth(call, 7), RecordingId::nth(call, 7));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::flow::kind::http::Method;
 use crate::flow::program::SpeechEngine;
 use crate::flow::prompt::{SayKind, TonePrompt};
 use crate::model::audit::AuditEntry;
-use crate::model::record::CallRecord;
+use crate::model::record::{CallRecord, RecordingNote};
 use crate::model::timeline::Entry;
 
 /// One output.
@@ -37,6 +37,9 @@ pub enum Output {
     Note(Box<Entry>),
     /// Who listened to whom, as far as it is known now.
     Audit(Box<AuditEntry>),
+    /// A recording has begun (`Running`), or has ended (`Pending`). Both are told once; a process
+    /// that takes over may tell either again.
+    Recording(Box<RecordingNote>),
     /// The call is over, and its record complete. Nothing follows.
     Ended(Box<CallRecord>),
 }

@@ -42,6 +42,10 @@ fn what(what: &What) -> String {
         What::Asked { query: _, question } => format!("  {} {question}", paint(CYAN, "?")),
         What::Heard { query: _, answer } => format!("  {} {answer}", paint(CYAN, "!")),
         What::Set { variable, value } => format!("  {} {variable} = {value}", paint(DIM, "=")),
+        What::Recording { recording, state, why } => {
+            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+            format!("  {} recording {} {recording}{why}", paint(CYAN, "●"), state.name())
+        }
         What::Guard { limit } => format!("  {} {limit}", paint(RED, "⚠")),
         What::Noticed { text } => format!("  {} {text}", paint(YELLOW, "·")),
         What::Ended { termination } => {

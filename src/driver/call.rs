@@ -31,7 +31,7 @@ use crate::call::output::{Query, QueryId};
 use crate::esl::command::Api;
 use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
-use crate::model::record::CallRecord;
+use crate::model::record::{CallRecord, RecordingNote};
 use crate::model::timeline::Entry;
 use crate::switch::listener::{Accepted, Admission};
 
@@ -55,6 +55,8 @@ pub trait Sink: Send + Sync {
     fn audit(&self, entry: Box<AuditEntry>);
     /// A call has begun, or has come to this process.
     fn live(&self, live: Box<LiveCall>);
+    /// A recording of the call has begun or ended.
+    fn recording(&self, tenant: TenantId, call: CallId, note: Box<RecordingNote>);
 }
 
 /// Orders to FreeSWITCH for calls that have no connection of their own; never waits.
@@ -423,6 +425,7 @@ impl Link {
                 }
                 Offer::Audit(entry) => shared.sink.audit(entry),
                 Offer::Note(tenant, entry) => shared.sink.note(tenant, call, entry),
+                Offer::Recording(tenant, note) => shared.sink.recording(tenant, call, note),
                 Offer::Ended(record) => {
                     self.queries.abort_all();
                     let end = &record.termination;

@@ -22,7 +22,7 @@ use crate::esl::command::{Api, Command};
 use crate::esl::event::EventName;
 use crate::flow::program::Program;
 use crate::model::audit::AuditEntry;
-use crate::model::record::CallRecord;
+use crate::model::record::{CallRecord, RecordingNote};
 use crate::model::timeline::Entry;
 
 /// How long a call without a connection may take to come back, where nobody can say whether it is
@@ -46,6 +46,7 @@ pub struct Stray {
 #[derive(Debug)]
 pub enum Told {
     Note(TenantId, Box<Entry>),
+    Recording(TenantId, Box<RecordingNote>),
     Order(Api),
     /// Who listened to whom, as far as it is known now.
     Audit(Box<AuditEntry>),
@@ -168,6 +169,7 @@ impl Stray {
                 Output::Note(entry) => told.push(Told::Note(self.tenant, entry)),
                 Output::Audit(entry) => told.push(Told::Audit(entry)),
                 Output::Answered(obeyed) => told.push(Told::Answered(obeyed)),
+                Output::Recording(note) => told.push(Told::Recording(self.tenant, note)),
                 Output::Boundary | Output::Typed => {
                     let cut = !self.running.call.runs_on();
                     told.extend(order(self.running.write(cut)));
@@ -278,6 +280,7 @@ fn work(
         match told {
             Told::Note(tenant, entry) => shared.sink.note(tenant, call, entry),
             Told::Audit(entry) => shared.sink.audit(entry),
+            Told::Recording(tenant, note) => shared.sink.recording(tenant, call, note),
             Told::Order(api) => orders.push(api),
             Told::Follow(channel, heed) => entered.heed(channel, heed),
             Told::Answered(obeyed) => {

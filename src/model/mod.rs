@@ -5,6 +5,7 @@ pub mod audit;
 pub mod live;
 pub mod monitor;
 pub mod record;
+pub mod recording;
 pub mod talk;
 pub mod tenant;
 pub mod timeline;

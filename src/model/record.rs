@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::recording::{RecordingKind, RecordingState, Span};
 use crate::base::cause::{HangupCause, Party, Termination};
-use crate::base::ids::{CallId, ChannelId, FlowName, StepName, TenantId};
+use crate::base::ids::{CallId, ChannelId, FlowName, RecordingId, StepName, TenantId};
 
 /// One call, from its first leg to its last hang-up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -86,12 +87,38 @@ pub struct Visit {
     pub keys: String,
 }
 
-/// A file that FreeSWITCH recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// What a call knows of a file that FreeSWITCH records for it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RecordingNote {
     pub name: String,
+    /// Where FreeSWITCH writes it; the file does not stay there.
     pub path: String,
+    /// As the call saw it.
     pub length_ms: u64,
+    /// None in records of earlier releases, whose files are left where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub id: Option<RecordingId>,
+    #[serde(default)]
+    pub kind: RecordingKind,
+    /// The room's name, where it is a room's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<String>,
+    /// `Running`, or `Pending` once it has ended: what becomes of it is not in the call's record.
+    #[serde(default)]
+    pub state: RecordingState,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub began: Option<Timestamp>,
+    /// 2 where each party has a channel of its own; 0 where it is not known.
+    #[serde(default)]
+    pub channels: u16,
+    /// Where there is silence instead of what was said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub masked: Vec<Span>,
+    /// What is shorter is not kept.
+    #[serde(default)]
+    pub min_length_ms: u64,
 }
 
 /// A line in a list of calls.

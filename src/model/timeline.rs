@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::recording::RecordingState;
 use crate::base::cause::{HangupCause, Termination};
-use crate::base::ids::{FlowName, StepName};
+use crate::base::ids::{FlowName, RecordingId, StepName};
 
 /// One thing that happened to a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -93,6 +94,14 @@ pub enum What {
     Set {
         variable: String,
         value: String,
+    },
+    /// What became of a recording; found in the timeline after the call's own entries.
+    Recording {
+        #[schemars(with = "String")]
+        recording: RecordingId,
+        state: RecordingState,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
     },
     /// A guard or a time-out acted.
     Guard {

@@ -197,7 +197,10 @@ impl Held {
             self.since = Instant::now();
         }
         match kept.what {
-            What::Record { ref json } | What::Live { ref json } | What::Audit { ref json } => {
+            What::Record { ref json }
+            | What::Live { ref json }
+            | What::Audit { ref json }
+            | What::Recording { ref json } => {
                 self.bytes += json.len();
                 self.pressing.push(kept);
             }

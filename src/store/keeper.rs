@@ -15,7 +15,7 @@ use super::spool::{LINE_MAX, SYNC_INTERVAL, Writer};
 use crate::base::ids::{CallId, TenantId};
 use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
-use crate::model::record::CallRecord;
+use crate::model::record::{CallRecord, RecordingNote};
 use crate::model::timeline::Entry;
 
 /// Between two writes goes at least so much time, in which things gather to be written together.
@@ -135,6 +135,7 @@ struct Gathered {
     live: Vec<LiveCall>,
     records: Vec<CallRecord>,
     audit: Vec<AuditEntry>,
+    recordings: Vec<(TenantId, CallId, RecordingNote)>,
 }
 
 impl Gathered {
@@ -147,6 +148,7 @@ impl Gathered {
             Item::Record(record) => self.records.push(*record),
             Item::Live(live) => self.live.push(*live),
             Item::Audit(entry) => self.audit.push(*entry),
+            Item::Recording(tenant, call, note) => self.recordings.push((tenant, call, *note)),
             Item::Flush => return true,
         }
         false
@@ -183,6 +185,15 @@ impl Gathered {
                     Kept { tenant: entry.tenant, call: entry.call, what }.encode(&mut lines);
                 }
                 Err(why) => shared.lose_audit(why),
+            }
+        }
+        for (tenant, call, note) in self.recordings {
+            match json(&note, rest_fits) {
+                Ok(json) => {
+                    let what = What::Recording { json };
+                    Kept { tenant, call, what }.encode(&mut lines);
+                }
+                Err(why) => shared.lose_recording(why),
             }
         }
         for record in self.records {

@@ -18,6 +18,8 @@ pub(super) enum What {
     Timeline { term: u32, first: u32, entries: String },
     /// A live call as JSON.
     Live { json: String },
+    /// A recording that has begun or ended, as JSON.
+    Recording { json: String },
     /// A call record as JSON.
     Record { json: String },
     /// Who listened to whom, as JSON.
@@ -29,9 +31,16 @@ impl Kept {
         (self.tenant, self.call)
     }
 
-    /// Whether others wait to read it: that a call has begun, come or ended.
+    /// Whether others wait to read it: that a call has begun, come or ended, or a
+    /// recording.
     pub(super) const fn is_pressing(&self) -> bool {
-        matches!(self.what, What::Live { .. } | What::Record { .. } | What::Audit { .. })
+        matches!(
+            self.what,
+            What::Live { .. }
+                | What::Record { .. }
+                | What::Audit { .. }
+                | What::Recording { .. }
+        )
     }
 
     /// One line with its line feed. JSON has none of its own.
@@ -44,6 +53,7 @@ impl Kept {
             What::Live { json } => ("live", "0".to_owned(), json),
             What::Record { json } => ("record", "0".to_owned(), json),
             What::Audit { json } => ("audit", "0".to_owned(), json),
+            What::Recording { json } => ("recording", "0".to_owned(), json),
         };
         let body = format!("{kind} {} {} {first} {json}", self.tenant, self.call);
         let checksum = crc32(body.as_bytes());
@@ -72,6 +82,7 @@ impl Kept {
             "live" => What::Live { json },
             "record" => What::Record { json },
             "audit" => What::Audit { json },
+            "recording" => What::Recording { json },
             _ => return None,
         };
         Some(Self { tenant, call, what })

@@ -23,7 +23,7 @@ use super::{Store, StoreError, drain};
 use crate::base::ids::{CallId, TenantId};
 use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
-use crate::model::record::CallRecord;
+use crate::model::record::{CallRecord, RecordingNote};
 use crate::model::timeline::Entry;
 
 /// Entries and records that may wait for the disk: a second's worth of many thousand calls.
@@ -57,6 +57,8 @@ pub struct Lost {
     pub records: u64,
     /// Notices of live calls.
     pub live: u64,
+    /// Notices of recordings, whose files are found later all the same.
+    pub recordings: u64,
     /// Lines of the spool that could not be read back: torn by a crash, or damaged.
     pub unreadable: u64,
     /// Lines that the database refuses for what they hold; they are in the spool's file `rejected`.
@@ -92,6 +94,7 @@ pub(super) struct Shared {
     records_lost: AtomicU64,
     live_lost: AtomicU64,
     audit_lost: AtomicU64,
+    recordings_lost: AtomicU64,
     pub(super) unreadable: AtomicU64,
     pub(super) rejected: AtomicU64,
 }
@@ -103,6 +106,7 @@ pub(super) enum Item {
     Record(Box<CallRecord>),
     Live(Box<LiveCall>),
     Audit(Box<AuditEntry>),
+    Recording(TenantId, CallId, Box<RecordingNote>),
     /// Write at once.
     Flush,
 }
@@ -131,6 +135,7 @@ impl Recorder {
             records_lost: AtomicU64::new(0),
             live_lost: AtomicU64::new(0),
             audit_lost: AtomicU64::new(0),
+            recordings_lost: AtomicU64::new(0),
             unreadable: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
         });
@@ -149,6 +154,11 @@ impl Recorder {
     /// Takes a call's record; never waits.
     pub fn record(&self, record: Box<CallRecord>) {
         self.give(Item::Record(record));
+    }
+
+    /// Takes that a recording has begun or ended; never waits.
+    pub fn recording(&self, tenant: TenantId, call: CallId, note: Box<RecordingNote>) {
+        self.give(Item::Recording(tenant, call, note));
     }
 
     /// Takes that a call has begun or come to this process; never waits.
@@ -179,6 +189,7 @@ impl Recorder {
             entries: shared.entries_lost.load(Ordering::Relaxed),
             records: shared.records_lost.load(Ordering::Relaxed),
             live: shared.live_lost.load(Ordering::Relaxed),
+            recordings: shared.recordings_lost.load(Ordering::Relaxed),
             unreadable: shared.unreadable.load(Ordering::Relaxed),
             rejected: shared.rejected.load(Ordering::Relaxed),
         }
@@ -219,6 +230,7 @@ impl Shared {
             Item::Record(_) => self.lose_record(why),
             Item::Live(_) => self.lose_live(why),
             Item::Audit(_) => self.lose_audit(why),
+            Item::Recording(..) => self.lose_recording(why),
             Item::Flush => {}
         }
     }
@@ -248,6 +260,13 @@ impl Shared {
         let before = self.live_lost.fetch_add(1, Ordering::Relaxed);
         if is_worth_saying(before, 1) {
             tracing::error!(lost = before + 1, why, "notices of live calls are being lost");
+        }
+    }
+
+    pub(super) fn lose_recording(&self, why: &str) {
+        let before = self.recordings_lost.fetch_add(1, Ordering::Relaxed);
+        if is_worth_saying(before, 1) {
+            tracing::error!(lost = before + 1, why, "notices of recordings are being lost");
         }
     }
 }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::kept::{Kept, What};
@@ -16,7 +17,8 @@ use crate::base::cause::Party;
 use crate::base::ids::CallId;
 use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
-use crate::model::record::CallRecord;
+use crate::model::record::{CallRecord, RecordingNote};
+use crate::model::recording::RecordingState;
 
 /// Locks among which PostgreSQL's calls are divided; a batch takes that many at most.
 const LOCKS: i64 = 64;
@@ -26,6 +28,10 @@ const LOCK_FIRST: i64 = 0x6361_6c6c_0000_0000;
 /// PostgreSQL's texts can't hold NUL; what is inside JSON is escaped anyway.
 fn plain(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
+}
+
+fn bounded(ms: u64) -> i64 {
+    i64::try_from(ms).unwrap_or(i64::MAX)
 }
 
 const fn word(party: Party) -> &'static str {
@@ -166,6 +172,51 @@ macro_rules! put_live {
     };
 }
 
+/// Notes come in any order and more than once: a recording that has ended does not begin again,
+/// what is known of it only grows, and one that was deleted stays so.
+const PUT_RECORDING: &str = "INSERT INTO recording (tenant, id, call, kind, room, state, path, \
+     began_ms, told_ms, min_ms, channels, masked, due_ms) \
+     SELECT $1, $2, $3, $4, $5, $6, $7, COALESCE($8, now_ms), $9, $10, $11, $12, now_ms \
+     FROM clock WHERE NOT EXISTS (SELECT 1 FROM recording_trace \
+     WHERE tenant = $1 AND recording = $2 AND deed = 'deleted') \
+     ON CONFLICT (tenant, id) DO UPDATE SET call = excluded.call, kind = excluded.kind, \
+     room = excluded.room, path = excluded.path, min_ms = excluded.min_ms, \
+     channels = CASE WHEN recording.length_ms = 0 THEN excluded.channels \
+     ELSE recording.channels END, \
+     state = CASE WHEN recording.state = 'running' THEN excluded.state ELSE recording.state END, \
+     began_ms = CASE WHEN excluded.began_ms < recording.began_ms THEN excluded.began_ms \
+     ELSE recording.began_ms END, \
+     told_ms = CASE WHEN excluded.told_ms > recording.told_ms THEN excluded.told_ms \
+     ELSE recording.told_ms END, \
+     masked = CASE WHEN length(excluded.masked) > length(recording.masked) \
+     THEN excluded.masked ELSE recording.masked END";
+
+/// A note without an id is of a file that is left where it is.
+macro_rules! put_recording {
+    ($tx:ident, $kept:expr, $note:expr) => {
+        let note: &RecordingNote = $note;
+        if let Some(id) = note.id {
+            let running = note.state == RecordingState::Running;
+            let state = if running { note.state } else { RecordingState::Pending };
+            sqlx::query(PUT_RECORDING)
+                .bind($kept.tenant.to_string())
+                .bind(id.to_string())
+                .bind($kept.call.to_string())
+                .bind(note.kind.name())
+                .bind(note.room.as_deref().map(plain))
+                .bind(state.name())
+                .bind(plain(&note.path))
+                .bind(note.began.map(Timestamp::as_millisecond))
+                .bind(bounded(note.length_ms))
+                .bind(bounded(note.min_length_ms))
+                .bind(i64::from(note.channels))
+                .bind(serde_json::to_string(&note.masked).map_err(StoreError::corrupt)?)
+                .execute(&mut *$tx)
+                .await?;
+        }
+    };
+}
+
 /// A longer stretch replaces a shorter one with the same beginning.
 macro_rules! put_timeline {
     ($tx:ident, $kept:expr, $term:expr, $first:expr, $entries:expr) => {
@@ -201,6 +252,9 @@ pub(super) async fn write(store: &Store, batch: &[Kept]) -> Result<(), StoreErro
                 }
                 What::Audit { json } => {
                     put_audit!(tx, &parse(json)?, json);
+                }
+                What::Recording { json } => {
+                    put_recording!(tx, kept, &parse::<RecordingNote>(json)?);
                 }
                 What::Record { json } => {
                     // One that is there already is as good.

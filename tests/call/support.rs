@@ -194,6 +194,10 @@ impl Line {
             Output::Typed => {}
             Output::Answered(obeyed) => self.answers.push(obeyed),
             Output::Audit(entry) => self.audit.push(*entry),
+            Output::Recording(note) => {
+                let text = format!("RECORDING {} {} ms", note.state.name(), note.length_ms);
+                self.write(&text);
+            }
             Output::Note(entry) => {
                 assert_eq!(entry.sequence as usize, self.notes.len() + 1, "{}", self.text);
                 self.notes.push(serde_json::to_string(&entry).unwrap());

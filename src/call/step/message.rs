@@ -14,6 +14,7 @@ use crate::flow::Outcome;
 use crate::flow::kind::message::{Message, Review};
 use crate::flow::prompt::TonePrompt;
 use crate::model::record::RecordingNote;
+use crate::model::recording::RecordingKind;
 
 /// The tone before a recording, in Hz and milliseconds.
 const BEEP_HZ: u16 = 1_000;
@@ -217,7 +218,9 @@ impl ExpectMessage {
     fn note(&self, call: &mut Call) {
         if call.state.recordings.len() < RECORDINGS_MAX {
             let (name, path) = (self.name.clone(), self.path(call));
-            call.state.recordings.push(RecordingNote { name, path, length_ms: self.length_ms });
+            let (kind, length_ms) = (RecordingKind::Message, self.length_ms);
+            let note = RecordingNote { name, path, length_ms, kind, ..RecordingNote::default() };
+            call.state.recordings.push(note);
         }
     }
 

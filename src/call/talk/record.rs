@@ -53,7 +53,9 @@ impl Call {
         let length_ms = self.state.age_ms.saturating_sub(began_ms);
         let path = self.recording_path(&name);
         if self.state.recordings.len() < RECORDINGS_MAX {
-            self.state.recordings.push(RecordingNote { name, path: path.clone(), length_ms });
+            let path = path.clone();
+            let note = RecordingNote { name, path, length_ms, ..RecordingNote::default() };
+            self.state.recordings.push(note);
         }
         Some(path)
     }

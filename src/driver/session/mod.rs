@@ -42,7 +42,7 @@ use crate::esl::token::ExecuteId;
 use crate::flow::program::Program;
 use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
-use crate::model::record::CallRecord;
+use crate::model::record::{CallRecord, RecordingNote};
 use crate::model::timeline::Entry;
 
 /// How long FreeSWITCH keeps the connection open after the call's end, in seconds. We leave as soon
@@ -91,6 +91,8 @@ pub enum Offer {
     Answered(Result<(), String>),
     /// How much is to be told of another channel, by [`Session::news`].
     Follow(ChannelId, Heed),
+    /// A recording has begun or ended.
+    Recording(TenantId, Box<RecordingNote>),
     /// A recording of which nothing is to be kept.
     Discard(String),
     /// The call's record; exactly one for each call that began.
@@ -488,6 +490,7 @@ impl Session {
                 Some(Output::Note(entry)) => self.note(entry),
                 Some(Output::Audit(entry)) => self.offers.push_back(Offer::Audit(entry)),
                 Some(Output::Answered(obeyed)) => self.offers.push_back(Offer::Answered(obeyed)),
+                Some(Output::Recording(note)) => self.tell_recording(note),
                 Some(Output::Boundary) => self.boundary(now),
                 Some(Output::Typed) => self.write(),
                 Some(Output::Ended(record)) => return self.ended(record, now),
@@ -525,6 +528,12 @@ impl Session {
     fn note(&mut self, entry: Box<Entry>) {
         if let Some(origin) = &self.origin {
             self.offers.push_back(Offer::Note(origin.tenant, entry));
+        }
+    }
+
+    fn tell_recording(&mut self, note: Box<RecordingNote>) {
+        if let Some(origin) = &self.origin {
+            self.offers.push_back(Offer::Recording(origin.tenant, note));
         }
     }
 

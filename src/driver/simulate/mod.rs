@@ -500,6 +500,7 @@ impl<'a> Simulation<'a> {
                 | Offer::Discard(_)
                 | Offer::Answered(_)
                 | Offer::Audit(_)
+                | Offer::Recording(..)
                 | Offer::Follow(..) => {}
             }
         }
