@@ -16,3 +16,4 @@ pub mod model;
 pub mod simulator;
 pub mod store;
 pub mod switch;
+pub mod vault;

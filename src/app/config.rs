@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::base::millis::Millis;
-use crate::{control, driver, store, switch};
+use crate::{control, driver, store, switch, vault};
 
 /// The file that is read when none is named.
 pub const FILE: &str = "callwright.toml";
@@ -29,6 +29,7 @@ pub struct Config {
     pub http: driver::http::Config,
     pub dial: Dial,
     pub handover: Handover,
+    pub recordings: vault::config::Config,
     pub log: Log,
     /// The FreeSWITCHes whose own Event Socket is used. Default: none; then calls whose daemon was
     /// lost while they talked are not seen until their flow goes on.
@@ -49,6 +50,7 @@ impl Default for Config {
             http: driver::http::Config::default(),
             dial: Dial::default(),
             handover: Handover::default(),
+            recordings: vault::config::Config::default(),
             log: Log::default(),
             link: Vec::new(),
         }

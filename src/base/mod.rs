@@ -8,3 +8,4 @@ pub mod ids;
 pub mod masked;
 pub mod millis;
 pub mod now;
+pub mod wav;

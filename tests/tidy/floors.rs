@@ -8,7 +8,7 @@ const FLOORS: &[&[&str]] = &[
     &["base"],
     &["esl", "flow", "model"],
     &["call", "simulator"],
-    &["switch", "store"],
+    &["switch", "store", "vault"],
     &["driver"],
     &["control"],
     &["app"],
