@@ -61,6 +61,7 @@ CREATE TABLE recording (
     holder TEXT COLLATE "C",
     claim BIGINT NOT NULL DEFAULT 0,
     attempts BIGINT NOT NULL DEFAULT 0,
+    trouble TEXT NOT NULL DEFAULT '',
     due_ms BIGINT NOT NULL,
     hold TEXT,
     delete_after_ms BIGINT,

@@ -20,6 +20,14 @@ const MODE: u32 = 0o600;
 /// # Errors
 /// It can't be read or made, is readable for others, or holds something else.
 pub(super) fn load(path: &Path) -> anyhow::Result<Keys> {
+    Keys::read(&text(path)?).with_context(|| format!("`{}`", path.display()))
+}
+
+/// What is in the key file.
+///
+/// # Errors
+/// It can't be read or made, or is readable for others.
+pub(super) fn text(path: &Path) -> anyhow::Result<String> {
     let shown = path.display();
     let made = OpenOptions::new().write(true).create_new(true).mode(MODE).open(path);
     match made {
@@ -27,7 +35,7 @@ pub(super) fn load(path: &Path) -> anyhow::Result<Keys> {
             file.write_all(Keys::generate()?.as_bytes())
                 .and_then(|()| file.sync_all())
                 .with_context(|| format!("the key file `{shown}` can't be written"))?;
-            tracing::info!(path = %shown, "a new key for the state of calls was made");
+            tracing::info!(path = %shown, "a new key file was made");
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => {
@@ -41,7 +49,7 @@ pub(super) fn load(path: &Path) -> anyhow::Result<Keys> {
     }
     let mut text = String::new();
     file.take(FILE_MAX).read_to_string(&mut text).with_context(unreadable)?;
-    Keys::read(&text).with_context(|| format!("`{shown}`"))
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Puts the parts together: settings in, a daemon out that takes calls until it is told to stop.
 
+pub mod archive;
 pub mod config;
 pub mod host;
+pub mod intake;
 mod keys;
 mod links;
 mod relay;
@@ -41,7 +43,9 @@ use crate::switch::limits::Gate;
 use crate::switch::link::LinkEvents;
 use crate::switch::listener::{Listener, bind};
 
+use archive::Archive;
 use config::Config;
+use intake::Intake;
 use links::Links;
 use relay::Relay;
 use sweep::Sweep;
@@ -119,8 +123,11 @@ impl Daemon {
         };
         let (shared, drain) = (Arc::new(shared), Drain::default());
         let (elsewhere, relay) = Relay::open(store, instance).unzip();
+        let archive = Arc::new(Archive::open(config, store)?);
+        let spool = archive::spool(config);
+        let intake = Intake::new(archive, spool, instance, config.recordings.clone());
         let (store, node) = (store.clone(), config.node());
-        let watch = Watch { links, events, relay, store, node };
+        let watch = Watch { links, events, relay, intake, store, node };
         let grace = config.grace.into();
         Ok(Self { listener, shared, gate, drain, recorder, watch, elsewhere, grace })
     }
@@ -169,13 +176,14 @@ struct Watch {
     links: Arc<Links>,
     events: Vec<LinkEvents>,
     relay: Option<Relay>,
+    intake: Arc<Intake>,
     store: Store,
     node: String,
 }
 
 impl Watch {
     fn begin(self, shared: &Arc<Shared>) -> JoinSet<()> {
-        let Self { links, events, relay, store, node } = self;
+        let Self { links, events, relay, intake, store, node } = self;
         let mut tasks = JoinSet::new();
         let id = shared.settings.instance;
         let instance = Instance { id, node, started: Timestamp::now(), alive: true };
@@ -184,6 +192,7 @@ impl Watch {
         if let Some(relay) = relay {
             tasks.spawn(relay.run(Arc::clone(shared)));
         }
+        tasks.spawn(intake.run());
         tasks.spawn(Sweep::new(Arc::clone(shared), links, store).run());
         tasks
     }

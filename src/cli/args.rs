@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::key::KeyCommand;
+use super::recording::RecordingCommand;
 use crate::base::cause::HangupCause;
 use crate::base::ids::{CallId, FlowName, GatewayName, PromptName, RoomName, TenantSlug};
 
@@ -90,6 +92,12 @@ pub enum Command {
     /// Who listened to whom
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Recordings: list, export, delete, hold
+    #[command(subcommand)]
+    Recording(RecordingCommand),
+    /// The keys of recordings
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// The last calls of a tenant, or those that are up
     Calls(Calls),
     /// Everything that happened to a call

@@ -6,10 +6,12 @@ mod check;
 mod control;
 mod demo;
 mod flow;
+pub mod key;
 mod live;
 mod monitor;
 mod number;
 mod prompt;
+pub mod recording;
 mod room;
 mod screen;
 mod serve;
@@ -115,6 +117,14 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Rooms { tenant } => room::list(&tenant, &open(&settings()?).await?, screen).await,
         Command::Room { room, tenant, command } => {
             room::run(&room, &tenant, &command, &open(&settings()?).await?, screen).await
+        }
+        Command::Recording(command) => {
+            let config = settings()?;
+            recording::run(command, &config, &open(&config).await?, screen).await
+        }
+        Command::Key(command) => {
+            let config = settings()?;
+            key::run(command, &config, &open(&config).await?, screen).await
         }
         Command::Calls(args) => calls::list(&args, &open(&settings()?).await?, screen).await,
         Command::Trace(args) => calls::trace(&args, &open(&settings()?).await?, screen).await,

@@ -1,5 +1,6 @@
 //! What is kept: tenants, numbers, prompts, rooms, flows and their versions, call records,
-//! timelines, who listened to whom; in an SQLite file or in PostgreSQL. SQL is nowhere else.
+//! timelines, who listened to whom, recordings and their keys; in an SQLite file or in PostgreSQL.
+//! SQL is nowhere else.
 //!
 //! Tenants' data is reached only through [`Store::tenant`], which takes the tenant: a query that
 //! forgets it can't be written. What concerns all tenants is behind [`Store::operator`], for the
@@ -21,6 +22,7 @@ mod flow;
 mod instance;
 mod keeper;
 mod kept;
+mod key;
 mod live;
 mod migrate;
 mod number;
@@ -28,12 +30,15 @@ mod pool;
 mod post;
 mod prompt;
 mod recorder;
+mod recording;
 mod resumed;
 mod room;
 mod routes;
 mod sketch;
 mod spool;
+mod taking;
 mod tenant;
+mod trace;
 mod unseen;
 mod watch;
 mod write;
@@ -56,13 +61,17 @@ pub use directory::Directory;
 pub use error::StoreError;
 pub use flow::{Draft, Signature, Version};
 pub use instance::Instance;
+pub use key::WrappedKey;
 pub use number::NewNumber;
 pub use post::{Letter, Mailbox, Post};
 pub use recorder::{Lost, Recorder, Settled};
+pub use recording::{Kept, StoredAudio};
 pub use resumed::NoProgram;
 pub use room::StoredRoom;
 pub use routes::{Asked, Ground, NoRoute, Routes};
+pub use taking::{Fate, Measured};
 pub use tenant::{NewTenant, Operator};
+pub use trace::{Deed, Trace};
 
 /// How long to wait for connections that are in use when the store is closed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);

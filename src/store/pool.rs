@@ -113,6 +113,8 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Normal)
         .busy_timeout(BUSY_TIMEOUT)
+        // What is deleted is overwritten: wrapped keys must not stay in free pages.
+        .pragma("secure_delete", "ON")
         .foreign_keys(true)
 }
 

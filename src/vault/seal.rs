@@ -298,13 +298,16 @@ mod tests {
             let place = |chunk: usize| HEADER_BYTES + chunk * STORED_CHUNK_BYTES;
             let (low, high) = (one.min(other), one.max(other));
             let (left, right) = file.split_at_mut(place(high));
-            left[place(low)..][..STORED_CHUNK_BYTES].swap_with_slice(&mut right[..STORED_CHUNK_BYTES]);
+            let size = STORED_CHUNK_BYTES;
+            left[place(low)..][..size].swap_with_slice(&mut right[..size]);
             let damaged = FormatError::Damaged { chunk: low as u64, of: 4 };
             prop_assert_eq!(read(&file, &key, 0..u64::MAX), Err(damaged));
         }
 
         #[test]
-        fn whatever_is_no_file_of_ours_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn whatever_is_no_file_of_ours_is_refused(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
             let key = DataKey::generate().unwrap();
             prop_assert!(read(&bytes, &key, 0..u64::MAX).is_err());
         }

@@ -10,4 +10,5 @@ mod live;
 mod outage;
 mod post;
 mod recorder;
+mod recordings;
 mod tenants;

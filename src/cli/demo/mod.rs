@@ -69,6 +69,7 @@ fn settings(folder: &Path) -> Config {
     config.store.database = Database::Sqlite(folder.join("demo.db"));
     config.store.spool = folder.join("spool");
     config.store.message_directory = folder.join("messages").to_string_lossy().into_owned();
+    config.recordings.store = folder.join("recordings").to_string_lossy().into_owned();
     config.http.allow_private = config.switch.allow.clone();
     config
 }
