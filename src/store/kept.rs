@@ -36,10 +36,7 @@ impl Kept {
     pub(super) const fn is_pressing(&self) -> bool {
         matches!(
             self.what,
-            What::Live { .. }
-                | What::Record { .. }
-                | What::Audit { .. }
-                | What::Recording { .. }
+            What::Live { .. } | What::Record { .. } | What::Audit { .. } | What::Recording { .. }
         )
     }
 
