@@ -1,6 +1,7 @@
 //! Recordings on their way from FreeSWITCH's spool to the store of files, and afterwards.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -8,14 +9,16 @@ use std::time::{Duration, SystemTime};
 use callwright::app::archive::{Archive, ArchiveError};
 use callwright::app::intake::{Intake, Job, Step};
 use callwright::base::ids::{CallId, InstanceId, RecordingId, TenantId};
+use callwright::base::masked::Masked;
 use callwright::base::millis::Millis;
 use callwright::model::record::RecordingNote;
 use callwright::model::recording::{RecordingState, Span};
 use callwright::model::timeline::What;
 use callwright::store::{Deed, Instance, Recorder, Settled, Store, StoreError};
-use callwright::vault::config::Config as Vault;
+use callwright::vault::config::{Config as Vault, S3};
 use callwright::vault::format::FormatError;
 use callwright::vault::keys::OperatorKeys;
+use callwright::vault::objects::ObjectError;
 use tokio::task::JoinSet;
 
 use crate::bench::{Bench, call_id, instance_id, live, on_both, record};
@@ -55,13 +58,16 @@ struct Kept {
     bench: Bench,
     tenant: TenantId,
     recorder: Recorder,
+    vault: Vault,
 }
 
 impl Kept {
     async fn on(bench: Bench) -> Self {
         let tenant = bench.tenant("acme").await.id;
         let recorder = Recorder::start(&bench.store, &bench.config).unwrap();
-        let kept = Self { bench, tenant, recorder };
+        let store = bench.folder.path().join("recordings");
+        let vault = Vault { store: store.to_str().unwrap().into(), ..Vault::default() };
+        let kept = Self { bench, tenant, recorder, vault };
         std::fs::create_dir_all(kept.folder()).unwrap();
         kept
     }
@@ -75,8 +81,7 @@ impl Kept {
     }
 
     fn vault(&self) -> Vault {
-        let store = self.bench.folder.path().join("recordings");
-        Vault { store: store.to_str().unwrap().into(), ..Vault::default() }
+        self.vault.clone()
     }
 
     fn archive_on(&self, store: &Store, keys: &str) -> Arc<Archive> {
@@ -518,6 +523,43 @@ async fn notes_of_a_recording_may_come_in_any_order_and_again(bench: Bench) {
     assert_eq!((recording.state, recording.length_ms), (RecordingState::Ready, 2_000));
     assert_eq!(recording.masked, [Span { from_ms: 100, to_ms: 200 }]);
     assert_eq!(recording.call, Some(call));
+}
+
+/// The URL of a server of S3, from `tests/s3 run …`.
+const S3_SERVER: &str = "CALLWRIGHT_TEST_S3";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_s3_store_keeps_recordings_as_a_folder_does() {
+    let Ok(endpoint) = std::env::var(S3_SERVER) else {
+        let word = format!("\n*** NOT RUN: recordings on S3; set {S3_SERVER}\n\n");
+        // Not `eprintln!`: the harness would keep it to itself.
+        return std::io::stderr().write_all(word.as_bytes()).unwrap();
+    };
+    let mut kept = Kept::on(Bench::sqlite().await).await;
+    kept.vault.store = format!("s3://callwright/{}", uuid::Uuid::now_v7());
+    kept.vault.s3 = S3 {
+        endpoint: Some(endpoint),
+        region: Some("us-east-1".into()),
+        access_key: Some("test".into()),
+        secret_key: Some(Masked::new("test".into())),
+        allow_http: true,
+    };
+    // The longer goes up in parts.
+    let (short, long) = (wav(2_000), wav(600_000));
+    let (_, one) = kept.ended(&short).await;
+    let (_, other) = kept.ended(&long).await;
+    kept.take_all().await;
+    assert_eq!(kept.read(one).await.unwrap(), short);
+    assert!(kept.read(other).await.unwrap() == long);
+    let mut part = Vec::new();
+    kept.archive().read(kept.tenant, other, 9_000_000..9_000_100, &mut part).await.unwrap();
+    assert_eq!(part, long[9_000_000..9_000_100]);
+    assert_eq!(kept.spooled(), [] as [PathBuf; 0]);
+    let scope = kept.bench.store.tenant(kept.tenant);
+    let object = scope.recording(one).await.unwrap().audio.unwrap().object;
+    kept.archive().delete(kept.tenant, one, &deed("they asked")).await.unwrap();
+    let length = kept.archive().objects().await.unwrap().length(&object).await;
+    assert!(matches!(length, Err(ObjectError::Missing)));
 }
 
 on_both!(
