@@ -18,6 +18,19 @@ pub struct Arrival {
     pub dialed: String,
     /// Whether the channel is answered already.
     pub answered: bool,
-    /// The channel variables that the program reads, without the prefix `variable_`.
+    /// The channel variables that the program reads, and those of [`OWN_PHONE`], without the prefix
+    /// `variable_`.
     pub variables: BTreeMap<String, String>,
+}
+
+/// What FreeSWITCH sets where a phone has shown its password (`sofia.c` sofia_handle_sip_i_invite,
+/// `sofia_reg.c` sofia_reg_parse_auth).
+pub const OWN_PHONE: [&str; 2] = ["sip_authorized", "user_name"];
+
+impl Arrival {
+    /// The tenant's extension whose phone calls; none where the call comes from outside.
+    pub fn extension(&self) -> Option<&str> {
+        let [authorized, user] = OWN_PHONE.map(|name| self.variables.get(name));
+        user.filter(|_| authorized.is_some_and(|word| word == "true")).map(String::as_str)
+    }
 }

@@ -1,7 +1,7 @@
 //! Orders, endings and answers in words, for the timeline. Nothing secret, nothing long.
 
 use super::input::{Answer, Dialed, Ending};
-use super::output::{Action, DialAddress, DialOrder, Media};
+use super::output::{Action, DialAddress, DialOrder, Media, RecordChange};
 use crate::base::digits::Digits;
 use crate::flow::kind::answer::RejectReason;
 use crate::flow::kind::http::Method;
@@ -54,10 +54,21 @@ pub(in crate::call) fn action(action: &Action, party: impl Fn(&str) -> String) -
         }
         Action::Relay { from, to, .. } => format!("let {from} speak to {to} too"),
         Action::Beep { channel } => format!("a tone for {channel}"),
-        Action::RecordCall { path, on: true } => format!("record the call to {}", clean(path)),
-        Action::RecordCall { on: false, .. } => "stop recording the call".into(),
+        Action::RecordCall { path, change } => recording(path, *change),
+        Action::Overlay { media, .. } => format!("let be heard besides: {}", medium(media)),
         Action::Hangup(cause) => format!("hang up: {cause}"),
         Action::Release { refused } => format!("give back to the dialplan: {}", clean(refused)),
+    }
+}
+
+fn recording(path: &str, change: RecordChange) -> String {
+    match change {
+        RecordChange::Start { .. } => format!("record the call to {}", clean(path)),
+        RecordChange::Stop => "stop recording the call".into(),
+        RecordChange::Pause => "pause the recording".into(),
+        RecordChange::Resume => "go on with the recording".into(),
+        RecordChange::Mask => "mask the recording".into(),
+        RecordChange::Unmask => "end the recording's mask".into(),
     }
 }
 

@@ -158,7 +158,7 @@ impl Call {
     pub(in crate::call) fn finish(&mut self, termination: Termination) {
         self.leave_visits();
         self.end_monitoring("the call ended");
-        self.keep_recording();
+        self.recording_over(None);
         let now = self.live.now.wall;
         for leg in &mut self.state.legs {
             leg.ended.get_or_insert(now);

@@ -6,6 +6,7 @@ use super::output::{ActionId, QueryId};
 use crate::base::cause::HangupCause;
 use crate::base::digits::{Digit, Digits};
 use crate::base::ids::ChannelId;
+use crate::flow::kind::record::RecordAction;
 use crate::model::monitor::Manner;
 
 /// One input.
@@ -44,6 +45,10 @@ pub enum Event {
     Held(bool),
     /// News of another channel, one that `Action::Follow` named.
     Far { channel: ChannelId, news: FarNews },
+    /// The switch writes a recording, of whomever.
+    RecordingBegan { path: String },
+    /// The switch has closed a recording, of this length where it says so.
+    RecordingEnded { path: String, length_ms: Option<u64>, cause: String },
     /// The caller's leg is gone. `by_caller` is whether it hung up itself, where the switch says
     /// so.
     HungUp { cause: HangupCause, by_caller: Option<bool> },
@@ -113,9 +118,9 @@ pub enum Command {
         #[serde(default)]
         context: Option<String>,
     },
-    /// Record the call from now on, or stop that.
+    /// Record the call from now on, or change the recording that runs.
     Record {
-        on: bool,
+        action: RecordAction,
     },
     /// Listening in on a conversation.
     Monitor(MonitorOrder),

@@ -259,6 +259,10 @@ impl Call {
             Event::Unbridged => self.unbridged(),
             Event::Held(on) => self.held_by_phone(None, on),
             Event::Far { channel, news } => self.far(&channel, news),
+            Event::RecordingBegan { path } => self.recording_began(&path),
+            Event::RecordingEnded { path, length_ms, cause } => {
+                self.recording_ended(&path, length_ms, &cause);
+            }
             Event::HungUp { cause, by_caller } => self.hung_up(cause, by_caller),
             Event::TakenAway { to } => self.taken_away(&to),
             Event::LinkLost { reason } => self.link_lost(&reason),
@@ -324,6 +328,9 @@ impl Call {
             Timer::ActionOverdue => self.action_overdue(),
             Timer::AnswerOverdue => self.answer_overdue(),
             Timer::SupervisorOverdue => self.supervisor_overdue(),
+            Timer::Announced => self.recording_announced(),
+            Timer::RecordingOverdue => self.recording_overdue(),
+            Timer::RecordingLimit => self.recording_full(),
             Timer::FirstKey | Timer::NextKey | Timer::Pause => self.hear(Heard::Due(timer)),
         }
     }

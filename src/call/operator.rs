@@ -2,6 +2,7 @@
 
 use super::input::Command;
 use super::output::{Action, ActionId, Output};
+use super::talk::record::Wish;
 use super::timer::Timer;
 use super::{Call, address, describe};
 use crate::base::cause::{HangupCause, Party, Termination};
@@ -43,10 +44,9 @@ impl Call {
                 self.transfer_by_operator(&extension, context.as_deref())
             }
             Command::Monitor(order) => self.monitor(order),
-            Command::Record { on: true } => self.start_recording(),
-            Command::Record { on: false } => {
-                self.notice("an operator asks to stop the recording");
-                if self.stop_recording() { Ok(()) } else { Err("nothing is recorded".to_owned()) }
+            Command::Record { action } => {
+                self.notice(format!("an operator asks for the recording: {}", action.name()));
+                self.change_recording(action, Wish::CALL)
             }
         }
     }

@@ -67,7 +67,7 @@ impl Call {
         true
     }
 
-    fn longest(&self, medium: &Media) -> u64 {
+    pub(in crate::call) fn longest(&self, medium: &Media) -> u64 {
         match medium {
             Media::File { path, .. } => {
                 let known = self.program.prompts.values().find(|file| file.path == *path);
@@ -165,6 +165,9 @@ impl Call {
     }
 
     pub(in crate::call) fn refused(&mut self, id: ActionId, reason: String) {
+        if self.recording_refused(id, &reason) {
+            return;
+        }
         if self.state.closing.is_some() {
             return self.hangup_refused();
         }

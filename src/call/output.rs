@@ -108,13 +108,34 @@ pub enum Action {
     Relay { channel: ChannelId, from: ChannelId, to: ChannelId },
     /// Let another channel's phone hear a short tone, and nobody else. At once.
     Beep { channel: ChannelId },
-    /// Record both parties from now on, or stop that recording. At once.
-    RecordCall { path: String, on: bool },
+    /// Record both parties from now on, or change such a recording. At once; that it began and
+    /// ended is heard as events.
+    RecordCall { path: String, change: RecordChange },
+    /// Let the caller hear something, and `far` too, without stopping what they do. At once.
+    Overlay { media: Media, far: Option<ChannelId> },
     /// Hang the caller's leg up. At once.
     Hangup(HangupCause),
     /// Give the call back to the dialplan, with the variable `callwright_refused` set to this
     /// reason.
     Release { refused: String },
+}
+
+/// What becomes of a recording of both parties.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordChange {
+    /// It ends by itself some seconds after the limit, whoever has the call then.
+    Start {
+        /// A channel for each party, the caller's on the left.
+        stereo: bool,
+        limit: Millis,
+    },
+    Stop,
+    /// Nothing is written.
+    Pause,
+    Resume,
+    /// Silence is written.
+    Mask,
+    Unmask,
 }
 
 /// One thing to play.

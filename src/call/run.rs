@@ -292,6 +292,7 @@ impl Call {
             }
         };
         self.stop_action();
+        self.stop_conversation_recording();
         self.state.timers.clear_step();
         self.stamp(&outcome);
         if let Some(to) = to {
@@ -405,6 +406,7 @@ impl Call {
             | Running::Http(_)
             | Running::Dial(_)
             | Running::Message(_)
+            | Running::Record(_)
             | Running::Flow => None,
         }
     }

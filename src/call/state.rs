@@ -252,7 +252,7 @@ impl State {
             path: Vec::new(),
             legs: Vec::new(),
             recordings: Vec::new(),
-            talk: Talk::default(),
+            talk: Talk::new(program.settings.record_number),
             closing: None,
             arrival,
         };

@@ -24,6 +24,12 @@ pub enum Timer {
     Pause,
     /// A supervisor who was called is not there.
     SupervisorOverdue,
+    /// The parties have been told that they are recorded.
+    Announced,
+    /// The switch does not say that a recording has begun or ended.
+    RecordingOverdue,
+    /// A recording is as long as it may be.
+    RecordingLimit,
 }
 
 /// Deadlines on the call's own clock, milliseconds since its first input: what is left of each
@@ -47,9 +53,20 @@ impl Timers {
 
     /// Forgets all that belong to a step.
     pub(in crate::call) fn clear_step(&mut self) {
-        self.0.retain(|timer, _| {
-            matches!(timer, Timer::Duration | Timer::HangupOverdue | Timer::SupervisorOverdue)
-        });
+        let stays = |timer: &Timer| match timer {
+            Timer::Duration
+            | Timer::HangupOverdue
+            | Timer::SupervisorOverdue
+            | Timer::Announced
+            | Timer::RecordingOverdue
+            | Timer::RecordingLimit => true,
+            Timer::ActionOverdue
+            | Timer::AnswerOverdue
+            | Timer::FirstKey
+            | Timer::NextKey
+            | Timer::Pause => false,
+        };
+        self.0.retain(|timer, _| stays(timer));
     }
 
     /// The earliest; of two at one time, the one named first.

@@ -9,6 +9,7 @@ use super::key::KeyCommand;
 use super::recording::RecordingCommand;
 use crate::base::cause::HangupCause;
 use crate::base::ids::{CallId, FlowName, GatewayName, PromptName, RoomName, TenantSlug};
+use crate::flow::kind::record::RecordAction;
 
 use super::monitor::{AuditCommand, MonitorCommand};
 use super::room::RoomCommand;
@@ -341,17 +342,36 @@ pub enum CallCommand {
         #[arg(long)]
         context: Option<String>,
     },
-    /// Record the whole call
-    Record { what: Switch },
     /// Let a supervisor listen in
     #[command(subcommand)]
     Monitor(MonitorCommand),
+    /// Record the whole call, or change that recording
+    Record { what: RecordVerb },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Switch {
+pub enum RecordVerb {
     Start,
     Stop,
+    /// Write nothing
+    Pause,
+    Resume,
+    /// Write silence
+    Mask,
+    Unmask,
+}
+
+impl From<RecordVerb> for RecordAction {
+    fn from(verb: RecordVerb) -> Self {
+        match verb {
+            RecordVerb::Start => Self::Start,
+            RecordVerb::Stop => Self::Stop,
+            RecordVerb::Pause => Self::Pause,
+            RecordVerb::Resume => Self::Resume,
+            RecordVerb::Mask => Self::Mask,
+            RecordVerb::Unmask => Self::Unmask,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

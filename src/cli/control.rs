@@ -12,7 +12,7 @@ use crate::control::ask::Peer;
 use crate::control::protocol::{Answer, Request, Status};
 use crate::driver::registry::{Scope, When};
 
-use super::args::{CallCommand, Switch};
+use super::args::CallCommand;
 use super::screen::{GREEN, Screen, YELLOW, count, paint};
 
 pub(super) async fn ask(config: &Config, request: &Request) -> anyhow::Result<Answer> {
@@ -71,7 +71,7 @@ pub(super) async fn tell(
             input::Command::Transfer { extension: extension.clone(), context: context.clone() }
         }
         CallCommand::Monitor(monitor) => input::Command::Monitor(monitor.into()),
-        CallCommand::Record { what } => input::Command::Record { on: *what == Switch::Start },
+        CallCommand::Record { what } => input::Command::Record { action: (*what).into() },
     };
     ask(config, &Request::Tell { scope, call, command }).await?;
     Ok(ExitCode::SUCCESS)

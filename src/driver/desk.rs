@@ -12,7 +12,7 @@ use crate::base::cause::HangupCause;
 use crate::base::digits::Digits;
 use crate::base::ids::ChannelId;
 use crate::call::input::{Ending, Event, FarNews};
-use crate::call::output::{Action, ActionId, DialOrder, Media, RecordOrder};
+use crate::call::output::{Action, ActionId, DialOrder, Media, RecordChange, RecordOrder};
 use crate::esl;
 use crate::esl::application::Application;
 use crate::esl::argument::{DialPart, FilePath, Refused, Why, Word};
@@ -62,6 +62,8 @@ pub struct Turn {
     pub discard: Option<String>,
     /// The channel leaves us: nothing more can be ordered.
     pub leaves: bool,
+    /// The call hears it where FreeSWITCH can't do what a command says.
+    pub heeded: bool,
 }
 
 /// One order that has not ended.
@@ -131,11 +133,23 @@ impl Desk {
                 let api = legs::relay(channel.clone(), from, to);
                 self.aside(id, channel, api)
             }
+            Action::RecordCall { path, change } => {
+                let (channel, path) = (self.channel.clone(), FilePath::new(&path)?);
+                let heeded = matches!(change, RecordChange::Start { .. });
+                let change = media::change(change);
+                let command = Command::Api(Api::Record { channel, change, path });
+                Turn { heeded, ..Turn::of(vec![command]) }
+            }
+            Action::Overlay { media, far } => {
+                let sound = media::sound(&media)?;
+                let hearers = std::iter::once(self.channel.clone()).chain(far);
+                let overlay = |channel| Api::Overlay { channel, sound: sound.clone() };
+                Turn::of(hearers.map(|hearer| Command::Api(overlay(hearer))).collect())
+            }
             Action::Hold { .. }
             | Action::Drop { .. }
             | Action::Eavesdrop { .. }
-            | Action::Beep { .. }
-            | Action::RecordCall { .. } => Turn::of(vec![Command::Api(self.at_once(action)?)]),
+            | Action::Beep { .. } => Turn::of(vec![Command::Api(self.at_once(action)?)]),
             Action::Follow { channel, on } => {
                 Turn { follow: Some((channel, on)), ..Turn::default() }
             }
@@ -153,10 +167,6 @@ impl Desk {
                 Api::Eavesdrop { channel, eavesdrop: legs::eavesdrop(target, speaks) }
             }
             Action::Beep { channel } => legs::beep(channel),
-            Action::RecordCall { path, on } => {
-                let (channel, path) = (self.channel.clone(), FilePath::new(&path)?);
-                Api::Record { channel, on, path }
-            }
             _ => Api::Exists { channel: self.channel.clone() },
         })
     }

@@ -112,7 +112,9 @@ impl Stray {
             | EventName::ChannelUnbridge
             | EventName::ChannelAnswer
             | EventName::ChannelHold
-            | EventName::ChannelUnhold => {
+            | EventName::ChannelUnhold
+            | EventName::RecordStart
+            | EventName::RecordStop => {
                 if let Some(event) = event(news) {
                     self.input(Input::Event(event), now);
                 }
@@ -306,11 +308,12 @@ mod tests {
 
     use super::*;
     use crate::base::cause::Party;
-    use crate::base::ids::{CallId, FlowName};
+    use crate::base::ids::{CallId, FlowName, RecordingId};
     use crate::call::arrival::Arrival;
     use crate::driver::session::Settings;
     use crate::driver::translate::variables::Former;
     use crate::esl::argument;
+    use crate::flow::kind::record::RecordAction;
     use crate::flow::parse::parse_yaml;
     use crate::flow::program::{self, Published};
 
@@ -389,9 +392,11 @@ steps:
         assert_eq!(hold, ["api uuid_hold b-leg"]);
         let hold = orders(&mut stray, Operator::Hold { on: false }, 2_000).0;
         assert_eq!(hold, ["api uuid_hold off b-leg"]);
-        let file = format!("/m/{}-1.wav", uuid::Uuid::from_u128(7));
-        let record = orders(&mut stray, Operator::Record { on: true }, 3_000).0;
-        assert_eq!(record, [format!("api uuid_record a-leg start {file}")]);
+        let id = RecordingId::nth(CallId(uuid::Uuid::from_u128(7)), 1);
+        let file = format!("/m/{id}.wav");
+        let record = orders(&mut stray, Operator::Record { action: RecordAction::Start }, 3_000).0;
+        let how = "14405 {RECORD_STEREO=true,RECORD_PRE_BUFFER_FRAMES=1}";
+        assert_eq!(record, [format!("api uuid_record a-leg start {file} {how}")]);
         let transfer = Operator::Transfer { extension: "300".into(), context: None };
         let (transfer, told) = orders(&mut stray, transfer, 8_000);
         let stop = format!("api uuid_record a-leg stop {file}");

@@ -1,7 +1,7 @@
 //! The dialplan applications that we use, each with typed arguments, and how each argument is
 //! written.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use crate::base::cause::HangupCause;
 use crate::base::digits::{Digit, Digits};
@@ -31,6 +31,16 @@ pub enum Sound {
     Tones(Tones),
     /// So many milliseconds of nothing.
     Silence(u64),
+}
+
+impl fmt::Display for Sound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.write_str(path.as_str()),
+            Self::Tones(recipe) => write!(f, "tone_stream://{}", recipe.as_str()),
+            Self::Silence(ms) => write!(f, "silence_stream://{ms}"),
+        }
+    }
 }
 
 /// Which keys end a sound or a recording. They are consumed.
@@ -249,11 +259,7 @@ fn playlist(sounds: &[Sound]) -> String {
             list.push('!');
         }
         // Writing into a text can't fail.
-        let _ = match sound {
-            Sound::File(path) => list.write_str(path.as_str()),
-            Sound::Tones(recipe) => write!(list, "tone_stream://{}", recipe.as_str()),
-            Sound::Silence(ms) => write!(list, "silence_stream://{ms}"),
-        };
+        let _ = write!(list, "{sound}");
     }
     list
 }

@@ -9,7 +9,7 @@ use crate::base::cause::HangupCause;
 use crate::base::digits::Digits;
 use crate::base::ids::ChannelId;
 
-use super::application::Application;
+use super::application::{Application, Sound};
 use super::argument::{DialPart, FilePath, Refused, Tones, VariableName, VariableValue, Why, Word};
 use super::conference::{RoomApi, RoomArg};
 use super::credentials::Credentials;
@@ -70,6 +70,44 @@ impl Execute {
     /// Once, and later ones wait.
     pub const fn new(id: ExecuteId, application: Application) -> Self {
         Self { id, lock: true, loops: NonZeroU32::MIN, application }
+    }
+}
+
+/// What becomes of a recording of a channel (`mod_commands.c` session_record_function).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recording {
+    /// `stereo`: what the channel says on the left, what it hears on the right.
+    Start {
+        stereo: bool,
+        /// Whole seconds of the clock; 0 is no limit.
+        limit_s: u32,
+    },
+    Stop,
+    Pause,
+    Resume,
+    Mask,
+    Unmask,
+}
+
+impl Recording {
+    const fn verb(self) -> &'static str {
+        match self {
+            Self::Start { .. } => "start",
+            Self::Stop => "stop",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Mask => "mask",
+            Self::Unmask => "unmask",
+        }
+    }
+
+    /// The limit and the variables of a recording that begins. By default half a second is read
+    /// ahead before anything is written, and lost at the end where nobody speaks to the channel
+    /// (`switch_core_media_bug.c` switch_core_media_bug_read, `record_pre_buffer_max`): one frame
+    /// is enough.
+    fn how(self) -> String {
+        let Self::Start { stereo, limit_s } = self else { return String::new() };
+        format!(" {limit_s} {{RECORD_STEREO={stereo},RECORD_PRE_BUFFER_FRAMES=1}}")
     }
 }
 
@@ -151,11 +189,16 @@ pub enum Api {
         channel: ChannelId,
         on: bool,
     },
-    /// Starts or stops recording to this file; a recording is known by its path.
+    /// Changes the recording to this file; a recording is known by its path.
     Record {
         channel: ChannelId,
-        on: bool,
+        change: Recording,
         path: FilePath,
+    },
+    /// Mixes a sound into what the channel hears.
+    Overlay {
+        channel: ChannelId,
+        sound: Sound,
     },
     /// Takes the channel out of what it does, and leaves it in silence.
     Park {
@@ -313,9 +356,11 @@ impl Api {
             Self::CoreUuid => "global_getvar core_uuid".to_owned(),
             Self::Hold { channel, on: true } => format!("uuid_hold {channel}"),
             Self::Hold { channel, on: false } => format!("uuid_hold off {channel}"),
-            Self::Record { channel, on, path } => {
-                let start = if *on { "start" } else { "stop" };
-                format!("uuid_record {channel} {start} {}", path.as_str())
+            Self::Record { channel, change, path } => {
+                format!("uuid_record {channel} {} {}{}", change.verb(), path.as_str(), change.how())
+            }
+            Self::Overlay { channel, sound } => {
+                format!("uuid_displace {channel} start {sound} 0 m")
             }
             Self::Park { channel } => format!("uuid_park {channel}"),
             Self::Room { room, command } => format!("conference {}", command.words(room)),

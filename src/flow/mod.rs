@@ -17,6 +17,7 @@ pub mod parse;
 pub mod problem;
 pub mod program;
 pub mod prompt;
+pub mod recording;
 pub mod room;
 pub mod schedule;
 pub mod schema;

@@ -118,6 +118,8 @@ pub struct Settings {
     pub rooms: Rooms,
     /// The tenant's rules for conversations.
     pub talk: TalkSettings,
+    /// Whether the number that was dialed has its calls recorded.
+    pub record_number: bool,
 }
 
 /// A tenant's rooms by their names.

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::monitor::MonitorPolicy;
+use super::recording::RecordingPolicy;
 
 /// A tenant's rules for conversations.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -11,4 +12,6 @@ use super::monitor::MonitorPolicy;
 pub struct TalkSettings {
     #[serde(skip_serializing_if = "MonitorPolicy::is_default")]
     pub monitor: MonitorPolicy,
+    #[serde(skip_serializing_if = "RecordingPolicy::is_default")]
+    pub recording: RecordingPolicy,
 }

@@ -53,6 +53,7 @@ impl Step {
         };
         match self {
             Self::Play(play) => add("prompts", play.prompts.as_slice()),
+            Self::Record(record) => add("prompts", record.prompts.as_slice()),
             Self::Menu(menu) => {
                 add("prompts", &menu.prompts);
                 add("repeat_prompts", &menu.repeat_prompts);
@@ -218,6 +219,7 @@ impl Step {
             Self::Answer(answer) => answer.pause.ms() > 0,
             // An http step can fail at once, and a flow can come straight back.
             Self::Http(_) | Self::Flow(_) => false,
+            Self::Record(record) => !record.prompts.is_empty(),
             Self::Set(_) | Self::Branch(_) | Self::Hours(_) => false,
             Self::Reject(_) | Self::Transfer(_) | Self::Return(_) | Self::Hangup(_) => false,
         }

@@ -29,6 +29,7 @@ impl Step {
             Self::Http(step) => Some(&step.next),
             Self::Dial(step) => Some(&step.next),
             Self::Message(step) => Some(&step.next),
+            Self::Record(step) => Some(&step.next),
             Self::Flow(step) => Some(&step.next),
             Self::Reject(_)
             | Self::Menu(_)
@@ -51,6 +52,7 @@ impl Step {
             Self::Dial(step) => Some(&step.on),
             Self::Transfer(step) => Some(&step.on),
             Self::Message(step) => Some(&step.on),
+            Self::Record(step) => Some(&step.on),
             Self::Flow(step) => Some(&step.on),
             Self::Answer(_)
             | Self::Ring(_)

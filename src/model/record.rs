@@ -116,6 +116,10 @@ pub struct RecordingNote {
     /// Where there is silence instead of what was said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub masked: Vec<Span>,
+    /// When nothing was written, in milliseconds from when it began: it was paused, or the caller's
+    /// own leg was on hold. The file is shorter by that time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paused: Vec<Span>,
     /// What is shorter is not kept.
     #[serde(default)]
     pub min_length_ms: u64,

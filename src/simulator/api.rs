@@ -62,7 +62,7 @@ impl Channel {
     }
 
     fn api_on_call(&mut self, command: &[u8], words: &[Vec<u8>]) -> Vec<u8> {
-        const KNOWN: [&[u8]; 15] = [
+        const KNOWN: [&[u8]; 16] = [
             b"uuid_bridge",
             b"uuid_answer",
             b"uuid_pre_answer",
@@ -78,6 +78,7 @@ impl Channel {
             b"uuid_send_dtmf",
             b"uuid_park",
             b"uuid_audio",
+            b"uuid_displace",
         ];
         if !KNOWN.contains(&command) {
             return [b"-ERR ", command, b" Command not found!\n"].concat();
@@ -87,7 +88,7 @@ impl Channel {
         }
         if !self.is_me(words) {
             let unknown = match command {
-                b"uuid_record" => &b"-ERR Cannot locate session!\n"[..],
+                b"uuid_record" | b"uuid_displace" => &b"-ERR Cannot locate session!\n"[..],
                 b"uuid_broadcast" => b"-ERR invalid uuid\n",
                 b"uuid_answer" | b"uuid_pre_answer" | b"uuid_ring_ready" => b"-ERROR\n",
                 _ => NO_CHANNEL,
@@ -108,6 +109,7 @@ impl Channel {
             b"uuid_dump" => return self.dump(words.get(1).is_some_and(|w| w == b"json")),
             b"uuid_transfer" => return self.api_transfer(words),
             b"uuid_record" => return self.api_record(words),
+            b"uuid_displace" => return b"+OK Success\n".to_vec(),
             b"uuid_broadcast" => {
                 self.api_broadcast(words);
                 return b"+OK Message sent\n".to_vec();
@@ -253,6 +255,12 @@ impl Channel {
             b"start" => self.start_session(path),
             b"stop" if !self.stop_session(path) => {
                 return b"-ERR Cannot stop record session!\n".to_vec();
+            }
+            b"pause" | b"resume" if !self.change_session(action, path) => {
+                return b"-ERR Cannot pause recording session!\n".to_vec();
+            }
+            b"mask" | b"unmask" if !self.change_session(action, path) => {
+                return b"-ERR Cannot mask recording session!\n".to_vec();
             }
             _ => {}
         }

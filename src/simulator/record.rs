@@ -28,7 +28,15 @@ pub(super) struct Recorder {
 #[derive(Debug)]
 pub(super) struct Session {
     path: Vec<u8>,
-    started: u64,
+    /// What has been written, up to `since`; it is none while paused.
+    written: u64,
+    since: Option<u64>,
+}
+
+impl Session {
+    fn length(&self, now: u64) -> u64 {
+        self.written + self.since.map_or(0, |since| now.saturating_sub(since))
+    }
 }
 
 impl Recorder {
@@ -112,7 +120,26 @@ impl Channel {
         }
         self.fire(Kind::RecordStart, &[], &[("Record-File-Path", &path)]);
         self.fire_bug(Kind::MediaBugStart, &path);
-        self.recordings.push(Session { path, started: self.ms() });
+        self.recordings.push(Session { path, written: 0, since: Some(self.ms()) });
+    }
+
+    /// `pause`, `resume`, `mask` and `unmask`: as often as one likes; false for an unknown one.
+    pub(super) fn change_session(&mut self, action: &[u8], path: &[u8]) -> bool {
+        let now = self.ms();
+        let Some(session) = self.recordings.iter_mut().find(|session| session.path == path) else {
+            return false;
+        };
+        match action {
+            b"pause" => {
+                session.written = session.length(now);
+                session.since = None;
+            }
+            b"resume" => {
+                session.since.get_or_insert(now);
+            }
+            _ => {}
+        }
+        true
     }
 
     /// True if there was such a recording; stopping an unknown one is silent.
@@ -138,7 +165,7 @@ impl Channel {
     }
 
     fn tell_stop(&mut self, session: &Session, cause: &'static str) {
-        self.keep_recording(&session.path, self.ms() - session.started);
+        self.keep_recording(&session.path, session.length(self.ms()));
         self.vars.set(&b"record_completion_cause"[..], cause.as_bytes());
         let extra: [(&str, &[u8]); 2] =
             [("Record-File-Path", &session.path), ("Record-Completion-Cause", cause.as_bytes())];

@@ -82,6 +82,7 @@ impl Ground {
             mask_parties: tenant.mask_parties,
             rooms: Rooms::default(),
             talk: self.talk(tenant),
+            record_number: false,
         }
     }
 

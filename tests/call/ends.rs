@@ -437,7 +437,11 @@ const RECORD: &str = r#"
         {
         "name": "00000000-0000-0000-0000-00000000ca11-1",
         "path": "/m/00000000-0000-0000-0000-00000000ca11-1.wav",
-        "length_ms": 8000
+        "length_ms": 8000,
+        "kind": "message",
+        "state": "pending",
+        "channels": 0,
+        "min_length_ms": 0
         }
         ],
         "variables": {

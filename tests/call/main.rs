@@ -6,6 +6,7 @@ mod keys;
 mod monitor;
 mod operator;
 mod random;
+mod recording;
 mod resume;
 mod steps;
 mod support;

@@ -175,9 +175,8 @@ fn a_recording_that_begins_has_whoever_speaks_to_the_caller_speak_after_it() {
     let mut line = session(r#"{"mode":"whisper","to":"caller"}"#);
     line.step(&format!("far {SUPERVISOR} answered"));
     line.text.clear();
-    line.step(r#"command {"record":{"on":true}}"#);
-    let (record, speak) =
-        (line.text.find("RecordCall"), line.text.find("listens at a-leg, speaks"));
+    line.step(r#"command {"record":{"action":"start"}}"#);
+    let (record, speak) = (line.text.find("! Start"), line.text.find("listens at a-leg, speaks"));
     assert!(record.is_some() && record < speak, "{}", line.text);
 }
 

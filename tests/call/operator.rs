@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::support::{Line, Show, check, program, same};
+use super::support::check;
 
 fn dial() -> Value {
     json!({ "start": { "kind": "dial",
@@ -51,63 +51,12 @@ fn a_caller_is_held_only_in_a_conversation_and_only_once() {
 }
 
 #[test]
-fn a_call_is_recorded_until_told_or_until_its_end() {
-    let mut line = Line::new(program(&[("main", &menu())]), Show::Moves);
-    line.play_script(
-        "command {\"record\":{\"on\":true}}\n answered\n done
-         command {\"record\":{\"on\":false}}\n command {\"record\":{\"on\":true}}
-         command {\"record\":{\"on\":true}}\n wait 3s\n command {\"record\":{\"on\":false}}
-         command {\"record\":{\"on\":true}}\n wait 2s\n resume\n wait 5s
-         hangup NORMAL_CLEARING caller",
-    );
-    same(
-        &line.text,
-        r#"
-        0.000 ! Answer
-        0.000 < command {"record":{"on":true}}
-        0.000 (an operator asks to record the call)
-        0.000 (what an operator asked for is not done: a call that rings can't be recorded)
-        0.000 < answered
-        0.000 < done
-        0.000 start: next -> listen
-        0.000 ! play welcome
-        0.000 < command {"record":{"on":false}}
-        0.000 (an operator asks to stop the recording)
-        0.000 (what an operator asked for is not done: nothing is recorded)
-        0.000 < command {"record":{"on":true}}
-        0.000 (an operator asks to record the call)
-        0.000 ! RecordCall { path: "/m/00000000-0000-0000-0000-00000000ca11-1.wav", on: true }
-        0.000 < command {"record":{"on":true}}
-        0.000 (an operator asks to record the call)
-        0.000 (what an operator asked for is not done: the call is being recorded already)
-        0.000 < wait 3s
-        3.000 < command {"record":{"on":false}}
-        3.000 (an operator asks to stop the recording)
-        3.000 ! RecordCall { path: "/m/00000000-0000-0000-0000-00000000ca11-1.wav", on: false }
-        3.000 < command {"record":{"on":true}}
-        3.000 (an operator asks to record the call)
-        3.000 ! RecordCall { path: "/m/00000000-0000-0000-0000-00000000ca11-2.wav", on: true }
-        3.000 < wait 2s
-        5.000 < resume
-        5.000 ! play welcome
-        5.000 < wait 5s
-        10.000 < hangup NORMAL_CLEARING caller
-        10.000 END Caller NORMAL_CLEARING: the caller hung up
-        "#,
-    );
-    let recordings = line.record.unwrap().recordings;
-    let lengths: Vec<_> = recordings.iter().map(|one| (one.path.clone(), one.length_ms)).collect();
-    let path = |number| format!("/m/00000000-0000-0000-0000-00000000ca11-{number}.wav");
-    assert_eq!(lengths, [(path(1), 3_000), (path(2), 7_000)]);
-}
-
-#[test]
 fn a_call_leaves_for_the_contexts_of_its_tenant_only() {
     check(
         &menu(),
         "answered\n done\n command {\"transfer\":{\"extension\":\"20 0\"}}
          command {\"transfer\":{\"extension\":\"200\",\"context\":\"others\"}}
-         command {\"record\":{\"on\":true}}\n wait 1s
+         command {\"record\":{\"action\":\"start\"}}\n wait 1s
          command {\"transfer\":{\"extension\":\"200\",\"context\":\"other\"}}
          command {\"hold\":{\"on\":true}}\n lost the connection ended",
         r#"
@@ -121,18 +70,20 @@ fn a_call_leaves_for_the_contexts_of_its_tenant_only() {
         0.000 < command {"transfer":{"extension":"200","context":"others"}}
         0.000 (an operator asks to transfer the call to 200)
         0.000 (what an operator asked for is not done: the tenant may not transfer to others)
-        0.000 < command {"record":{"on":true}}
-        0.000 (an operator asks to record the call)
-        0.000 ! RecordCall { path: "/m/00000000-0000-0000-0000-00000000ca11-1.wav", on: true }
+        0.000 < command {"record":{"action":"start"}}
+        0.000 (an operator asks for the recording: start)
+        0.000 ! Start { stereo: true, limit: Millis(14400000) } 00009e37b3a0.wav
+        0.000 RECORDING running 0 ms
         0.000 < wait 1s
         1.000 < command {"transfer":{"extension":"200","context":"other"}}
         1.000 (an operator asks to transfer the call to 200)
-        1.000 ! RecordCall { path: "/m/00000000-0000-0000-0000-00000000ca11-1.wav", on: false }
+        1.000 ! Stop 00009e37b3a0.wav
         1.000 ! Transfer { extension: "200", context: "other" }
         1.000 < command {"hold":{"on":true}}
         1.000 (what an operator asked for is not done: the call is about to end)
         1.000 < lost the connection ended
         1.000 (the link to the switch is lost: the connection ended)
+        1.000 RECORDING pending 1000 ms
         1.000 END Operator BLIND_TRANSFER: an operator transferred the call to 200 in other
         "#,
     );

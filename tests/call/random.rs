@@ -2,9 +2,13 @@
 
 use callwright::base::cause::HangupCause;
 use callwright::call::fuzz_inputs;
-use callwright::call::input::{Answer, Dialed, Ending, Event, HttpAnswer, HttpFailure, Input};
+use callwright::call::input::{
+    Answer, Command, Dialed, Ending, Event, HttpAnswer, HttpFailure, Input,
+};
 use callwright::call::output::{Action, ActionId, QueryId};
 use callwright::call::state::State;
+use callwright::flow::kind::record::RecordAction;
+use callwright::model::recording::RecordingState;
 use serde_json::{Value, json};
 
 use super::support::{Line, PROMPTS, Show, arrival, program};
@@ -35,9 +39,9 @@ impl Dice {
 }
 
 const STEPS: [&str; 7] = ["start", "a", "b", "c", "d", "e", "f"];
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 17] = [
     "answer", "ring", "reject", "play", "menu", "gather", "set", "branch", "hours", "http", "dial",
-    "transfer", "message", "flow", "return", "hangup",
+    "transfer", "message", "record", "flow", "return", "hangup",
 ];
 /// Ends are rare among them, so that calls get somewhere.
 const RARE: [&str; 4] = ["reject", "transfer", "return", "hangup"];
@@ -51,7 +55,9 @@ fn a_flow(dice: &mut Dice, nasty: bool) -> Value {
     }
     for name in STEPS {
         let mut kind = dice.of(&KINDS);
-        if RARE.contains(&kind) && dice.chance(60) || kind == "message" && !nasty {
+        if RARE.contains(&kind) && dice.chance(60)
+            || ["message", "record"].contains(&kind) && !nasty
+        {
             kind = "menu";
         }
         steps[name] = a_step(dice, kind, nasty);
@@ -105,8 +111,14 @@ fn a_step(dice: &mut Dice, kind: &str, nasty: bool) -> Value {
             "weekly": { "mon": ["09:00-17:00"], "sun": ["09:00-12:00"] } }),
         "http" => json!({ "kind": kind, "url": "https://x.example/?x={x}", "into": { "x": "/x" },
             "waiting_prompts": prompts(dice), "next": next, "on": on }),
+        "record" => {
+            let action = dice.of(&["start", "stop", "pause", "resume", "mask", "unmask"]);
+            let prompts = if action == "start" { prompts(dice) } else { json!([]) };
+            json!({ "kind": kind, "action": action, "prompts": prompts, "next": next, "on": on })
+        }
         "dial" => {
-            json!({ "kind": kind, "next": next, "on": on, "cancel_key": "*", "time_limit": "20s",
+            json!({ "kind": kind, "record": dice.chance(50), "next": next, "on": on,
+            "cancel_key": "*", "time_limit": "20s",
             "strategy": dice.of(&["all", "in_turn", "rollover"]), "answered_by": "x",
             "targets": [{ "extension": "{x}" }, { "extension": "2", "delay": "1s" }] })
         }
@@ -128,7 +140,7 @@ fn an_input(dice: &mut Dice, line: &mut Line, nasty: bool) -> Option<Input> {
     let causes = ["USER_BUSY", "NO_ANSWER", "CALL_REJECTED", "NORMAL_CLEARING", "GATEWAY_DOWN"];
     let cause = HangupCause::named(dice.of(&causes));
     let last = line.running.last().cloned();
-    Some(Input::Event(match dice.below(if nasty { 40 } else { 30 }) {
+    Some(Input::Event(match dice.below(if nasty { 46 } else { 30 }) {
         0..=11 => {
             Event::Digit(callwright::base::digits::Digit::new(dice.of(b"1112223455*#9")).unwrap())
         }
@@ -161,9 +173,27 @@ fn an_input(dice: &mut Dice, line: &mut Line, nasty: bool) -> Option<Input> {
             Event::Done(last?.0, wrong)
         }
         37 => return Some(Input::Timeout),
+        39 | 40 => line.began(),
+        41 => line.stopped(dice.chance(80).then(|| dice.below(9_000))),
+        42 => Event::Held(dice.chance(50)),
+        43.. => return Some(Input::Command(a_command(dice))),
         38 if dice.chance(10) => Event::HungUp { cause, by_caller: None },
         _ => Event::Answered,
     }))
+}
+
+fn a_command(dice: &mut Dice) -> Command {
+    let actions = [
+        RecordAction::Start,
+        RecordAction::Start,
+        RecordAction::Start,
+        RecordAction::Stop,
+        RecordAction::Pause,
+        RecordAction::Resume,
+        RecordAction::Mask,
+        RecordAction::Unmask,
+    ];
+    Command::Record { action: dice.of(&actions) }
 }
 
 fn ending(dice: &mut Dice, action: &Action, cause: HangupCause, answered: bool) -> Ending {
@@ -229,6 +259,27 @@ fn every_call_ends_once_whatever_happens_to_it() {
         let ends = line.notes.iter().filter(|note| note.contains("\"what\":\"ended\"")).count();
         assert_eq!(ends, 1, "seed {seed}");
     }
+}
+
+#[test]
+fn no_recording_is_left_open() {
+    let mut recorded = 0;
+    for seed in 0..300 {
+        let line = run(seed, true, false);
+        let told = |state| line.told.iter().filter(move |note| note.state == state);
+        let ids = |state| told(state).map(|note| note.id).collect::<Vec<_>>();
+        let ended = ids(RecordingState::Pending);
+        assert_eq!(ids(RecordingState::Running), ended, "seed {seed}\n{}", line.text);
+        let record = line.record.as_ref().unwrap();
+        let kept = record.recordings.iter().filter_map(|note| note.id).collect::<Vec<_>>();
+        assert!(ended.iter().flatten().all(|id| kept.contains(id)), "seed {seed}");
+        for note in told(RecordingState::Pending) {
+            let ends = note.masked.iter().flat_map(|span| [span.from_ms, span.to_ms]);
+            assert!(ends.is_sorted(), "seed {seed}: {note:?}");
+        }
+        recorded += ended.len();
+    }
+    assert!(recorded > 40, "{recorded} recordings");
 }
 
 #[test]

@@ -14,11 +14,11 @@ use callwright::call::handover::{Found, Taken};
 use callwright::call::input::{
     Answer, Command, Dialed, Ending, Event, FarNews, HttpAnswer, HttpFailure, Input,
 };
-use callwright::call::output::{Action, ActionId, Output, Query, QueryId};
+use callwright::call::output::{Action, ActionId, Output, Query, QueryId, RecordChange};
 use callwright::flow::Flow;
 use callwright::flow::program::{Program, PromptFile, Published, Settings, SpeechEngine};
 use callwright::model::audit::AuditEntry;
-use callwright::model::record::CallRecord;
+use callwright::model::record::{CallRecord, RecordingNote};
 use callwright::model::timeline::What;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -111,6 +111,10 @@ pub(crate) struct Line {
     pub(crate) swap: bool,
     /// What the next process finds that the switch did meanwhile.
     pub(crate) found: Found,
+    /// The file that the switch was told to record to last.
+    pub(crate) file: Option<String>,
+    /// What was told of recordings.
+    pub(crate) told: Vec<RecordingNote>,
     /// All outputs as a developer sees them.
     pub(crate) debug: String,
     swapping: bool,
@@ -141,6 +145,8 @@ impl Line {
             audit: Vec::new(),
             swap,
             found: Found::default(),
+            file: None,
+            told: Vec::new(),
             debug: String::new(),
             swapping: false,
             stopped: Vec::new(),
@@ -197,6 +203,7 @@ impl Line {
             Output::Recording(note) => {
                 let text = format!("RECORDING {} {} ms", note.state.name(), note.length_ms);
                 self.write(&text);
+                self.told.push(*note);
             }
             Output::Note(entry) => {
                 assert_eq!(entry.sequence as usize, self.notes.len() + 1, "{}", self.text);
@@ -217,6 +224,9 @@ impl Line {
 
     fn action(&mut self, id: ActionId, action: Action) {
         self.write(&format!("! {}", order(&action)));
+        if let Action::RecordCall { path, change: RecordChange::Start { .. } } = &action {
+            self.file = Some(path.clone());
+        }
         match action {
             Action::Answer
             | Action::Ring
@@ -244,6 +254,7 @@ impl Line {
             | Action::Relay { .. }
             | Action::Beep { .. }
             | Action::RecordCall { .. }
+            | Action::Overlay { .. }
             | Action::Hangup(_)
             | Action::Release { .. } => {}
         }
@@ -363,6 +374,9 @@ impl Line {
             }
             "unbridged" => self.event(Event::Unbridged),
             "far" => self.far(rest),
+            "held" => self.event(Event::Held(rest == "on")),
+            "began" => self.event(self.began()),
+            "stopped" => self.event(self.stopped(rest.parse::<Millis>().ok().map(Millis::ms))),
             "hangup" => self.hangup(rest),
             "lost" => self.event(Event::LinkLost { reason: rest.into() }),
             "operator" => {
@@ -387,6 +401,16 @@ impl Line {
             other => panic!("`{other}` is no news of a channel"),
         };
         self.event(Event::Far { channel, news });
+    }
+
+    /// The switch begins to write the file that it was told of last.
+    pub(crate) fn began(&self) -> Event {
+        Event::RecordingBegan { path: self.file.clone().unwrap_or_default() }
+    }
+
+    pub(crate) fn stopped(&self, length_ms: Option<u64>) -> Event {
+        let (path, cause) = (self.file.clone().unwrap_or_default(), "success".to_owned());
+        Event::RecordingEnded { path, length_ms, cause }
     }
 
     fn hangup(&mut self, rest: &str) {
@@ -466,6 +490,14 @@ fn order(action: &Action) -> String {
         Action::Relay { channel, from, to } => format!("{channel} relays {from} to {to}"),
         Action::Follow { channel, on } => format!("follow {channel} {on}"),
         Action::Drop { channel, .. } => format!("drop {channel}"),
+        Action::RecordCall { path, change } => {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            format!("{change:?} {}", &name[name.len().saturating_sub(16)..])
+        }
+        Action::Overlay { media: Media::File { name, .. }, far } => {
+            format!("overlay {name} to {far:?}")
+        }
+        Action::Overlay { far, .. } => format!("overlay beep to {far:?}"),
         other => format!("{other:?}"),
     }
 }

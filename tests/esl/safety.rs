@@ -9,7 +9,7 @@ use callwright::esl::argument::{
     DialPart, DisplayName, FilePath, FreeText, Host, PlainValue, RegexArg, SayText, Tones,
     VariableName, VariableValue, Word,
 };
-use callwright::esl::command::{Api, Command, Execute};
+use callwright::esl::command::{Api, Command, Execute, Recording};
 use callwright::esl::credentials::{Credentials, DirectoryUser, Password};
 use callwright::esl::dial_string::{DialString, DialValue, DialVariable, Leg, Target};
 use callwright::esl::event::EventName;
@@ -298,14 +298,21 @@ proptest! {
     }
 
     #[test]
-    fn a_recording_of_a_call_starts_and_stops_at_its_path(path in hostile(), on in any::<bool>()) {
+    fn a_recording_of_a_call_starts_and_stops_at_its_path(path in hostile(), nth in 0..4_usize) {
         let Ok(path) = FilePath::new(&format!("/r/{path}")) else { return Ok(()) };
         let expected = path.as_str().to_owned();
-        let line = api(Api::Record { channel: channel(), on, path });
+        let start = Recording::Start { stereo: true, limit_s: 60 };
+        let changes = [start, Recording::Stop, Recording::Mask, Recording::Pause];
+        let line = api(Api::Record { channel: channel(), change: changes[nth], path });
         let Some(line) = line else { return Ok(()) };
         let words = line.strip_prefix(b"api uuid_record ").unwrap();
-        let verb = if on { "start" } else { "stop" };
-        is(&separate(words, b' ', 5), &[&channel().to_string(), verb, &expected]);
+        let verb = ["start", "stop", "mask", "pause"][nth];
+        let channel = channel().to_string();
+        let mut expected = vec![channel.as_str(), verb, &expected];
+        if nth == 0 {
+            expected.extend(["60", "{RECORD_STEREO=true,RECORD_PRE_BUFFER_FRAMES=1}"]);
+        }
+        is(&separate(words, b' ', 5), &expected);
     }
 
     #[test]

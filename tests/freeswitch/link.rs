@@ -6,7 +6,7 @@ use callwright::base::ids::ChannelId;
 use callwright::base::masked::Masked;
 use callwright::esl::argument::FilePath;
 use callwright::esl::channels::ChannelRow;
-use callwright::esl::command::Api;
+use callwright::esl::command::{Api, Recording};
 use callwright::esl::event::EventName;
 use callwright::switch::link::{Link, LinkConfig, LinkError, LinkEvent, LinkEvents};
 
@@ -79,8 +79,9 @@ async fn a_link_commands_calls_hears_of_the_watched_one_and_outlives_freeswitch(
     let path = FilePath::new(&folder.path().join("talk.wav").display().to_string()).unwrap();
     for channel in [&other, &watched] {
         let channel = channel.clone();
-        for on in [true, false] {
-            let api = Api::Record { channel: channel.clone(), on, path: path.clone() };
+        let start = Recording::Start { stereo: true, limit_s: 60 };
+        for change in [start, Recording::Mask, Recording::Pause, Recording::Stop] {
+            let api = Api::Record { channel: channel.clone(), change, path: path.clone() };
             assert_eq!(link.api(api).await.unwrap(), "Success");
         }
         let park = link.api(Api::Park { channel }).await;
@@ -94,7 +95,7 @@ async fn a_link_commands_calls_hears_of_the_watched_one_and_outlives_freeswitch(
     hears(&mut events, EventName::ChannelHangup, &watched).await;
     hears(&mut events, EventName::ChannelHangupComplete, &watched).await;
     assert!(link.dump(&watched).await.unwrap().is_none());
-    let gone = link.api(Api::Record { channel: other, on: true, path }).await;
+    let gone = link.api(Api::Record { channel: other, change: Recording::Mask, path }).await;
     assert_eq!(gone, Err(LinkError::Refused("Cannot locate session!".into())));
     assert_eq!(link.vitals().watched, 0);
 

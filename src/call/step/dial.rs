@@ -15,6 +15,7 @@ use crate::base::millis::Millis;
 use crate::call::input::{Dialed, Ending};
 use crate::call::orders::GRACE_MS;
 use crate::call::output::{AcceptOrder, Action, DialAddress, DialOrder, DialTarget, RingTone};
+use crate::call::talk::record::Wish;
 use crate::call::timer::Timer;
 use crate::call::variables::Known;
 use crate::call::{Call, address, describe};
@@ -166,12 +167,29 @@ impl ExpectOutcome {
         if let Some((_, leg)) = self.answering(target) {
             self.answer_leg(call, leg);
         }
+        self.record(call, dial, target);
         // From here on the conversation's own limit counts, and the call's where it has none.
         call.state.timers.clear(Timer::ActionOverdue);
         if let Some(limit) = dial.time_limit {
             call.state.after(Timer::ActionOverdue, limit.ms().saturating_add(GRACE_MS));
         }
         call.worth_writing();
+    }
+
+    /// A conversation is recorded from the moment in which it begins: FreeSWITCH loses up to 0.3 s
+    /// of what it records from before.
+    fn record(&self, call: &mut Call, dial: &Dial, target: Option<usize>) {
+        let far = self.answering(target).and_then(|(place, _)| dial.targets.get(place));
+        let far = match far.map(|target| &target.to) {
+            Some(Address::Extension { extension }) => Some(call.render(extension).0),
+            Some(Address::Number { .. } | Address::Sip { .. }) | None => None,
+        };
+        if dial.record.unwrap_or_else(|| call.wants_recording(far.as_deref()))
+            && !call.is_recorded()
+            && let Err(why) = call.begin_recording(Wish::CONVERSATION)
+        {
+            call.notice(format!("the conversation is not recorded: {why}"));
+        }
     }
 
     /// Who of those dialed at once answered: the only one, where the switch does not say.

@@ -11,6 +11,7 @@ mod http;
 mod menu;
 mod message;
 mod play;
+mod record;
 mod reject;
 mod ring;
 mod set;
@@ -105,6 +106,7 @@ pub(in crate::call) enum Running {
     Dial(Box<dial::ExpectOutcome>),
     Transfer(transfer::ExpectDeparture),
     Message(Box<message::ExpectMessage>),
+    Record(record::ExpectPrompts),
     /// A `flow` step whose flow runs above it.
     Flow,
 }
@@ -125,6 +127,7 @@ pub(in crate::call) fn enter(call: &mut Call, step: &Step) -> (Running, Next) {
         Step::Dial(dial) => dial::enter(call, dial),
         Step::Transfer(transfer) => transfer::enter(call, transfer),
         Step::Message(message) => message::enter(call, message),
+        Step::Record(record) => record::enter(call, record),
         Step::Flow(flow) => subflow::enter(call, flow),
         Step::Return(end) => subflow::give_back(call, end),
         Step::Hangup(hangup) => hangup::enter(hangup),
@@ -168,6 +171,7 @@ pub(in crate::call) fn hear(
         (Running::Dial(state), Step::Dial(dial)) => state.hear(call, dial, heard),
         (Running::Transfer(state), Step::Transfer(_)) => state.hear(call, heard),
         (Running::Message(state), Step::Message(message)) => state.hear(call, message, heard),
+        (Running::Record(state), Step::Record(record)) => state.hear(call, record, heard),
         _ => Next::Wait,
     }
 }
@@ -188,6 +192,7 @@ pub(in crate::call) const fn kind(step: &Step) -> &'static str {
         Step::Dial(_) => "dial",
         Step::Transfer(_) => "transfer",
         Step::Message(_) => "message",
+        Step::Record(_) => "record",
         Step::Flow(_) => "flow",
         Step::Return(_) => "return",
         Step::Hangup(_) => "hangup",

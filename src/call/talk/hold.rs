@@ -11,6 +11,9 @@ impl Call {
         if far.is_some_and(|far| self.state.bridged.as_ref() != Some(far)) {
             return;
         }
+        if far.is_none() {
+            self.recording_held(on);
+        }
         let who = if far.is_some() { "the other party's" } else { "the caller's" };
         let what = if on { "put the call on hold" } else { "took the call back from hold" };
         self.notice(format!("{who} phone {what}"));

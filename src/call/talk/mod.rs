@@ -3,7 +3,7 @@
 
 mod hold;
 mod monitor;
-mod record;
+pub(in crate::call) mod record;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,12 @@ pub(in crate::call) struct Talk {
     /// The caller waits with music.
     #[serde(skip_serializing_if = "is_not")]
     held: bool,
+    /// The caller's own leg is on hold: FreeSWITCH reads nothing from it.
+    #[serde(skip_serializing_if = "is_not")]
+    caller_held: bool,
+    /// The number that was dialed has its conversations recorded.
+    #[serde(skip_serializing_if = "is_not")]
+    pub(in crate::call) record_number: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     recording: Option<Recording>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,6 +35,10 @@ const fn is_not(held: &bool) -> bool {
 }
 
 impl Talk {
+    pub(in crate::call) fn new(record_number: bool) -> Self {
+        Self { record_number, ..Self::default() }
+    }
+
     pub(in crate::call) fn is_nothing(&self) -> bool {
         *self == Self::default()
     }

@@ -1,63 +1,527 @@
-//! Recording of both parties.
+//! The recording of a call: one file, on the caller's channel, which keeps it through holds,
+//! transfers of the far end, other processes and the dialplan.
+//!
+//! Positions in the file are counted here. Nothing is written while a recording is paused, nor
+//! while the caller's own leg is on hold: FreeSWITCH reads no sound from it then
+//! (`switch_core_io.c` switch_core_session_read_frame, `CF_HOLD`).
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::base::ids::RecordingId;
+use crate::base::millis::Millis;
 use crate::call::Call;
+use crate::call::describe;
 use crate::call::operator::Obeyed;
-use crate::call::output::Action;
+use crate::call::output::{Action, ActionId, Media, Output, RecordChange};
 use crate::call::state::RECORDINGS_MAX;
+use crate::call::timer::Timer;
+use crate::flow::kind::record::{Record, RecordAction};
+use crate::flow::prompt::TonePrompt;
 use crate::model::record::RecordingNote;
+use crate::model::recording::{RecordingKind, RecordingState, Span};
 
-/// A recording of the whole call that runs.
+/// Masked and paused stretches of one recording, each at most; later ones are joined to the last.
+const SPANS_MAX: usize = 100;
+/// How late it may be heard that a recording has begun, at most.
+const LATE_MS: u64 = 1_000;
+/// How long FreeSWITCH may take to say that a recording has begun or ended.
+const TOLD_MS: u64 = 5_000;
+/// An announcement whose length nobody knows is not longer than this.
+const ANNOUNCEMENT_MS: u64 = 10_000;
+/// The tone for consent, in Hz and milliseconds.
+const BEEP_HZ: u16 = 1_400;
+const BEEP_MS: u64 = 400;
+
+/// How a recording is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::call) struct Wish {
+    /// Only as long as the step lasts in which it begins.
+    pub(in crate::call) conversation: bool,
+    /// The parties have been told already.
+    pub(in crate::call) announced: bool,
+    pub(in crate::call) beep: Option<bool>,
+    pub(in crate::call) stereo: Option<bool>,
+    pub(in crate::call) max_length: Option<Millis>,
+    pub(in crate::call) min_length: Option<Millis>,
+}
+
+impl Wish {
+    /// The call, from now until its end, as the tenant has it.
+    pub(in crate::call) const CALL: Self = Self {
+        conversation: false,
+        announced: false,
+        beep: None,
+        stereo: None,
+        max_length: None,
+        min_length: None,
+    };
+
+    /// The conversation that a step leads to.
+    pub(in crate::call) const CONVERSATION: Self = Self { conversation: true, ..Self::CALL };
+
+    pub(in crate::call) const fn of(step: &Record) -> Self {
+        Self {
+            conversation: false,
+            announced: !step.prompts.is_empty(),
+            beep: step.beep,
+            stereo: step.stereo,
+            max_length: step.max_length,
+            min_length: step.min_length,
+        }
+    }
+}
+
+/// A recording that runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Recording {
-    name: String,
-    /// On the call's clock.
+pub(in crate::call) struct Recording {
+    /// Of the call's recordings, from 1 on.
+    number: u32,
+    stage: Stage,
+    #[serde(default, skip_serializing_if = "is_false")]
+    conversation: bool,
+    stereo: bool,
+    beep: bool,
+    max_ms: u64,
+    min_ms: u64,
+    /// When it began, by the date and on the call's clock.
+    began: Timestamp,
     began_ms: u64,
+    /// What is in the file, up to `since_ms` on the call's clock; none while nothing is written.
+    written_ms: u64,
+    since_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    paused: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    held: bool,
+    /// Where in the file the mask began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mask_ms: Option<u64>,
+    /// In the file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    masks: Vec<(u64, u64)>,
+    /// From the recording's begin on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    gaps: Vec<(u64, u64)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gap_ms: Option<u64>,
+    /// Where in the file the caller's leg was held first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hold_ms: Option<u64>,
+}
+
+/// How far it has come.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Stage {
+    /// The parties are told of it.
+    Announced,
+    /// FreeSWITCH was told to begin.
+    Ordered(ActionId),
+    Running,
+    /// FreeSWITCH was told to end it.
+    Stopped,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+impl Recording {
+    /// Where in the file we are.
+    fn position(&self, age_ms: u64) -> u64 {
+        if let Stage::Ordered(_) = self.stage {
+            return age_ms.saturating_sub(self.began_ms);
+        }
+        let more = self.since_ms.map_or(0, |since_ms| age_ms.saturating_sub(since_ms));
+        self.written_ms.saturating_add(more)
+    }
+
+    /// Goes on, or stands still, from now on.
+    fn settle(&mut self, age_ms: u64) {
+        let writes = self.stage == Stage::Running && !self.paused && !self.held;
+        self.written_ms = self.position(age_ms);
+        self.since_ms = writes.then_some(age_ms);
+        let passed_ms = age_ms.saturating_sub(self.began_ms);
+        if writes {
+            if let Some(from_ms) = self.gap_ms.take() {
+                add(&mut self.gaps, from_ms, passed_ms);
+            }
+        } else if self.stage == Stage::Running {
+            self.gap_ms.get_or_insert(passed_ms);
+        }
+    }
+
+    fn unmask(&mut self, age_ms: u64) -> bool {
+        let position = self.position(age_ms);
+        let Some(from_ms) = self.mask_ms.take() else { return false };
+        add(&mut self.masks, from_ms, position);
+        true
+    }
+
+    /// Where the file is longer than was counted, FreeSWITCH told us late that it had begun, or
+    /// wrote on while a hold was being agreed upon: what came after is further back.
+    fn align(&mut self, length_ms: u64) {
+        let late_ms = length_ms.saturating_sub(self.written_ms).min(LATE_MS);
+        let after_ms = self.hold_ms.unwrap_or(0);
+        for (from_ms, to_ms) in self.masks.iter_mut().filter(|(from_ms, _)| *from_ms >= after_ms) {
+            *from_ms += late_ms;
+            *to_ms = (*to_ms + late_ms).min(length_ms);
+        }
+    }
+
+    /// What there is to tell of it.
+    fn note(&self, call: &Call, state: RecordingState, length_ms: u64) -> RecordingNote {
+        let id = self.id(call);
+        let spans = |list: &[(u64, u64)]| {
+            list.iter().map(|&(from_ms, to_ms)| Span { from_ms, to_ms }).collect()
+        };
+        RecordingNote {
+            name: id.to_string(),
+            path: self.path(call),
+            length_ms,
+            id: Some(id),
+            kind: RecordingKind::Call,
+            room: None,
+            state,
+            began: Some(self.began),
+            channels: if self.stereo { 2 } else { 1 },
+            masked: spans(&self.masks),
+            paused: spans(&self.gaps),
+            min_length_ms: self.min_ms,
+        }
+    }
+
+    fn id(&self, call: &Call) -> RecordingId {
+        RecordingId::nth(call.state.arrival.call, self.number)
+    }
+
+    fn path(&self, call: &Call) -> String {
+        call.recording_path(&self.id(call).to_string())
+    }
+}
+
+/// Adds a stretch; where there are too many the last becomes longer.
+fn add(spans: &mut Vec<(u64, u64)>, from_ms: u64, to_ms: u64) {
+    let full = spans.len() >= SPANS_MAX;
+    match spans.last_mut() {
+        Some(last) if full || last.1 >= from_ms => last.1 = last.1.max(to_ms),
+        Some(_) | None => spans.push((from_ms, to_ms)),
+    }
 }
 
 impl Call {
-    pub(in crate::call) fn start_recording(&mut self) -> Obeyed {
-        self.notice("an operator asks to record the call");
-        let full = self.state.recordings.len() >= RECORDINGS_MAX;
-        let why = match &self.state.talk.recording {
-            Some(_) => "the call is being recorded already",
-            None if self.state.answered_ms.is_none() => "a call that rings can't be recorded",
-            None if full => "the call has too many recordings",
-            None => "",
-        };
-        if !why.is_empty() {
-            return Err(why.to_owned());
+    /// Changes the recording of the call as a flow, an operator or a key asks for it.
+    ///
+    /// # Errors
+    /// Why nothing was done.
+    pub(in crate::call) fn change_recording(&mut self, action: RecordAction, wish: Wish) -> Obeyed {
+        match action {
+            RecordAction::Start => self.begin_recording(wish),
+            RecordAction::Stop => match self.stop_recording() {
+                true => Ok(()),
+                false => Err("nothing is being recorded".to_owned()),
+            },
+            RecordAction::Pause => self.pause_recording(true),
+            RecordAction::Resume => self.pause_recording(false),
+            RecordAction::Mask => self.mask_recording(true),
+            RecordAction::Unmask => self.mask_recording(false),
+        }
+    }
+
+    /// Whether the tenant has a conversation with `far`, one of its extensions or somebody outside,
+    /// recorded.
+    pub(in crate::call) fn wants_recording(&self, far: Option<&str>) -> bool {
+        let settings = &self.program.settings;
+        let caller = self.state.arrival.extension();
+        self.state.talk.record_number || settings.talk.recording.wants(caller, far)
+    }
+
+    /// Whether it is being recorded, or is to be.
+    pub fn is_recorded(&self) -> bool {
+        self.state.talk.recording.is_some()
+    }
+
+    /// Tells the parties where that is wanted, and begins.
+    pub(in crate::call) fn begin_recording(&mut self, wish: Wish) -> Obeyed {
+        if let Some(last) = &self.state.talk.recording {
+            if last.stage != Stage::Stopped {
+                return Err("the call is being recorded already".to_owned());
+            }
+            self.recording_over(None);
+        }
+        // FreeSWITCH keeps a recording for ever that begins while its channel hangs up
+        // (signalwire/freeswitch#2067).
+        if self.state.closing.is_some() || self.is_leaving() {
+            return Err("the call is about to end".to_owned());
+        }
+        if self.state.answered_ms.is_none() {
+            return Err("a call that rings can't be recorded".to_owned());
+        }
+        if self.state.recordings.len() >= RECORDINGS_MAX {
+            return Err("the call has too many recordings".to_owned());
         }
         self.state.counters.files += 1;
-        let name = format!("{}-{}", self.state.arrival.call, self.state.counters.files);
-        let path = self.recording_path(&name);
-        self.state.talk.recording = Some(Recording { name, began_ms: self.state.age_ms });
-        self.order(Action::RecordCall { path, on: true });
-        self.recorded_anew();
+        let policy = &self.program.settings.talk.recording;
+        let announcement = policy.announcement.clone().filter(|_| !wish.announced);
+        self.state.talk.recording = Some(Recording {
+            number: self.state.counters.files,
+            stage: Stage::Announced,
+            conversation: wish.conversation,
+            stereo: wish.stereo.unwrap_or(policy.stereo),
+            beep: wish.beep.unwrap_or(policy.beep),
+            max_ms: wish.max_length.unwrap_or(policy.max_length).ms(),
+            min_ms: wish.min_length.unwrap_or(policy.min_length).ms(),
+            began: self.live.now.wall,
+            began_ms: self.state.age_ms,
+            written_ms: 0,
+            since_ms: None,
+            paused: false,
+            held: self.state.talk.caller_held,
+            mask_ms: None,
+            masks: Vec::new(),
+            gaps: Vec::new(),
+            gap_ms: None,
+            hold_ms: None,
+        });
         self.worth_writing();
+        match announcement.map(|name| self.file(&name)) {
+            Some(Ok(file)) => self.announce_recording(file),
+            Some(Err(missing)) => {
+                self.notice(format!("the recording begins without its announcement: {missing}"));
+                self.order_recording();
+            }
+            None => self.order_recording(),
+        }
         Ok(())
+    }
+
+    fn announce_recording(&mut self, file: Media) {
+        let length_ms = self.longest(&file).min(ANNOUNCEMENT_MS);
+        let far = self.state.bridged.clone();
+        self.order(Action::Overlay { media: file, far });
+        self.state.after(Timer::Announced, length_ms);
+    }
+
+    /// The announcement is over.
+    pub(in crate::call) fn recording_announced(&mut self) {
+        let waits = |recording: &Recording| recording.stage == Stage::Announced;
+        if self.state.talk.recording.as_ref().is_some_and(waits) {
+            self.order_recording();
+            self.worth_writing();
+        }
+    }
+
+    fn order_recording(&mut self) {
+        let Some(recording) = &self.state.talk.recording else { return };
+        let (path, stereo, limit) = (recording.path(self), recording.stereo, recording.max_ms);
+        if recording.beep {
+            let (on, off) = (Millis(BEEP_MS), Millis(0));
+            let media = Media::Tone(TonePrompt { tone: vec![BEEP_HZ], on, off, times: 1 });
+            let far = self.state.bridged.clone();
+            self.order(Action::Overlay { media, far });
+        }
+        let change = RecordChange::Start { stereo, limit: Millis(limit) };
+        let id = self.order(Action::RecordCall { path, change });
+        let (age_ms, wall) = (self.state.age_ms, self.live.now.wall);
+        if let Some(recording) = &mut self.state.talk.recording {
+            recording.stage = Stage::Ordered(id);
+            (recording.began, recording.began_ms) = (wall, age_ms);
+        }
+        self.state.after(Timer::RecordingOverdue, TOLD_MS);
+        self.tell_recording(RecordingState::Running, 0);
+        self.recorded_anew();
     }
 
     /// False where nothing is being recorded.
     pub(in crate::call) fn stop_recording(&mut self) -> bool {
-        let Some(path) = self.keep_recording() else { return false };
-        self.order(Action::RecordCall { path, on: false });
+        let age_ms = self.state.age_ms;
+        let Some(recording) = &mut self.state.talk.recording else { return false };
+        match recording.stage {
+            Stage::Stopped => return false,
+            Stage::Announced => {
+                self.state.talk.recording = None;
+                self.state.timers.clear(Timer::Announced);
+                self.worth_writing();
+                return true;
+            }
+            Stage::Ordered(_) | Stage::Running => {}
+        }
+        recording.unmask(age_ms);
+        recording.settle(age_ms);
+        recording.stage = Stage::Stopped;
+        recording.since_ms = None;
+        self.change_file(RecordChange::Stop);
+        self.state.timers.clear(Timer::RecordingLimit);
+        self.state.after(Timer::RecordingOverdue, TOLD_MS);
         self.worth_writing();
         true
     }
 
-    /// Keeps what was recorded until now; the switch stops by itself at the channel's end.
-    pub(in crate::call) fn keep_recording(&mut self) -> Option<String> {
-        let Recording { name, began_ms } = self.state.talk.recording.take()?;
-        let length_ms = self.state.age_ms.saturating_sub(began_ms);
-        let path = self.recording_path(&name);
-        if self.state.recordings.len() < RECORDINGS_MAX {
-            let path = path.clone();
-            let note = RecordingNote { name, path, length_ms, ..RecordingNote::default() };
+    /// The step is over in which a conversation is recorded, and with it the recording.
+    pub(in crate::call) fn stop_conversation_recording(&mut self) {
+        if self.state.talk.recording.as_ref().is_some_and(|recording| recording.conversation) {
+            self.stop_recording();
+        }
+    }
+
+    fn pause_recording(&mut self, on: bool) -> Obeyed {
+        let age_ms = self.state.age_ms;
+        let recording = self.running_recording()?;
+        if recording.paused == on {
+            let what = if on { "paused already" } else { "not paused" };
+            return Err(format!("the recording is {what}"));
+        }
+        recording.paused = on;
+        recording.settle(age_ms);
+        self.change_file(if on { RecordChange::Pause } else { RecordChange::Resume });
+        self.worth_writing();
+        Ok(())
+    }
+
+    fn mask_recording(&mut self, on: bool) -> Obeyed {
+        let age_ms = self.state.age_ms;
+        let recording = self.running_recording()?;
+        if recording.mask_ms.is_some() == on {
+            let what = if on { "masked already" } else { "not masked" };
+            return Err(format!("the recording is {what}"));
+        }
+        if on {
+            recording.mask_ms = Some(recording.position(age_ms));
+        } else {
+            recording.unmask(age_ms);
+        }
+        self.change_file(if on { RecordChange::Mask } else { RecordChange::Unmask });
+        self.worth_writing();
+        Ok(())
+    }
+
+    fn running_recording(&mut self) -> Result<&mut Recording, String> {
+        let runs = |stage| matches!(stage, Stage::Ordered(_) | Stage::Running);
+        let recording = self.state.talk.recording.as_mut();
+        let recording = recording.filter(|recording| runs(recording.stage));
+        recording.ok_or_else(|| "nothing is being recorded".to_owned())
+    }
+
+    fn change_file(&mut self, change: RecordChange) {
+        let path = self.state.talk.recording.as_ref().map(|recording| recording.path(self));
+        if let Some(path) = path {
+            self.order(Action::RecordCall { path, change });
+        }
+    }
+
+    /// The switch says that it writes a file.
+    pub(in crate::call) fn recording_began(&mut self, path: &str) {
+        let Some(recording) = self.recording_of(path) else { return };
+        if !matches!(recording.stage, Stage::Ordered(_)) {
+            return;
+        }
+        let (age_ms, wall, max_ms) = (self.state.age_ms, self.live.now.wall, recording.max_ms);
+        if let Some(recording) = &mut self.state.talk.recording {
+            recording.stage = Stage::Running;
+            (recording.began, recording.began_ms) = (wall, age_ms);
+            (recording.written_ms, recording.since_ms) = (0, None);
+            recording.settle(age_ms);
+        }
+        self.state.timers.clear(Timer::RecordingOverdue);
+        self.state.after(Timer::RecordingLimit, max_ms);
+        self.worth_writing();
+    }
+
+    /// The switch says that it has closed a file.
+    pub(in crate::call) fn recording_ended(
+        &mut self,
+        path: &str,
+        length_ms: Option<u64>,
+        cause: &str,
+    ) {
+        if self.recording_of(path).is_none() {
+            return;
+        }
+        self.notice(format!("the recording has ended: {}", describe::clean(cause)));
+        self.recording_over(length_ms);
+    }
+
+    fn recording_of(&self, path: &str) -> Option<&Recording> {
+        let recording = self.state.talk.recording.as_ref();
+        recording.filter(|recording| recording.path(self) == path)
+    }
+
+    /// Whether this was the order to begin, which the switch could not carry out.
+    pub(in crate::call) fn recording_refused(&mut self, id: ActionId, reason: &str) -> bool {
+        let ordered = |recording: &Recording| recording.stage == Stage::Ordered(id);
+        if !self.state.talk.recording.as_ref().is_some_and(ordered) {
+            return false;
+        }
+        self.notice(format!("the call can't be recorded: {}", describe::clean(reason)));
+        self.recording_over(Some(0));
+        true
+    }
+
+    /// It has lasted as long as it may.
+    pub(in crate::call) fn recording_full(&mut self) {
+        self.note_guard("the recording is as long as it may be");
+        self.stop_recording();
+    }
+
+    /// The switch did not say that a recording began or ended. What there is of it is kept.
+    pub(in crate::call) fn recording_overdue(&mut self) {
+        let Some(recording) = &self.state.talk.recording else { return };
+        if recording.stage == Stage::Stopped {
+            return self.recording_over(None);
+        }
+        let path = recording.path(self);
+        self.notice("the switch does not say that the recording has begun");
+        self.recording_began(&path);
+    }
+
+    /// The caller's own leg is put on hold or taken back.
+    pub(in crate::call) fn recording_held(&mut self, held: bool) {
+        self.state.talk.caller_held = held;
+        let age_ms = self.state.age_ms;
+        if let Some(recording) = &mut self.state.talk.recording {
+            recording.held = held;
+            recording.settle(age_ms);
+            recording.hold_ms.get_or_insert(recording.written_ms);
+            self.worth_writing();
+        }
+    }
+
+    /// Keeps what is known of the recording; the switch closes it by itself at the channel's end.
+    pub(in crate::call) fn recording_over(&mut self, length_ms: Option<u64>) {
+        let age_ms = self.state.age_ms;
+        let Some(recording) = &mut self.state.talk.recording else { return };
+        self.state.timers.clear(Timer::RecordingOverdue);
+        self.state.timers.clear(Timer::RecordingLimit);
+        self.state.timers.clear(Timer::Announced);
+        if recording.stage == Stage::Announced {
+            self.state.talk.recording = None;
+            return;
+        }
+        recording.unmask(age_ms);
+        recording.settle(age_ms);
+        if let Some(from_ms) = recording.gap_ms.take() {
+            let passed_ms = age_ms.saturating_sub(recording.began_ms);
+            add(&mut recording.gaps, from_ms, passed_ms);
+        }
+        if let Some(length_ms) = length_ms {
+            recording.align(length_ms);
+        }
+        let length_ms = length_ms.unwrap_or(recording.written_ms);
+        let note = self.tell_recording(RecordingState::Pending, length_ms);
+        self.state.talk.recording = None;
+        if let Some(note) = note.filter(|_| self.state.recordings.len() < RECORDINGS_MAX) {
             self.state.recordings.push(note);
         }
-        Some(path)
+        self.worth_writing();
+    }
+
+    fn tell_recording(&mut self, state: RecordingState, length_ms: u64) -> Option<RecordingNote> {
+        let recording = self.state.talk.recording.as_ref()?;
+        let note = recording.note(self, state, length_ms);
+        self.outputs.push_back(Output::Recording(Box::new(note.clone())));
+        Some(note)
     }
 
     /// Where the recording of this name is.

@@ -37,7 +37,7 @@ use crate::esl::argument::Word;
 use crate::esl::command::Command;
 use crate::esl::conversation::Conversation;
 use crate::esl::event::EventName;
-use crate::esl::happening::Happening;
+use crate::esl::happening::{Happening, Ticket};
 use crate::esl::token::ExecuteId;
 use crate::flow::program::Program;
 use crate::model::audit::AuditEntry;
@@ -138,6 +138,8 @@ pub struct Session {
     faulty: bool,
     /// Whether the call is ours still, after the process stood still.
     doubt: Option<Box<Doubt>>,
+    /// Commands whose failure the call hears; never more than are unanswered.
+    heeded: Vec<(Ticket, ActionId)>,
 }
 
 /// How a session takes leave after a fault of ours.
@@ -195,6 +197,7 @@ impl Session {
             origin: None,
             faulty: false,
             doubt: None,
+            heeded: Vec::new(),
         }
     }
 
@@ -390,11 +393,21 @@ impl Session {
                     self.hear(failed.into_iter().collect(), now);
                 }
             }
+            Happening::Output { ticket, output } => self.answered(ticket, &output, now),
             Happening::Started { .. }
             | Happening::Replied { .. }
-            | Happening::Output { .. }
             | Happening::Unanswered { .. }
             | Happening::Lingering { .. } => {}
+        }
+    }
+
+    /// A call hears it where an order of its could not be carried out, if it waits for that.
+    fn answered(&mut self, ticket: Ticket, output: &[u8], now: Now) {
+        let at = self.heeded.iter().position(|(heeded, _)| *heeded == ticket);
+        let Some((_, id)) = at.map(|at| self.heeded.swap_remove(at)) else { return };
+        if let Some(why) = output.strip_prefix(b"-ERR") {
+            let why = String::from_utf8_lossy(why).trim().to_owned();
+            self.hear(vec![Event::Refused(id, why)], now);
         }
     }
 
@@ -436,6 +449,12 @@ impl Session {
                 self.hung_up(cause, hung_up_by_caller(news), now);
                 self.say(&[Command::Exit]);
             }
+            (EventName::RecordStop, Some(parting)) => {
+                if let Some(event) = event(news) {
+                    self.hear(vec![event], now);
+                }
+                self.part(news, parting.cause, now);
+            }
             (_, Some(parting)) => self.part(news, parting.cause, now),
             (EventName::ChannelHangup, None) => {
                 let free = running.desk.parted();
@@ -457,6 +476,12 @@ impl Session {
 
     /// After the hang-up, the first event that says who hung up decides.
     fn part(&mut self, news: &esl::event::Event, cause: HangupCause, now: Now) {
+        if let Phase::Running(running) = &self.phase
+            && running.call.is_recorded()
+        {
+            // The recording's end is still to come, just before the end of all.
+            return;
+        }
         if let Some(by_caller) = hung_up_by_caller(news) {
             self.hung_up(cause, Some(by_caller), now);
         }
@@ -559,7 +584,16 @@ impl Session {
         self.offers.extend(turn.discard.map(Offer::Discard));
         let heed = |on| if on { Heed::All } else { Heed::Not };
         self.offers.extend(turn.follow.map(|(channel, on)| Offer::Follow(channel, heed(on))));
-        let refused = turn.commands.iter().find_map(|command| self.talk.send(command).err());
+        let mut refused = None;
+        for command in &turn.commands {
+            match self.talk.send(command) {
+                Ok(ticket) => self.heeded.extend(id.filter(|_| turn.heeded).map(|id| (ticket, id))),
+                Err(error) => {
+                    refused = Some(error);
+                    break;
+                }
+            }
+        }
         if let Phase::Running(running) = &mut self.phase {
             running.left |= turn.leaves;
             if let (Some(refused), Some(id)) = (refused, id) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::ids::CallId;
-use crate::call::arrival::Arrival;
+use crate::call::arrival::{Arrival, OWN_PHONE};
 use crate::esl::event::Event;
 
 /// Longest text taken from a channel, in bytes; the rest is left behind.
@@ -47,7 +47,9 @@ pub fn inquiry(event: &Event) -> Inquiry {
 
 /// The call's facts; `None` when the channel has no usable identity.
 pub fn arrival(event: &Event, call: CallId, reads: &BTreeSet<String>) -> Option<Arrival> {
-    let values = reads.iter().filter_map(|name| Some((name.clone(), variable(event, name)?)));
+    let own = OWN_PHONE.iter().map(|name| (*name).to_owned());
+    let names = reads.iter().cloned().chain(own);
+    let values = names.filter_map(|name| Some((name.clone(), variable(event, &name)?)));
     Some(Arrival {
         call,
         channel: event.unique_id()?,

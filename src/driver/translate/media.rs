@@ -8,14 +8,18 @@ use crate::base::digits::Digits;
 use crate::base::masked::Masked;
 use crate::base::millis::Millis;
 use crate::call::moment;
-use crate::call::output::{Media, RecordOrder};
+use crate::call::output::{Media, RecordChange, RecordOrder};
 use crate::esl::application::{Application, SayKind, SayMethod, Sound, Terminators};
 use crate::esl::argument::{FilePath, FreeText, Refused, SayText, Tones, Why, Word};
+use crate::esl::command::Recording;
 use crate::flow::prompt::{SayKind as Spoken, TonePrompt};
 
 /// The level below which a caller is silent, as FreeSWITCH counts energy (`switch_ivr_play_say.c`
 /// switch_ivr_record_file_event).
 const SILENCE_THRESHOLD: u32 = 200;
+
+/// How much later than the call a recording ends by itself, in seconds.
+const LIMIT_LATER_S: u32 = 5;
 
 /// One thing to play; a key of `stop_on` ends it.
 ///
@@ -24,9 +28,7 @@ const SILENCE_THRESHOLD: u32 = 200;
 pub fn application(medium: &Media, stop_on: &Digits) -> Result<Application, Refused> {
     let terminators = terminators(stop_on);
     let sound = match medium {
-        Media::File { path, .. } => Sound::File(FilePath::new(path)?),
-        Media::Tone(tone) => Sound::Tones(recipe(tone)?),
-        Media::Silence(length) => Sound::Silence(length.ms().max(1)),
+        Media::File { .. } | Media::Tone(_) | Media::Silence(_) => sound(medium)?,
         Media::Say { value, kind, language } => {
             return say(value, *kind, language, terminators);
         }
@@ -41,6 +43,37 @@ pub fn application(medium: &Media, stop_on: &Digits) -> Result<Application, Refu
         }
     };
     Ok(Application::Playback { sounds: vec![sound], terminators })
+}
+
+/// A sound that needs no voice.
+///
+/// # Errors
+/// It is one that is spoken, or can't be carried safely.
+pub fn sound(medium: &Media) -> Result<Sound, Refused> {
+    Ok(match medium {
+        Media::File { path, .. } => Sound::File(FilePath::new(path)?),
+        Media::Tone(tone) => Sound::Tones(recipe(tone)?),
+        Media::Silence(length) => Sound::Silence(length.ms().max(1)),
+        Media::Say { .. } | Media::Speak { .. } => {
+            return Err(Refused { argument: "sound", why: Why::Empty });
+        }
+    })
+}
+
+/// What becomes of a recording of the call. Its own limit is for when nobody has the call: the
+/// call's comes first.
+pub fn change(change: RecordChange) -> Recording {
+    match change {
+        RecordChange::Start { stereo, limit } => {
+            let limit_s = u32::try_from(limit.whole_seconds()).unwrap_or(u32::MAX);
+            Recording::Start { stereo, limit_s: limit_s.saturating_add(LIMIT_LATER_S) }
+        }
+        RecordChange::Stop => Recording::Stop,
+        RecordChange::Pause => Recording::Pause,
+        RecordChange::Resume => Recording::Resume,
+        RecordChange::Mask => Recording::Mask,
+        RecordChange::Unmask => Recording::Unmask,
+    }
 }
 
 /// Whether it is pronounced from a date or a time of day.

@@ -7,6 +7,8 @@ pub mod legs;
 pub mod media;
 pub mod variables;
 
+use std::borrow::Cow;
+
 use crate::base::cause::HangupCause;
 use crate::call::input::{Event, FarNews};
 use crate::esl;
@@ -14,7 +16,7 @@ use crate::esl::event::EventName;
 
 /// The events without which a call can't be run. Each costs FreeSWITCH a copy of all the channel's
 /// variables, so nothing is asked for that can be known otherwise.
-pub const SUBSCRIBED: [EventName; 10] = [
+pub const SUBSCRIBED: [EventName; 12] = [
     EventName::ChannelAnswer,
     EventName::ChannelBridge,
     EventName::ChannelUnbridge,
@@ -25,6 +27,8 @@ pub const SUBSCRIBED: [EventName; 10] = [
     EventName::ChannelHangupComplete,
     EventName::BackgroundJob,
     EventName::Dtmf,
+    EventName::RecordStart,
+    EventName::RecordStop,
 ];
 
 /// What a call hears of an event that tells nothing about one of its orders; hang-ups are not among
@@ -39,6 +43,12 @@ pub fn event(event: &esl::event::Event) -> Option<Event> {
         EventName::ChannelUnbridge => Some(Event::Unbridged),
         EventName::ChannelHold => Some(Event::Held(true)),
         EventName::ChannelUnhold => Some(Event::Held(false)),
+        EventName::RecordStart => Some(Event::RecordingBegan { path: file(event)? }),
+        EventName::RecordStop => Some(Event::RecordingEnded {
+            path: file(event)?,
+            length_ms: event.variable("record_ms").and_then(|length| length.number()),
+            cause: event.text("Record-Completion-Cause").unwrap_or_default().into_owned(),
+        }),
         _ => None,
     }
 }
@@ -57,6 +67,11 @@ pub fn far(event: &esl::event::Event) -> Option<Event> {
         _ => return None,
     };
     Some(Event::Far { channel, news })
+}
+
+/// The file of a recording (`switch_ivr_async.c` send_record_stop_event).
+fn file(event: &esl::event::Event) -> Option<String> {
+    event.text("Record-File-Path").map(Cow::into_owned)
 }
 
 /// Whether the caller hung up itself, as far as mod_sofia says (`mod_sofia.c` sofia_on_hangup,

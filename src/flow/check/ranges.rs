@@ -13,6 +13,7 @@ use crate::flow::kind::gather::{Gather, Keys};
 use crate::flow::kind::http::Http;
 use crate::flow::kind::menu::Menu;
 use crate::flow::kind::message::Message;
+use crate::flow::kind::record::{Record, RecordAction};
 use crate::flow::prompt::Prompt;
 use crate::flow::{Flow, Limits, Step};
 
@@ -65,6 +66,7 @@ pub(super) fn check(flow: &Flow, found: &mut Found) {
             Step::Http(http) => at.http(http),
             Step::Dial(dial) => at.dial(dial),
             Step::Message(message) => at.message(message),
+            Step::Record(record) => at.record(record),
             Step::Answer(answer) => at.range("pause", answer.pause, Millis(0), WAIT_MAX),
             Step::Ring(ring) => at.range("duration", ring.duration, Millis(0), WAIT_MAX),
             Step::Hangup(hangup) if hangup.cause == HangupCause::Other => {
@@ -241,6 +243,31 @@ impl At<'_> {
             self.key("review.again", &review.again);
             self.range("review.timeout", review.timeout, SHORTEST, WAIT_MAX);
             self.range("review.attempts", review.attempts, 1, TRIES_MAX);
+        }
+    }
+
+    fn record(&mut self, record: &Record) {
+        let most = Limits::CEILING.duration;
+        if let Some(max_length) = record.max_length {
+            self.range("max_length", max_length, Millis::seconds(1), most);
+        }
+        if let Some(min_length) = record.min_length {
+            let longest = record.max_length.unwrap_or(most);
+            self.range("min_length", min_length, Millis(0), longest);
+        }
+        let Record { prompts, beep, stereo, max_length, min_length, .. } = record;
+        let given = [
+            ("prompts", !prompts.is_empty()),
+            ("beep", beep.is_some()),
+            ("stereo", stereo.is_some()),
+            ("max_length", max_length.is_some()),
+            ("min_length", min_length.is_some()),
+        ];
+        for (key, _) in given.iter().filter(|(_, given)| *given) {
+            if record.action != RecordAction::Start {
+                let message = format!("`{}` takes no `{key}`", record.action.name());
+                self.found.error(place(self.step, key), "not-for-this-action", message);
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ const HANDSET: &str = "M4 1.5l2 3-1.3 1.4a7 7 0 0 0 3.4 3.4L9.5 8l3 2v1.7a1.3 1.
 pub(super) const fn looks(kind: Kind) -> Looks {
     let (dark, light) = match kind {
         Kind::Answer | Kind::Ring => ("#166534", "#f0fdf4"),
-        Kind::Play | Kind::Message => ("#1d4ed8", "#eff6ff"),
+        Kind::Play | Kind::Message | Kind::Record => ("#1d4ed8", "#eff6ff"),
         Kind::Menu | Kind::Gather => ("#6d28d9", "#f5f3ff"),
         Kind::Set | Kind::Branch | Kind::Hours => ("#92400e", "#fffbeb"),
         Kind::Http => ("#0f766e", "#f0fdfa"),
@@ -42,6 +42,7 @@ const fn sign(kind: Kind) -> &'static str {
         Kind::Http => "M7 1a6 6 0 1 0 .01 0zM1 7h12M7 1a9 9 0 0 1 0 12M7 1a9 9 0 0 0 0 12",
         Kind::Transfer => "M1 7h11M8 3l4 4-4 4",
         Kind::Message => "M4 4.5a2.5 2.5 0 1 0 .01 0zM10 4.5a2.5 2.5 0 1 0 .01 0zM4 9.5h6",
+        Kind::Record => "M7 1a6 6 0 1 0 .01 0zM7 4.5a2.5 2.5 0 1 0 .01 0z",
         Kind::Flow => "M1.5 1.5h8v8h-8zM5 12.5h7.5V5",
         Kind::Return => "M12.5 11V5H2M5 1.5L1.5 5 5 8.5",
         Kind::Hangup => "M2.5 2.5l9 9M11.5 2.5l-9 9",

@@ -47,6 +47,9 @@ pub(super) fn words(step: &Step) -> Vec<String> {
         Step::Message(message) => {
             vec![prompts(&message.prompts), format!("up to {}", message.max_length)]
         }
+        Step::Record(record) => {
+            vec![record.action.name().to_owned(), prompts(&record.prompts)]
+        }
         Step::Flow(flow) => called(flow),
         Step::Return(back) => back.value.iter().map(|value| value.source().to_owned()).collect(),
         Step::Hangup(hangup) => vec![hangup.cause.name().to_owned()],

@@ -36,6 +36,9 @@ pub struct Dial {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub cancel_key: Option<Digits>,
+    /// Whether the conversation is recorded; without this key as the tenant has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<bool>,
     /// The variable that takes which target answered: 1, 2, ….
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_by: Option<VarName>,

@@ -11,6 +11,7 @@ pub mod http;
 pub mod menu;
 pub mod message;
 pub mod play;
+pub mod record;
 pub mod set;
 pub mod subflow;
 pub mod transfer;
@@ -39,6 +40,7 @@ pub enum Step {
     Dial(Box<dial::Dial>),
     Transfer(transfer::Transfer),
     Message(Box<message::Message>),
+    Record(record::Record),
     Flow(subflow::Subflow),
     Return(subflow::Return),
     Hangup(hangup::Hangup),
@@ -60,6 +62,7 @@ impl Step {
             Self::Dial(_) => Kind::Dial,
             Self::Transfer(_) => Kind::Transfer,
             Self::Message(_) => Kind::Message,
+            Self::Record(_) => Kind::Record,
             Self::Flow(_) => Kind::Flow,
             Self::Return(_) => Kind::Return,
             Self::Hangup(_) => Kind::Hangup,
@@ -84,13 +87,14 @@ pub enum Kind {
     Dial,
     Transfer,
     Message,
+    Record,
     Flow,
     Return,
     Hangup,
 }
 
 impl Kind {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Answer,
         Self::Ring,
         Self::Reject,
@@ -104,6 +108,7 @@ impl Kind {
         Self::Dial,
         Self::Transfer,
         Self::Message,
+        Self::Record,
         Self::Flow,
         Self::Return,
         Self::Hangup,
@@ -125,6 +130,7 @@ impl Kind {
             Self::Dial => "dial",
             Self::Transfer => "transfer",
             Self::Message => "message",
+            Self::Record => "record",
             Self::Flow => "flow",
             Self::Return => "return",
             Self::Hangup => "hangup",
@@ -138,7 +144,9 @@ impl Kind {
             Self::Answer | Self::Ring | Self::Set | Self::Branch | Self::Return | Self::Hangup => {
                 &[]
             }
-            Self::Reject | Self::Play | Self::Http | Self::Transfer | Self::Flow => &[O::Failed],
+            Self::Reject | Self::Play | Self::Http | Self::Transfer | Self::Record | Self::Flow => {
+                &[O::Failed]
+            }
             Self::Menu | Self::Gather => &[O::NoInput, O::Invalid, O::TooMany, O::Failed],
             Self::Hours => &[O::Closed, O::Holiday],
             Self::Dial => {

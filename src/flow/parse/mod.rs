@@ -139,6 +139,7 @@ fn step_of(kind: Kind, tree: Value, path: &str) -> Result<Step, Vec<Problem>> {
         Kind::Dial => boxed(tree, path, Step::Dial),
         Kind::Transfer => shape::read(tree, path).map(Step::Transfer),
         Kind::Message => boxed(tree, path, Step::Message),
+        Kind::Record => shape::read(tree, path).map(Step::Record),
         Kind::Flow => shape::read(tree, path).map(Step::Flow),
         Kind::Return => shape::read(tree, path).map(Step::Return),
         Kind::Hangup => shape::read(tree, path).map(Step::Hangup),
