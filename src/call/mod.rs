@@ -145,6 +145,7 @@ impl Call {
     ) -> Result<Self, ResumeError> {
         let mut call = Self::restore(taken.into(), program, now)?;
         call.note_watched();
+        call.follow_supervisor();
         call.found_joined(other);
         call.worth_writing();
         call.settle_boundary();

@@ -40,7 +40,7 @@ impl Call {
         }
         let Some((published, name)) = self.here() else { return };
         self.note(What::Resumed { step: name.clone() });
-        self.end_monitoring("the conversation ended while nobody held the call");
+        self.end_monitoring("the conversation ended");
         self.state.talk.parted();
         self.state.timers.clear_step();
         self.state.waits = super::state::Waits::default();

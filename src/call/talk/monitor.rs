@@ -242,6 +242,15 @@ impl Call {
         }
     }
 
+    /// Nobody has told this process of the legs of a session that another began.
+    pub(in crate::call) fn follow_supervisor(&mut self) {
+        let Ok(monitoring) = self.monitoring() else { return };
+        let legs = [Some(monitoring.channel.clone()), monitoring.relay.clone()];
+        for channel in legs.into_iter().flatten() {
+            self.order(Action::Follow { channel, on: true });
+        }
+    }
+
     fn drop_leg(&mut self, channel: ChannelId) {
         self.order(Action::Follow { channel: channel.clone(), on: false });
         self.order(Action::Drop { channel, cause: HangupCause::NormalClearing });
