@@ -1,10 +1,12 @@
 //! Supervisors who listen in.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use callwright::flow::program::Program;
 use serde_json::{Value, json};
 
+use super::random::Dice;
 use super::support::{Line, Show, program, same};
 
 /// The supervisor's channel in the first session of a call, and the relay's.
@@ -189,4 +191,86 @@ fn a_session_is_known_to_the_next_process() {
     assert_eq!(line.answers.last(), Some(&Ok(())), "{}", line.text);
     line.step("unbridged");
     ended(&line, "the conversation ended");
+}
+
+/// The legs that the call has called for its supervisors and neither hung up nor seen hang up.
+fn legs(line: &Line) -> BTreeSet<String> {
+    let mut up = BTreeSet::new();
+    for line in line.text.lines() {
+        let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+        match words.as_slice() {
+            ["!", "call", leg, ..] => drop(up.insert(leg.trim_end_matches(':').to_owned())),
+            ["!", leg, "relays", ..] => drop(up.insert((*leg).to_owned())),
+            ["!", "drop", leg] | ["<", "far", leg, "hangup", ..] => drop(up.remove(*leg)),
+            _ => {}
+        }
+    }
+    up
+}
+
+/// Whatever may happen while somebody listens in.
+fn anything(dice: &mut Dice, line: &Line) -> String {
+    let manner = dice.of(&[
+        r#"{"mode":"listen"}"#,
+        r#"{"mode":"whisper","to":"far"}"#,
+        r#"{"mode":"whisper","to":"caller"}"#,
+        r#"{"mode":"barge"}"#,
+    ]);
+    let legs: Vec<String> = legs(line).into_iter().collect();
+    let leg = dice.below(3).try_into().ok().and_then(|at: usize| legs.get(at).cloned());
+    match dice.below(20) {
+        0..=4 => format!("{BEGIN}{manner}}}}}}}"),
+        5..=8 => format!(r#"command {{"monitor":{{"change":{{"manner":{manner}}}}}}}"#),
+        9 => r#"command {"monitor":"end"}"#.to_owned(),
+        10..=13 => leg.map_or("bridged".to_owned(), |leg| format!("far {leg} answered")),
+        14 => leg.map_or("bridged".to_owned(), |leg| format!("far {leg} hangup NORMAL_CLEARING")),
+        15 => "unbridged".to_owned(),
+        16 => format!("wait {}s", dice.below(50)),
+        17 => dice.of(&["bridged", "answered", "bridged"]).to_owned(),
+        18 if dice.chance(30) => {
+            dice.of(&["hangup NORMAL_CLEARING caller", "operator USER_BUSY", "lost it"]).to_owned()
+        }
+        _ => "bridged".to_owned(),
+    }
+}
+
+#[test]
+fn no_leg_is_left_and_every_session_ends_once_whatever_happens() {
+    let mut sessions = 0;
+    for seed in 0..400 {
+        let mut dice = Dice(seed);
+        let mut line = Line::new(watched(), Show::Moves);
+        for _ in 0..40 {
+            if line.record.is_some() {
+                break;
+            }
+            let next = anything(&mut dice, &line);
+            if dice.chance(5) && line.call.state().is_bridged() {
+                line.watch();
+            }
+            line.step(&next);
+            let known: BTreeSet<_> = line.audit.iter().map(|entry| entry.id).collect();
+            let over = line.audit.iter().filter(|entry| entry.ended.is_some()).count();
+            let up = legs(&line);
+            assert!(up.len() <= 2, "seed {seed}: {up:?}\n{}", line.text);
+            let open = known.len() - over;
+            assert!(
+                open <= 1 && (open == 1 || up.is_empty()),
+                "seed {seed}: {up:?}\n{}",
+                line.text
+            );
+        }
+        if line.record.is_none() {
+            line.step("operator NORMAL_CLEARING");
+            line.step("hangup NORMAL_CLEARING switch");
+        }
+        assert!(legs(&line).is_empty(), "seed {seed}\n{}", line.text);
+        let known: BTreeSet<_> = line.audit.iter().map(|entry| entry.id).collect();
+        let ends: Vec<_> =
+            line.audit.iter().filter(|entry| entry.ended.is_some()).map(|entry| entry.id).collect();
+        assert_eq!(ends.len(), known.len(), "seed {seed}\n{}", line.text);
+        assert_eq!(ends.into_iter().collect::<BTreeSet<_>>(), known, "seed {seed}");
+        sessions += known.len();
+    }
+    assert!(sessions > 300, "only {sessions} sessions");
 }
