@@ -144,7 +144,7 @@ fn a_session_ends_with_the_conversation_the_phone_or_the_wait() {
         ),
         (
             format!("far {SUPERVISOR} answered\n far {SUPERVISOR} hangup NORMAL_CLEARING"),
-            "the supervisor hung up",
+            "the supervisor's leg ended",
             false,
         ),
         (

@@ -275,7 +275,7 @@ impl Call {
             FarNews::Answered if own => self.supervisor_answered(),
             FarNews::HungUp(cause) if own => {
                 let why = match monitoring.answered_ms {
-                    Some(_) => "the supervisor hung up".to_owned(),
+                    Some(_) => "the supervisor's leg ended".to_owned(),
                     None => format!("the supervisor was not reached: {cause}"),
                 };
                 self.leave_monitoring(&why);
