@@ -43,8 +43,12 @@ async fn the_newest_of_a_session_counts_in_whatever_order_it_comes(bench: Bench)
         recorder.audit(Box::new(told.clone()));
         assert_eq!(recorder.settle(SOON).await, Settled::Written);
     }
-    assert_eq!(bench.store.tenant(acme).audit(10).await.unwrap(), [last.clone()]);
-    assert_eq!(bench.store.tenant(acme).audit_of(call).await.unwrap(), [last]);
+    for listed in [
+        bench.store.tenant(acme).audit(10).await.unwrap(),
+        bench.store.tenant(acme).audit_of(call).await.unwrap(),
+    ] {
+        assert_eq!(listed.as_slice(), std::slice::from_ref(&last));
+    }
     assert!(bench.store.tenant(other).audit(10).await.unwrap().is_empty());
     assert!(bench.store.tenant(other).audit_of(call).await.unwrap().is_empty());
 }
