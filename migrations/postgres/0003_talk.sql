@@ -12,6 +12,9 @@ FOR EACH STATEMENT EXECUTE FUNCTION callwright_routing_changed();
 -- A tenant's rules for conversations, as JSON.
 ALTER TABLE tenant ADD COLUMN talk TEXT NOT NULL DEFAULT '{}';
 
+-- Whether conversations of calls to this number are recorded.
+ALTER TABLE number ADD COLUMN record BOOLEAN NOT NULL DEFAULT FALSE;
+
 -- Who listened to whom. A session that ended unseen ends with its call.
 CREATE TABLE audit (
     tenant TEXT NOT NULL,

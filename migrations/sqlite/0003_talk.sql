@@ -16,6 +16,9 @@ BEGIN UPDATE routing_change SET counter = counter + 1; END;
 -- A tenant's rules for conversations, as JSON.
 ALTER TABLE tenant ADD COLUMN talk TEXT NOT NULL DEFAULT '{}';
 
+-- Whether conversations of calls to this number are recorded.
+ALTER TABLE number ADD COLUMN record BOOLEAN NOT NULL DEFAULT FALSE;
+
 -- Who listened to whom. A session that ended unseen ends with its call.
 CREATE TABLE audit (
     tenant TEXT NOT NULL,

@@ -281,6 +281,9 @@ pub enum NumberCommand {
         /// Only for calls that are the tenant's by domain or gateway, such as an extension
         #[arg(long)]
         internal: bool,
+        /// Record the conversations of its calls
+        #[arg(long)]
+        record: bool,
     },
     Remove {
         number: String,

@@ -15,9 +15,10 @@ pub(super) async fn run(
     screen: Screen,
 ) -> anyhow::Result<ExitCode> {
     match command {
-        NumberCommand::Add { number, flow, tenant, pattern, order, internal } => {
+        NumberCommand::Add { number, flow, tenant, pattern, order, internal, record } => {
             let reach = if internal { Reach::Tenant } else { Reach::Everywhere };
-            let new = NewNumber { number: matching(number, pattern), flow, order, reach };
+            let number = matching(number, pattern);
+            let new = NewNumber { number, flow, order, reach, record };
             let route = tenant_scope(store, &tenant).await?.put_number(&new).await?;
             screen.either(&route, |screen| {
                 screen.line(format!("{} leads to {}", shown(&route.number), route.flow))
@@ -53,7 +54,9 @@ fn list(routes: &[NumberRoute], screen: Screen) -> std::io::Result<()> {
             Reach::Everywhere => "everywhere",
             Reach::Tenant => "tenant",
         };
-        [shown(&route.number), route.flow.to_string(), route.order.to_string(), reach.to_owned()]
+        let recorded = if route.record { "recorded" } else { "" };
+        let (number, order) = (shown(&route.number), route.order.to_string());
+        [number, route.flow.to_string(), order, reach.to_owned(), recorded.to_owned()]
     });
-    screen.table(["NUMBER", "FLOW", "ORDER", "REACH"], rows)
+    screen.table(["NUMBER", "FLOW", "ORDER", "REACH", ""], rows)
 }

@@ -60,6 +60,9 @@ pub struct NumberRoute {
     pub order: i32,
     #[serde(default)]
     pub reach: Reach,
+    /// Whether the conversations of its calls are recorded, whatever the tenant's rules say.
+    #[serde(default)]
+    pub record: bool,
 }
 
 /// Which calls a number is for.

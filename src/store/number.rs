@@ -25,13 +25,16 @@ pub struct NewNumber {
     pub order: i32,
     #[serde(default)]
     pub reach: Reach,
+    /// Whether the conversations of its calls are recorded.
+    #[serde(default)]
+    pub record: bool,
 }
 
 impl NewNumber {
     /// An exact number for calls from anywhere.
     pub fn exact(number: &str, flow: FlowName) -> Self {
         let number = NumberMatch::Exact(number.to_owned());
-        Self { number, flow, order: 0, reach: Reach::Everywhere }
+        Self { number, flow, order: 0, reach: Reach::Everywhere, record: false }
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -68,6 +71,7 @@ pub(super) struct NumberRow {
     flow: String,
     place: i64,
     reach: String,
+    record: bool,
 }
 
 impl TryFrom<NumberRow> for NumberRoute {
@@ -82,6 +86,7 @@ impl TryFrom<NumberRow> for NumberRoute {
             flow: row.flow.parse().map_err(StoreError::corrupt)?,
             order: i32::try_from(row.place).map_err(StoreError::corrupt)?,
             reach: if row.reach == "tenant" { Reach::Tenant } else { Reach::Everywhere },
+            record: row.record,
         })
     }
 }
@@ -108,10 +113,10 @@ impl TenantScope {
         };
         let done = on!(self.store.ready().await?, db => {
             sqlx::query(
-                "INSERT INTO number (tenant, kind, value, flow, place, reach) \
-                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, kind, value) \
+                "INSERT INTO number (tenant, kind, value, flow, place, reach, record) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, kind, value) \
                  DO UPDATE SET flow = excluded.flow, place = excluded.place, \
-                 reach = excluded.reach",
+                 reach = excluded.reach, record = excluded.record",
             )
             .bind(self.key())
             .bind(kind)
@@ -119,6 +124,7 @@ impl TenantScope {
             .bind(new.flow.as_str())
             .bind(i64::from(new.order))
             .bind(reach)
+            .bind(new.record)
             .execute(db)
             .await
             .map(drop)
@@ -133,6 +139,7 @@ impl TenantScope {
             flow: new.flow.clone(),
             order: new.order,
             reach: new.reach,
+            record: new.record,
         })
     }
 

@@ -107,7 +107,7 @@ pub struct Routes {
     domain_uuids: BTreeMap<Uuid, TenantId>,
     domains: BTreeMap<String, TenantId>,
     gateways: BTreeMap<GatewayName, TenantId>,
-    exact: BTreeMap<String, (TenantId, FlowName)>,
+    exact: BTreeMap<String, (TenantId, Lead)>,
     patterns: Vec<Pattern>,
     default: Option<(TenantId, FlowName)>,
     pub(super) resumed: Resumed,
@@ -116,9 +116,11 @@ pub struct Routes {
 /// One tenant's part of it.
 #[derive(Debug)]
 pub(super) struct Own {
-    exact: BTreeMap<String, FlowName>,
+    exact: BTreeMap<String, Lead>,
     patterns: Vec<Pattern>,
     programs: BTreeMap<FlowName, Arc<Program>>,
+    /// Those of numbers whose conversations are recorded.
+    recorded: BTreeMap<FlowName, Arc<Program>>,
     pub(super) around: Around,
     /// What calls may run that began earlier, and what new ones get.
     pub(super) versions: Versions,
@@ -135,22 +137,36 @@ pub(super) struct Around {
     settings: Settings,
 }
 
+/// Where a number leads.
+#[derive(Debug, Clone)]
+struct Lead {
+    flow: FlowName,
+    record: bool,
+}
+
 #[derive(Debug, Clone)]
 struct Pattern {
     order: i32,
     text: String,
     regex: Regex,
     tenant: TenantId,
-    flow: FlowName,
+    lead: Lead,
 }
 
 impl Routes {
     /// The program that the call runs.
     pub fn find(&self, asked: &Asked<'_>) -> Result<Arc<Program>, NoRoute> {
         let found = match self.tenant(asked) {
-            Some(tenant) => self.within(tenant, asked.dialed).map(|flow| (tenant, flow)),
+            Some(tenant) => self.within(tenant, asked.dialed).map(|lead| (tenant, lead)),
             None => self.anywhere(asked.dialed),
         };
+        if let Some((tenant, lead)) = found.filter(|(_, lead)| lead.record)
+            && let Some(program) =
+                self.tenants.get(&tenant).and_then(|own| own.recorded.get(&lead.flow))
+        {
+            return Ok(Arc::clone(program));
+        }
+        let found = found.map(|(tenant, lead)| (tenant, &lead.flow));
         let default = || self.default.as_ref().map(|(tenant, flow)| (*tenant, flow));
         let (tenant, flow) = found.or_else(default).ok_or(NoRoute::UnknownNumber)?;
         self.program(tenant, flow).ok_or_else(|| NoRoute::NotPublished(flow.clone()))
@@ -169,17 +185,17 @@ impl Routes {
         uuid().or_else(domain).or_else(gateway).copied()
     }
 
-    fn within(&self, tenant: TenantId, dialed: &str) -> Option<&FlowName> {
+    fn within(&self, tenant: TenantId, dialed: &str) -> Option<&Lead> {
         let own = self.tenants.get(&tenant)?;
         let pattern = || own.patterns.iter().find(|pattern| pattern.regex.is_match(dialed));
-        own.exact.get(dialed).or_else(|| pattern().map(|pattern| &pattern.flow))
+        own.exact.get(dialed).or_else(|| pattern().map(|pattern| &pattern.lead))
     }
 
-    fn anywhere(&self, dialed: &str) -> Option<(TenantId, &FlowName)> {
+    fn anywhere(&self, dialed: &str) -> Option<(TenantId, &Lead)> {
         let pattern = || self.patterns.iter().find(|pattern| pattern.regex.is_match(dialed));
         match self.exact.get(dialed) {
-            Some((tenant, flow)) => Some((*tenant, flow)),
-            None => pattern().map(|pattern| (pattern.tenant, &pattern.flow)),
+            Some((tenant, lead)) => Some((*tenant, lead)),
+            None => pattern().map(|pattern| (pattern.tenant, &pattern.lead)),
         }
     }
 
@@ -215,17 +231,19 @@ impl Routes {
     fn add(&mut self, number: NumberRoute, before: &Self) {
         let Some(own) = self.tenants.get_mut(&number.tenant) else { return };
         let everywhere = number.reach == Reach::Everywhere;
+        let lead = Lead { flow: number.flow, record: number.record };
+        own.keep_recorded(&lead);
         match number.number {
             NumberMatch::Exact(value) => {
                 if everywhere {
-                    self.exact.insert(value.clone(), (number.tenant, number.flow.clone()));
+                    self.exact.insert(value.clone(), (number.tenant, lead.clone()));
                 }
-                own.exact.insert(value, number.flow);
+                own.exact.insert(value, lead);
             }
             NumberMatch::Pattern(text) => {
                 let Some(regex) = before.compiled(number.tenant, &text) else { return };
-                let (order, tenant, flow) = (number.order, number.tenant, number.flow);
-                let pattern = Pattern { order, text, regex, tenant, flow };
+                let (order, tenant) = (number.order, number.tenant);
+                let pattern = Pattern { order, text, regex, tenant, lead };
                 if everywhere {
                     self.patterns.push(pattern.clone());
                 }
@@ -272,7 +290,26 @@ impl Own {
         }
         let program = |main: &FlowName| around.program(main, reachable(main, &flows));
         let programs = flows.keys().map(|main| (main.clone(), Arc::new(program(main)))).collect();
-        Self { exact: BTreeMap::new(), patterns: Vec::new(), programs, around, versions }
+        Self {
+            exact: BTreeMap::new(),
+            patterns: Vec::new(),
+            programs,
+            recorded: BTreeMap::new(),
+            around,
+            versions,
+        }
+    }
+
+    /// The same program, but for its conversations being recorded.
+    fn keep_recorded(&mut self, lead: &Lead) {
+        if lead.record
+            && !self.recorded.contains_key(&lead.flow)
+            && let Some(program) = self.programs.get(&lead.flow)
+        {
+            let mut program = Program::clone(program);
+            program.settings.record_number = true;
+            self.recorded.insert(lead.flow.clone(), Arc::new(program));
+        }
     }
 }
 
@@ -375,7 +412,7 @@ mod tests {
         reach: Reach,
     ) -> NumberRoute {
         let tenant = TenantId(Uuid::from_u128(tenant));
-        NumberRoute { tenant, number, flow: name(flow), order, reach }
+        NumberRoute { tenant, number, flow: name(flow), order, reach, record: false }
     }
 
     fn exact(text: &str) -> NumberMatch {
@@ -399,6 +436,7 @@ mod tests {
             number(1, pattern(r"\+1555\d{4}"), "high", 20, Reach::Everywhere),
             number(2, pattern(r"\+1555\d+"), "low", 10, Reach::Everywhere),
             number(1, exact("100"), "inside", 0, Reach::Tenant),
+            NumberRoute { record: true, ..number(1, exact("101"), "inside", 0, Reach::Tenant) },
             number(2, exact("100"), "exact", 0, Reach::Tenant),
             number(2, exact("300"), "unpublished", 0, Reach::Everywhere),
         ];
@@ -420,6 +458,19 @@ mod tests {
         };
         let ground = Ground { default_flow, ..Ground::default() };
         Routes::draw(&facts, &ground, &Routes::default())
+    }
+
+    #[test]
+    fn a_number_whose_calls_are_recorded_shares_its_flow_with_one_whose_are_not() {
+        let routes = routes(None);
+        let recorded = |dialed| {
+            let asked = Asked { gateway: Some("own1"), ..self::dialed(dialed) };
+            let program = routes.find(&asked).unwrap();
+            assert_eq!(program.main, name("inside"));
+            program.settings.record_number
+        };
+        assert!(recorded("101"));
+        assert!(!recorded("100"));
     }
 
     /// Tenant and flow as `1 exact`, or the word of the refusal.

@@ -83,7 +83,7 @@ fn a_conversation_is_recorded_from_its_first_moment_to_its_last() {
     let [note] = ended(&line)[..] else { panic!("{:?}", line.told) };
     assert_eq!(note.id, Some(RecordingId::nth(arrival().call, 1)));
     assert_eq!((note.channels, note.length_ms), (2, 8_980));
-    assert_eq!(line.record.as_ref().unwrap().recordings, [note.clone()]);
+    assert_eq!(line.record.as_ref().unwrap().recordings, std::slice::from_ref(note));
 }
 
 #[test]
@@ -122,6 +122,35 @@ fn nothing_is_written_while_the_callers_own_phone_holds() {
     let [note] = ended(&line)[..] else { panic!("{:?}", line.told) };
     assert_eq!(note.paused, [span(1_000, 3_000)]);
     assert_eq!(note.masked, [span(2_000, 3_000)]);
+}
+
+#[test]
+fn masks_are_where_the_file_has_them_though_its_beginning_was_heard_late() {
+    let script = "answered\n done\n".to_owned()
+        + &command("start")
+        + "began\n wait 1s\n"
+        + &command("mask")
+        + "wait 1s\n"
+        + &command("unmask")
+        + "wait 1s\n"
+        + &command("stop")
+        + "stopped 3400ms";
+    let line = played(&listen(), &script);
+    assert_eq!(ended(&line)[0].masked, [span(1_400, 2_400)]);
+}
+
+#[test]
+fn a_number_whose_calls_are_recorded_needs_no_other_rule() {
+    let steps = json!({
+        "start": { "kind": "answer", "next": "talk" },
+        "talk": { "kind": "dial", "targets": [{ "extension": "200" }], "next": "end" },
+        "end": { "kind": "hangup" },
+    });
+    let mut program = program(&[("main", &steps)]);
+    Arc::get_mut(&mut program).unwrap().settings.record_number = true;
+    let mut line = Line::new(program, Show::Moves);
+    line.play_script("answered\n done\n bridged\n began");
+    assert_eq!(line.told.len(), 1, "{}", line.text);
 }
 
 #[test]

@@ -89,6 +89,7 @@ async fn numbers_are_listed_exact_first_and_can_be_given_another_flow(bench: Ben
         flow: name("main"),
         order,
         reach: Reach::Tenant,
+        record: order == 2,
     };
     scope.put_number(&pattern("1.*", 2)).await.unwrap();
     scope.put_number(&pattern("2.*", 1)).await.unwrap();
@@ -102,6 +103,7 @@ async fn numbers_are_listed_exact_first_and_can_be_given_another_flow(bench: Ben
         (NumberMatch::Pattern("1.*".into()), "main"),
     ];
     assert_eq!(values.collect::<Vec<_>>(), expected);
+    assert_eq!(listed.iter().map(|route| route.record).collect::<Vec<_>>(), [false, false, true]);
     scope.remove_number(&NumberMatch::Exact("+15550100".into())).await.unwrap();
     assert_eq!(scope.numbers().await.unwrap().len(), 2);
 }

@@ -23,8 +23,8 @@ use crate::model::recording::{RecordingKind, RecordingState, Span};
 
 /// Masked and paused stretches of one recording, each at most; later ones are joined to the last.
 const SPANS_MAX: usize = 100;
-/// How late it may be heard that a recording has begun, at most.
-const LATE_MS: u64 = 1_000;
+/// How much longer than counted a file may be.
+const LATE_MS: u64 = 60_000;
 /// How long FreeSWITCH may take to say that a recording has begun or ended.
 const TOLD_MS: u64 = 5_000;
 /// An announcement whose length nobody knows is not longer than this.
@@ -160,14 +160,19 @@ impl Recording {
         true
     }
 
-    /// Where the file is longer than was counted, FreeSWITCH told us late that it had begun, or
-    /// wrote on while a hold was being agreed upon: what came after is further back.
+    /// Where the file is longer than was counted, we heard late that it had begun, and all of it
+    /// is further back; or the caller's leg was held: what its phone sent meanwhile is read in a
+    /// burst afterwards, and a mask reaches as far as that may have moved it.
     fn align(&mut self, length_ms: u64) {
         let late_ms = length_ms.saturating_sub(self.written_ms).min(LATE_MS);
-        let after_ms = self.hold_ms.unwrap_or(0);
-        for (from_ms, to_ms) in self.masks.iter_mut().filter(|(from_ms, _)| *from_ms >= after_ms) {
-            *from_ms += late_ms;
-            *to_ms = (*to_ms + late_ms).min(length_ms);
+        for (from_ms, to_ms) in &mut self.masks {
+            let held = self.hold_ms.is_some_and(|hold_ms| *to_ms >= hold_ms);
+            if self.hold_ms.is_none() {
+                *from_ms += late_ms;
+            }
+            if held || self.hold_ms.is_none() {
+                *to_ms = to_ms.saturating_add(late_ms).min(length_ms);
+            }
         }
     }
 
