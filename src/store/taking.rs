@@ -16,6 +16,10 @@ use crate::model::timeline::{Entry, What};
 
 /// Recordings that are claimed at once, at most.
 const CLAIM_MAX: u32 = 64;
+/// Recordings among which a process looks for those whose file it has.
+const CANDIDATES_MAX: i64 = 1_000;
+/// How long a recording is left to the machine that has its file, in milliseconds.
+const ELSEWHERE_MS: i64 = 60_000;
 /// The term of what becomes of a call's recordings: after all that its machine notes.
 const AFTER: u32 = u32::MAX;
 
@@ -59,39 +63,71 @@ fn i64_of(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+#[derive(Debug, FromRow)]
+struct CandidateRow {
+    tenant: String,
+    id: String,
+    object: Option<String>,
+    claim: i64,
+    waited_ms: i64,
+}
+
 impl Operator {
     /// Claims recordings that have ended and are due, for this process; at most `limit`, and none
-    /// of those that it is busy with.
+    /// of those that it is busy with. `is_here` says whether a recording's file, or its encrypted
+    /// file of this name, is in this machine's spool. One that is not is left to the others for a
+    /// minute; then it is nowhere.
     pub async fn claim_recordings(
         &self,
         holder: InstanceId,
         busy: &BTreeSet<RecordingId>,
         limit: u32,
+        is_here: impl Fn(TenantId, RecordingId, Option<&str>) -> bool,
     ) -> Result<Vec<Kept>, StoreError> {
-        let candidates = on!(self.store.ready().await?, db => {
-            sqlx::query_as::<_, (String, String, i64)>(
-                "SELECT tenant, id, claim FROM recording, clock \
+        let rows = on!(self.store.ready().await?, db => {
+            sqlx::query_as::<_, CandidateRow>(
+                "SELECT tenant, id, object, claim, now_ms - due_ms AS waited_ms \
+                 FROM recording, clock \
                  WHERE state = 'pending' AND NOT deleting AND due_ms <= now_ms \
                  AND (holder IS NULL OR holder = $3 OR NOT EXISTS (SELECT 1 FROM instance i \
                  WHERE i.id = recording.holder AND i.seen_ms >= now_ms - $1)) \
                  ORDER BY due_ms, id LIMIT $2",
             )
             .bind(GONE_MS)
-            .bind(i64_of(u64::from(limit.clamp(1, CLAIM_MAX)) + busy.len() as u64))
+            .bind(CANDIDATES_MAX)
             .bind(holder.to_string())
             .fetch_all(db)
             .await?
         });
+        let wanted = usize::try_from(limit.min(CLAIM_MAX)).unwrap_or(0);
+        let mut candidates = Vec::new();
+        for row in rows {
+            if candidates.len() == wanted {
+                break;
+            }
+            let id = row.id.parse().map_err(StoreError::corrupt)?;
+            let tenant = row.tenant.parse().map_err(StoreError::corrupt)?;
+            let is_ours =
+                || row.waited_ms >= ELSEWHERE_MS || is_here(tenant, id, row.object.as_deref());
+            if !busy.contains(&id) && is_ours() {
+                candidates.push(row);
+            }
+        }
+        self.claim_each(holder, candidates).await
+    }
+
+    async fn claim_each(
+        &self,
+        holder: InstanceId,
+        candidates: Vec<CandidateRow>,
+    ) -> Result<Vec<Kept>, StoreError> {
         let sql = format!(
             "UPDATE recording SET holder = $4, claim = claim + 1 \
              WHERE tenant = $1 AND id = $2 AND claim = $3 AND state = 'pending' AND NOT deleting \
              RETURNING {COLUMNS}"
         );
         let mut claimed = Vec::new();
-        let free = candidates
-            .into_iter()
-            .filter(|(_, id, _)| id.parse::<RecordingId>().is_ok_and(|id| !busy.contains(&id)));
-        for (tenant, id, claim) in free.take(usize::try_from(limit).unwrap_or(usize::MAX)) {
+        for CandidateRow { tenant, id, claim, .. } in candidates {
             let row = on!(self.store.ready().await?, db => {
                 sqlx::query_as::<_, RecordingRow>(sqlx::AssertSqlSafe(sql.as_str()))
                     .bind(tenant)

@@ -184,6 +184,8 @@ const PUT_RECORDING: &str = "INSERT INTO recording (tenant, id, call, kind, room
      channels = CASE WHEN recording.length_ms = 0 THEN excluded.channels \
      ELSE recording.channels END, \
      state = CASE WHEN recording.state = 'running' THEN excluded.state ELSE recording.state END, \
+     due_ms = CASE WHEN recording.state = 'running' THEN excluded.due_ms \
+     ELSE recording.due_ms END, \
      began_ms = CASE WHEN excluded.began_ms < recording.began_ms THEN excluded.began_ms \
      ELSE recording.began_ms END, \
      told_ms = CASE WHEN excluded.told_ms > recording.told_ms THEN excluded.told_ms \

@@ -459,6 +459,10 @@ async fn what_is_too_short_or_not_there_is_absent_and_what_is_no_sound_fails(ben
     kept.tell(never, RecordingState::Pending, 0);
     kept.settled().await;
     kept.take_all().await;
+    let row = kept.state(RecordingId::nth(never, 1)).await;
+    assert_eq!(row, RecordingState::Pending, "another machine may have it");
+    kept.bench.sql("UPDATE recording SET due_ms = due_ms - 60000").await;
+    kept.take_all().await;
     assert_eq!(kept.state(short).await, RecordingState::Absent);
     assert_eq!(kept.state(empty).await, RecordingState::Absent);
     assert_eq!(kept.state(RecordingId::nth(never, 1)).await, RecordingState::Absent);
@@ -484,6 +488,24 @@ async fn a_recording_waits_encrypted_for_a_store_that_is_away(bench: Bench) {
     kept.take_all().await;
     assert_eq!(kept.read(id).await.unwrap(), wav(2_000));
     assert_eq!(kept.spooled(), [] as [PathBuf; 0]);
+}
+
+async fn a_file_on_another_machine_is_left_to_that_and_taken_in_when_it_is_back(bench: Bench) {
+    let kept = Kept::on(bench).await;
+    let (call, id) = kept.ended(&wav(2_000)).await;
+    let elsewhere = kept.bench.folder.path().join("elsewhere");
+    let other = Intake::new(kept.archive(), elsewhere, instance_id(), kept.vault());
+    assert!(other.claim(10).await.unwrap().is_empty());
+    // The machine that has it is down.
+    kept.bench.sql("UPDATE recording SET due_ms = 0, attempts = 6").await;
+    for row in other.claim(10).await.unwrap() {
+        other.take(row).await;
+    }
+    assert_eq!(kept.state(id).await, RecordingState::Failed);
+    kept.intake().sweep(true).await.unwrap();
+    kept.take_all().await;
+    assert_eq!(kept.read(id).await.unwrap(), wav(2_000));
+    assert_eq!(kept.told(call).await, [RecordingState::Failed, RecordingState::Ready]);
 }
 
 async fn a_changed_bit_in_the_store_is_named_by_its_chunk(bench: Bench) {
@@ -577,6 +599,7 @@ on_both!(
     a_file_that_freeswitch_did_not_finish_is_mended,
     what_is_too_short_or_not_there_is_absent_and_what_is_no_sound_fails,
     a_recording_waits_encrypted_for_a_store_that_is_away,
+    a_file_on_another_machine_is_left_to_that_and_taken_in_when_it_is_back,
     a_changed_bit_in_the_store_is_named_by_its_chunk,
     notes_of_a_recording_may_come_in_any_order_and_again,
 );

@@ -30,6 +30,8 @@ const POLL: Duration = Duration::from_secs(1);
 const AWAY: Duration = Duration::from_secs(5);
 /// Every so many looks the spool is swept, and what is over deleted.
 const SWEEP_EVERY: u32 = 60;
+/// Every so many looks, and at first, what failed and still has a file here is tried again.
+const AGAIN_EVERY: u32 = 60 * SWEEP_EVERY;
 /// After so many failures a recording has failed; that is about an hour.
 const ATTEMPTS_MAX: u32 = 18;
 /// The pauses between attempts double up to this one, in milliseconds.
@@ -104,7 +106,7 @@ impl Intake {
             }
         }
         if looks.is_multiple_of(SWEEP_EVERY) {
-            self.sweep(looks == 0).await?;
+            self.sweep(looks.is_multiple_of(AGAIN_EVERY)).await?;
         }
         Ok(())
     }
@@ -117,7 +119,11 @@ impl Intake {
         let operator = self.archive.store.operator();
         operator.end_recordings_of_ended_calls().await?;
         let busy = self.busy().clone();
-        let claimed = operator.claim_recordings(self.holder, &busy, limit).await?;
+        let is_here = |tenant, id, object: Option<&str>| {
+            self.plain(tenant, id).exists()
+                || object.is_some_and(|object| self.sealed(tenant, object).exists())
+        };
+        let claimed = operator.claim_recordings(self.holder, &busy, limit, is_here).await?;
         self.busy().extend(claimed.iter().map(|kept| kept.recording.id));
         Ok(claimed)
     }

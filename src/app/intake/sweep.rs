@@ -34,20 +34,20 @@ enum Kind {
 
 impl Intake {
     /// Takes in, or removes, what was left in the spool; deletes recordings whose time is over.
-    /// `first`: what failed under an earlier process is tried again.
+    /// `again`: what failed, and has a file here, is tried again.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn sweep(&self, first: bool) -> Result<(), StoreError> {
+    pub async fn sweep(&self, again: bool) -> Result<(), StoreError> {
         let root = self.root.clone();
         let found = tokio::task::spawn_blocking(move || files(&root)).await;
         for left in found.unwrap_or_default() {
-            self.judge(&left, first).await?;
+            self.judge(&left, again).await?;
         }
         self.delete_what_is_over().await
     }
 
-    async fn judge(&self, left: &Left, first: bool) -> Result<(), StoreError> {
+    async fn judge(&self, left: &Left, again: bool) -> Result<(), StoreError> {
         let old = left.age >= Duration::from(self.settings.orphan_after);
         let scope = self.archive.store.tenant(left.tenant);
         let fate = scope.fate(left.id).await?;
@@ -56,7 +56,7 @@ impl Intake {
         };
         match fate.state {
             RecordingState::Running if old && !fate.is_live => self.adopt(left).await,
-            RecordingState::Failed if first => scope.retry_recording(left.id).await,
+            RecordingState::Failed if again => scope.retry_recording(left.id).await,
             RecordingState::Running | RecordingState::Failed => Ok(()),
             RecordingState::Pending => {
                 if self.is_stale(left, &fate) {
