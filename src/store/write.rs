@@ -180,7 +180,9 @@ const PUT_RECORDING: &str = "INSERT INTO recording (tenant, id, call, kind, room
      FROM clock WHERE NOT EXISTS (SELECT 1 FROM recording_trace \
      WHERE tenant = $1 AND recording = $2 AND deed = 'deleted') \
      ON CONFLICT (tenant, id) DO UPDATE SET call = excluded.call, kind = excluded.kind, \
-     room = excluded.room, path = excluded.path, min_ms = excluded.min_ms, \
+     room = excluded.room, path = excluded.path, \
+     min_ms = CASE WHEN excluded.min_ms > recording.min_ms THEN excluded.min_ms \
+     ELSE recording.min_ms END, \
      channels = CASE WHEN recording.length_ms = 0 THEN excluded.channels \
      ELSE recording.channels END, \
      state = CASE WHEN recording.state = 'running' THEN excluded.state ELSE recording.state END, \

@@ -435,13 +435,14 @@ const RECORD: &str = r#"
         "swept": false,
         "recordings": [
         {
-        "name": "00000000-0000-0000-0000-00000000ca11-1",
-        "path": "/m/00000000-0000-0000-0000-00000000ca11-1.wav",
+        "name": "00000000-0000-0000-0000-00009e37b3a0",
+        "path": "/m/00000000-0000-0000-0000-00009e37b3a0.wav",
         "length_ms": 8000,
+        "id": "00000000-0000-0000-0000-00009e37b3a0",
         "kind": "message",
         "state": "pending",
-        "channels": 0,
-        "min_length_ms": 0
+        "channels": 1,
+        "min_length_ms": 1000
         }
         ],
         "variables": {

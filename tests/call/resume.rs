@@ -160,7 +160,7 @@ fn a_recording_that_ran_on_alone_is_kept() {
         r#"
         0.000 ! play beep until #
         0.000 < done
-        0.000 ! record /m/00000000-0000-0000-0000-00000000ca11-1.wav
+        0.000 ! record /m/00000000-0000-0000-0000-00009e37b3a0.wav
         0.000 < wait 6s
         6.000 < resume
         6.000 start: next -> end (5900 ms recorded)
@@ -183,11 +183,11 @@ fn a_recording_that_never_began_is_made_after_another_beep() {
         r#"
         0.000 ! play welcome + beep until #
         0.000 < done
-        0.000 ! record /m/00000000-0000-0000-0000-00000000ca11-1.wav
+        0.000 ! record /m/00000000-0000-0000-0000-00009e37b3a0.wav
         0.000 < resume
         0.000 ! play beep until #
         0.000 < done
-        0.000 ! record /m/00000000-0000-0000-0000-00000000ca11-2.wav
+        0.000 ! record /m/00000000-0000-0000-0000-00003c6e3973.wav
         0.000 < hangup NORMAL_CLEARING caller
         0.000 END Caller NORMAL_CLEARING: the caller hung up
         "#,

@@ -625,9 +625,9 @@ fn a_message_is_recorded_after_the_beep() {
         r#"
         0.000 ! play welcome + beep until #
         0.000 < done
-        0.000 ! record /m/00000000-0000-0000-0000-00000000ca11-1.wav
+        0.000 ! record /m/00000000-0000-0000-0000-00009e37b3a0.wav
         0.000 < recorded 5s
-        0.000 name = 00000000-0000-0000-0000-00000000ca11-1
+        0.000 name = 00000000-0000-0000-0000-00009e37b3a0
         0.000 start: next -> done (5000 ms recorded)
         0.000 ! Hangup(NormalClearing)
         "#,
@@ -639,9 +639,9 @@ fn a_message_is_recorded_after_the_beep() {
         0.000 ! play welcome + beep until #
         0.000 < key #
         0.000 ! Silence
-        0.000 ! record /m/00000000-0000-0000-0000-00000000ca11-1.wav
+        0.000 ! record /m/00000000-0000-0000-0000-00009e37b3a0.wav
         0.000 < recorded 500ms
-        0.000 ! Discard { path: "/m/00000000-0000-0000-0000-00000000ca11-1.wav" }
+        0.000 ! Discard { path: "/m/00000000-0000-0000-0000-00009e37b3a0.wav" }
         0.000 start: too_short -> too_short (500 ms is too short)
         0.000 ! Hangup(NormalClearing)
         "#,
@@ -658,7 +658,7 @@ fn a_recording_that_fails_or_never_ends_is_left() {
         0.000 ! play welcome + beep until #
         0.000 < key 5
         0.000 < done
-        0.000 ! record /m/00000000-0000-0000-0000-00000000ca11-1.wav
+        0.000 ! record /m/00000000-0000-0000-0000-00009e37b3a0.wav
         0.000 < failed no space
         0.000 start: failed -> failed (failed: no space)
         0.000 ! Hangup(NormalClearing)
@@ -670,7 +670,7 @@ fn a_recording_that_fails_or_never_ends_is_left() {
         r#"
         0.000 ! play welcome + beep until #
         0.000 < done
-        0.000 ! record /m/00000000-0000-0000-0000-00000000ca11-1.wav
+        0.000 ! record /m/00000000-0000-0000-0000-00009e37b3a0.wav
         0.000 < wait 4s
         4.000 < hangup NORMAL_CLEARING caller
         4.000 END Caller NORMAL_CLEARING: the caller hung up
@@ -682,7 +682,7 @@ fn a_recording_that_fails_or_never_ends_is_left() {
         r#"
         0.000 ! play welcome + beep until #
         0.000 < done
-        0.000 ! record /m/00000000-0000-0000-0000-00000000ca11-1.wav
+        0.000 ! record /m/00000000-0000-0000-0000-00009e37b3a0.wav
         0.000 < lost-done
         0.000 < wait 130s
         130.000 GUARD an order was not reported done in time
@@ -720,15 +720,15 @@ fn a_message_can_be_heard_and_recorded_again() {
         r#"
         0.000 ! play welcome + beep until #
         0.000 < done
-        0.000 ! record /m/00000000-0000-0000-0000-00000000ca11-1.wav
+        0.000 ! record /m/00000000-0000-0000-0000-00009e37b3a0.wav
         0.000 < recorded 5s
         0.000 ! play the message + again until 12
         0.000 < key 2
         0.000 ! Silence
-        0.000 ! Discard { path: "/m/00000000-0000-0000-0000-00000000ca11-1.wav" }
+        0.000 ! Discard { path: "/m/00000000-0000-0000-0000-00009e37b3a0.wav" }
         0.000 ! play beep until #
         0.000 < done
-        0.000 ! record /m/00000000-0000-0000-0000-00000000ca11-2.wav
+        0.000 ! record /m/00000000-0000-0000-0000-00003c6e3973.wav
         0.000 < recorded 6s
         0.000 ! play the message + again until 12
         0.000 < key 9
@@ -744,7 +744,7 @@ fn a_message_can_be_heard_and_recorded_again() {
         r#"
         0.000 ! play welcome + beep until #
         0.000 < done
-        0.000 ! record /m/00000000-0000-0000-0000-00000000ca11-1.wav
+        0.000 ! record /m/00000000-0000-0000-0000-00009e37b3a0.wav
         0.000 < recorded 5s
         0.000 ! play the message + again until 12
         0.000 < key 1
@@ -759,15 +759,15 @@ fn a_message_can_be_heard_and_recorded_again() {
         r#"
         0.000 ! play welcome + beep until #
         0.000 < done
-        0.000 ! record /m/00000000-0000-0000-0000-00000000ca11-1.wav
+        0.000 ! record /m/00000000-0000-0000-0000-00009e37b3a0.wav
         0.000 < recorded 5s
         0.000 ! play the message + again until 12
         0.000 < key 2
         0.000 ! Silence
-        0.000 ! Discard { path: "/m/00000000-0000-0000-0000-00000000ca11-1.wav" }
+        0.000 ! Discard { path: "/m/00000000-0000-0000-0000-00009e37b3a0.wav" }
         0.000 ! play beep until #
         0.000 < done
-        0.000 ! record /m/00000000-0000-0000-0000-00000000ca11-2.wav
+        0.000 ! record /m/00000000-0000-0000-0000-00003c6e3973.wav
         0.000 < recorded 6s
         0.000 ! play the message + again until 12
         0.000 < key 2

@@ -19,6 +19,7 @@ use callwright::flow::Flow;
 use callwright::flow::program::{Program, PromptFile, Published, Settings, SpeechEngine};
 use callwright::model::audit::AuditEntry;
 use callwright::model::record::{CallRecord, RecordingNote};
+use callwright::model::recording::RecordingKind;
 use callwright::model::timeline::What;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -201,8 +202,10 @@ impl Line {
             Output::Answered(obeyed) => self.answers.push(obeyed),
             Output::Audit(entry) => self.audit.push(*entry),
             Output::Recording(note) => {
-                let text = format!("RECORDING {} {} ms", note.state.name(), note.length_ms);
-                self.write(&text);
+                if note.kind == RecordingKind::Call {
+                    let text = format!("RECORDING {} {} ms", note.state.name(), note.length_ms);
+                    self.write(&text);
+                }
                 self.told.push(*note);
             }
             Output::Note(entry) => {

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Heard, Next, Running};
 use crate::base::digits::{Digit, Digits};
+use crate::base::ids::RecordingId;
 use crate::base::millis::Millis;
 use crate::call::input::Ending;
-use crate::call::output::{Action, Media, RecordOrder};
+use crate::call::output::{Action, Media, Output, RecordOrder};
 use crate::call::state::RECORDINGS_MAX;
 use crate::call::timer::Timer;
 use crate::call::{Call, describe};
@@ -14,7 +15,7 @@ use crate::flow::Outcome;
 use crate::flow::kind::message::{Message, Review};
 use crate::flow::prompt::TonePrompt;
 use crate::model::record::RecordingNote;
-use crate::model::recording::RecordingKind;
+use crate::model::recording::{RecordingKind, RecordingState};
 
 /// The tone before a recording, in Hz and milliseconds.
 const BEEP_HZ: u16 = 1_000;
@@ -90,7 +91,8 @@ impl ExpectMessage {
     fn record(&mut self, call: &mut Call, message: &Message) -> Next {
         self.attempts = self.attempts.saturating_add(1);
         call.state.counters.files += 1;
-        self.name = format!("{}-{}", call.state.arrival.call, call.state.counters.files);
+        let number = call.state.counters.files;
+        self.name = RecordingId::nth(call.state.arrival.call, number).to_string();
         self.expect = Expect::RecordingEnd { began_ms: call.state.age_ms };
         let order = RecordOrder {
             path: self.path(call),
@@ -101,6 +103,35 @@ impl ExpectMessage {
         call.worth_writing();
         call.record(order);
         Next::Wait
+    }
+
+    /// What there is to tell of a message once it has ended; a file of which nothing is told is
+    /// found later.
+    fn note(&self, call: &Call, message: &Message) -> RecordingNote {
+        RecordingNote {
+            name: self.name.clone(),
+            path: self.path(call),
+            length_ms: self.length_ms,
+            id: self.name.parse().ok(),
+            kind: RecordingKind::Message,
+            state: RecordingState::Pending,
+            channels: 1,
+            min_length_ms: message.min_length.ms(),
+            ..RecordingNote::default()
+        }
+    }
+
+    fn tell(&self, call: &mut Call, message: &Message) {
+        let note = self.note(call, message);
+        call.outputs.push_back(Output::Recording(Box::new(note)));
+    }
+
+    /// Nobody is to hear it, not even who takes recordings in.
+    fn discard(&self, call: &mut Call, message: &Message) {
+        let mut note = self.note(call, message);
+        note.min_length_ms = u64::MAX;
+        call.outputs.push_back(Output::Recording(Box::new(note)));
+        call.order(Action::Discard { path: self.path(call) });
     }
 
     fn path(&self, call: &Call) -> String {
@@ -167,7 +198,7 @@ impl ExpectMessage {
     fn recorded(&mut self, call: &mut Call, message: &Message, length_ms: Option<u64>) -> Next {
         self.length_ms = length_ms.unwrap_or_else(|| self.length(call, message));
         if self.length_ms < message.min_length.ms() {
-            call.order(Action::Discard { path: self.path(call) });
+            self.discard(call, message);
             return Next::leave(Outcome::TooShort, format!("{} ms is too short", self.length_ms));
         }
         if message.review.is_some() { self.review(call, message) } else { self.keep(call, message) }
@@ -203,23 +234,22 @@ impl ExpectMessage {
             call.notice("the message is kept: it can't be recorded again so often");
             return self.keep(call, message);
         }
-        call.order(Action::Discard { path: self.path(call) });
+        self.discard(call, message);
         self.prompt(call, message, false)
     }
 
     fn keep(&self, call: &mut Call, message: &Message) -> Next {
-        self.note(call);
+        self.keep_note(call, message);
         if let Some(name) = &message.into {
             call.set_text(name, &self.name, false);
         }
         Next::leave(Outcome::Done, format!("{} ms recorded", self.length_ms))
     }
 
-    fn note(&self, call: &mut Call) {
+    fn keep_note(&self, call: &mut Call, message: &Message) {
+        self.tell(call, message);
         if call.state.recordings.len() < RECORDINGS_MAX {
-            let (name, path) = (self.name.clone(), self.path(call));
-            let (kind, length_ms) = (RecordingKind::Message, self.length_ms);
-            let note = RecordingNote { name, path, length_ms, kind, ..RecordingNote::default() };
+            let note = self.note(call, message);
             call.state.recordings.push(note);
         }
     }
@@ -232,7 +262,9 @@ impl ExpectMessage {
             Expect::RecordingEnd { .. } | Expect::ReviewKey => {
                 self.length_ms = self.length(call, message);
                 if self.length_ms >= message.min_length.ms() {
-                    self.note(call);
+                    self.keep_note(call, message);
+                } else {
+                    self.tell(call, message);
                 }
             }
         }

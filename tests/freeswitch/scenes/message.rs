@@ -1,12 +1,28 @@
 //! Messages.
 
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::Lab;
 use super::hangup::record;
+use crate::daemon::{self, TENANT};
 use crate::phone::Phone;
 use crate::sound::Sound;
+
+/// A recording as a WAV file, once it was taken in.
+fn exported(lab: &Lab, id: &str) -> PathBuf {
+    let began = Instant::now();
+    let which = [id, "--tenant", TENANT];
+    let show = [&["recording", "show"], &which[..]].concat();
+    while daemon::json(lab.folder(), &show)["state"] != "ready" {
+        assert!(began.elapsed() < Duration::from_secs(20), "{id} never became ready");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let file = lab.folder().join(format!("{id}.wav"));
+    let output = ["--output", file.to_str().expect("UTF-8")];
+    daemon::command_line(lab.folder(), &[&["recording", "export"], &which[..], &output].concat());
+    file
+}
 
 pub(super) fn is_as_long_and_loud_as_spoken(lab: &Lab) {
     let phone = Phone::call_speaking(lab, "4105", "playback:tone_stream://v=-13;%(60000,0,440)");
@@ -16,8 +32,11 @@ pub(super) fn is_as_long_and_loud_as_spoken(lab: &Lab) {
     let end = phone.hears(1_000.0);
     assert_eq!(phone.ends(), "NORMAL_CLEARING");
     let record = record(lab, &phone.number);
-    let path = record["recordings"][0]["path"].as_str().expect("the record names the file");
-    let message = Sound::read(Path::new(path));
+    let note = &record["recordings"][0];
+    let file = exported(lab, note["id"].as_str().expect("the record names the recording"));
+    let message = Sound::read(&file);
+    let path = note["path"].as_str().expect("the record names the file");
+    assert!(!Path::new(path).exists(), "the message lies about in plain");
     let length = message.length().as_secs_f64();
     // From the prompt's end (0.4 s) to the key, less what the steps between take.
     let spoken = end - prompt - 0.4;
