@@ -132,9 +132,7 @@ fn masks_are_where_the_file_has_them_though_its_beginning_was_heard_late() {
         + &command("mask")
         + "wait 1s\n"
         + &command("unmask")
-        + "wait 1s\n"
-        + &command("stop")
-        + "stopped 3400ms";
+        + "wait 1s\n stopped 3400ms";
     let line = played(&listen(), &script);
     assert_eq!(ended(&line)[0].masked, [span(1_400, 2_400)]);
 }

@@ -4,11 +4,12 @@
 mod hold;
 mod monitor;
 pub(in crate::call) mod record;
+mod tape;
 
 use serde::{Deserialize, Serialize};
 
 use monitor::Monitoring;
-use record::Recording;
+use tape::Recording;
 
 /// What was begun and nothing has ended yet.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

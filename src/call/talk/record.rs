@@ -1,14 +1,7 @@
 //! The recording of a call: one file, on the caller's channel, which keeps it through holds,
 //! transfers of the far end, other processes and the dialplan.
-//!
-//! Positions in the file are counted here. Nothing is written while a recording is paused, nor
-//! while the caller's own leg is on hold: FreeSWITCH reads no sound from it then
-//! (`switch_core_io.c` switch_core_session_read_frame, `CF_HOLD`).
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-
-use crate::base::ids::RecordingId;
+use super::tape::{Recording, Stage, add};
 use crate::base::millis::Millis;
 use crate::call::Call;
 use crate::call::describe;
@@ -19,12 +12,8 @@ use crate::call::timer::Timer;
 use crate::flow::kind::record::{Record, RecordAction};
 use crate::flow::prompt::TonePrompt;
 use crate::model::record::RecordingNote;
-use crate::model::recording::{RecordingKind, RecordingState, Span};
+use crate::model::recording::RecordingState;
 
-/// Masked and paused stretches of one recording, each at most; later ones are joined to the last.
-const SPANS_MAX: usize = 100;
-/// How much longer than counted a file may be.
-const LATE_MS: u64 = 60_000;
 /// How long FreeSWITCH may take to say that a recording has begun or ended.
 const TOLD_MS: u64 = 5_000;
 /// An announcement whose length nobody knows is not longer than this.
@@ -69,150 +58,6 @@ impl Wish {
             max_length: step.max_length,
             min_length: step.min_length,
         }
-    }
-}
-
-/// A recording that runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(in crate::call) struct Recording {
-    /// Of the call's recordings, from 1 on.
-    number: u32,
-    stage: Stage,
-    #[serde(default, skip_serializing_if = "is_false")]
-    conversation: bool,
-    stereo: bool,
-    beep: bool,
-    max_ms: u64,
-    min_ms: u64,
-    /// When it began, by the date and on the call's clock.
-    began: Timestamp,
-    began_ms: u64,
-    /// What is in the file, up to `since_ms` on the call's clock; none while nothing is written.
-    written_ms: u64,
-    since_ms: Option<u64>,
-    #[serde(default, skip_serializing_if = "is_false")]
-    paused: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
-    held: bool,
-    /// Where in the file the mask began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    mask_ms: Option<u64>,
-    /// In the file.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    masks: Vec<(u64, u64)>,
-    /// From the recording's begin on.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    gaps: Vec<(u64, u64)>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    gap_ms: Option<u64>,
-    /// Where in the file the caller's leg was held first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    hold_ms: Option<u64>,
-}
-
-/// How far it has come.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Stage {
-    /// The parties are told of it.
-    Announced,
-    /// FreeSWITCH was told to begin.
-    Ordered(ActionId),
-    Running,
-    /// FreeSWITCH was told to end it.
-    Stopped,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-const fn is_false(flag: &bool) -> bool {
-    !*flag
-}
-
-impl Recording {
-    /// Where in the file we are.
-    fn position(&self, age_ms: u64) -> u64 {
-        if let Stage::Ordered(_) = self.stage {
-            return age_ms.saturating_sub(self.began_ms);
-        }
-        let more = self.since_ms.map_or(0, |since_ms| age_ms.saturating_sub(since_ms));
-        self.written_ms.saturating_add(more)
-    }
-
-    /// Goes on, or stands still, from now on.
-    fn settle(&mut self, age_ms: u64) {
-        let writes = self.stage == Stage::Running && !self.paused && !self.held;
-        self.written_ms = self.position(age_ms);
-        self.since_ms = writes.then_some(age_ms);
-        let passed_ms = age_ms.saturating_sub(self.began_ms);
-        if writes {
-            if let Some(from_ms) = self.gap_ms.take() {
-                add(&mut self.gaps, from_ms, passed_ms);
-            }
-        } else if self.stage == Stage::Running {
-            self.gap_ms.get_or_insert(passed_ms);
-        }
-    }
-
-    fn unmask(&mut self, age_ms: u64) -> bool {
-        let position = self.position(age_ms);
-        let Some(from_ms) = self.mask_ms.take() else { return false };
-        add(&mut self.masks, from_ms, position);
-        true
-    }
-
-    /// Where the file is longer than was counted, we heard late that it had begun, and all of it
-    /// is further back; or the caller's leg was held: what its phone sent meanwhile is read in a
-    /// burst afterwards, and a mask reaches as far as that may have moved it.
-    fn align(&mut self, length_ms: u64) {
-        let late_ms = length_ms.saturating_sub(self.written_ms).min(LATE_MS);
-        for (from_ms, to_ms) in &mut self.masks {
-            let held = self.hold_ms.is_some_and(|hold_ms| *to_ms >= hold_ms);
-            if self.hold_ms.is_none() {
-                *from_ms += late_ms;
-            }
-            if held || self.hold_ms.is_none() {
-                *to_ms = to_ms.saturating_add(late_ms).min(length_ms);
-            }
-        }
-    }
-
-    /// What there is to tell of it.
-    fn note(&self, call: &Call, state: RecordingState, length_ms: u64) -> RecordingNote {
-        let id = self.id(call);
-        let spans = |list: &[(u64, u64)]| {
-            list.iter().map(|&(from_ms, to_ms)| Span { from_ms, to_ms }).collect()
-        };
-        RecordingNote {
-            name: id.to_string(),
-            path: self.path(call),
-            length_ms,
-            id: Some(id),
-            kind: RecordingKind::Call,
-            room: None,
-            state,
-            began: Some(self.began),
-            channels: if self.stereo { 2 } else { 1 },
-            masked: spans(&self.masks),
-            paused: spans(&self.gaps),
-            min_length_ms: self.min_ms,
-        }
-    }
-
-    fn id(&self, call: &Call) -> RecordingId {
-        RecordingId::nth(call.state.arrival.call, self.number)
-    }
-
-    fn path(&self, call: &Call) -> String {
-        call.recording_path(&self.id(call).to_string())
-    }
-}
-
-/// Adds a stretch; where there are too many the last becomes longer.
-fn add(spans: &mut Vec<(u64, u64)>, from_ms: u64, to_ms: u64) {
-    let full = spans.len() >= SPANS_MAX;
-    match spans.last_mut() {
-        Some(last) if full || last.1 >= from_ms => last.1 = last.1.max(to_ms),
-        Some(_) | None => spans.push((from_ms, to_ms)),
     }
 }
 
@@ -510,7 +355,8 @@ impl Call {
             let passed_ms = age_ms.saturating_sub(recording.began_ms);
             add(&mut recording.gaps, from_ms, passed_ms);
         }
-        if let Some(length_ms) = length_ms {
+        // What we stopped was counted to the order only; the switch may have written on.
+        if let Some(length_ms) = length_ms.filter(|_| recording.stage != Stage::Stopped) {
             recording.align(length_ms);
         }
         let length_ms = length_ms.unwrap_or(recording.written_ms);
