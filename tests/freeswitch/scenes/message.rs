@@ -10,7 +10,7 @@ use crate::phone::Phone;
 use crate::sound::Sound;
 
 /// A recording as a WAV file, once it was taken in.
-fn exported(lab: &Lab, id: &str) -> PathBuf {
+pub(super) fn exported(lab: &Lab, id: &str) -> PathBuf {
     let began = Instant::now();
     let which = [id, "--tenant", TENANT];
     let show = [&["recording", "show"], &which[..]].concat();

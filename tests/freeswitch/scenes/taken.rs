@@ -1,10 +1,10 @@
 //! The daemon killed under its calls, and another one started at once.
 
-use std::path::Path;
 use std::time::Duration;
 
 use super::Lab;
 use super::hangup::record;
+use super::message::exported;
 use crate::phone::Phone;
 use crate::sound::Sound;
 
@@ -100,8 +100,8 @@ fn takes_the_whole_message(lab: &Lab, phone: &Phone<'_>) {
     let end = phone.hears(1_000.0);
     phone.ends();
     let record = record(lab, &phone.number);
-    let path = record["recordings"][0]["path"].as_str().expect("the record names the file");
-    let length = Sound::read(Path::new(path)).length().as_secs_f64();
+    let id = record["recordings"][0]["id"].as_str().expect("the record names the recording");
+    let length = Sound::read(&exported(lab, id)).length().as_secs_f64();
     let (prompt, _) = phone.sound().tone(600.0).unwrap();
     let spoken = end - prompt - 0.4;
     assert!((spoken - length).abs() < 1.0, "{length} s of {spoken} s were kept");
