@@ -7,11 +7,11 @@ use dashmap::DashMap;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::base::ids::{CallId, ChannelId};
-use crate::driver::call::{Shared, Switchboard};
+use crate::base::ids::{CallId, ChannelId, CoreId};
+use crate::driver::call::{Asking, Said, Shared, Switchboard};
 use crate::driver::registry::{Heed, TellError, Word};
 use crate::esl::command::Api;
-use crate::switch::link::{Link, LinkConfig, LinkConfigError, LinkEvent, LinkEvents};
+use crate::switch::link::{Link, LinkConfig, LinkConfigError, LinkError, LinkEvent, LinkEvents};
 
 /// Every link, and which channels are followed.
 #[derive(Debug, Default)]
@@ -91,9 +91,34 @@ impl Links {
     }
 }
 
+/// What one FreeSWITCH says, if it is the one that is asked.
+async fn asked(link: &Link, core: Option<CoreId>, api: Api) -> Option<Said> {
+    let told = link.api(Api::CoreUuid).await.ok();
+    let own = told.and_then(|told| told.trim().parse().ok());
+    if core.is_some() && own != core {
+        return None;
+    }
+    let said = match link.api(api).await {
+        Ok(said) => Ok(said),
+        Err(LinkError::Refused(why)) => Ok(format!("-ERR {why}")),
+        Err(error) => Err(error.to_string()),
+    };
+    Some(Said { link: link.name().to_owned(), core: own, said })
+}
+
 impl Switchboard for Links {
     fn is_there(&self) -> bool {
         !self.links.is_empty()
+    }
+
+    fn ask(&self, core: Option<CoreId>, api: Api) -> Asking<'_> {
+        Box::pin(async move {
+            let mut all = Vec::new();
+            for link in &self.links {
+                all.extend(asked(link, core, api.clone()).await);
+            }
+            all
+        })
     }
 
     /// Which FreeSWITCH has the call is not known: the others know no such channel.

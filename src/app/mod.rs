@@ -29,7 +29,7 @@ use crate::driver::call::{Clock, Counters, Shared, Sink, Switchboard};
 use crate::driver::http::Http;
 use crate::driver::registry::{Registry, When};
 use crate::driver::serve::{self, Drain, Socket};
-use crate::driver::session::{Router, Settings};
+use crate::driver::session::{Around, Router, Settings};
 use crate::driver::translate::arrival::Inquiry;
 use crate::driver::wake::Wake;
 use crate::esl::argument::Word;
@@ -243,6 +243,11 @@ impl Router for ByDirectory {
             tracing::warn!(%tenant, %error, "the flows of a call that began earlier are gone");
             "flow_version".to_owned()
         })
+    }
+
+    fn around(&self, tenant: TenantId) -> Option<Around> {
+        let (settings, prompts) = self.0.routes().around(tenant)?;
+        Some(Around { settings, prompts })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::input::{Answer, Dialed, Ending};
 use super::output::{Action, DialAddress, DialOrder, Media, RecordChange};
+use super::room::RoomOrder;
 use crate::base::digits::Digits;
 use crate::flow::kind::answer::RejectReason;
 use crate::flow::kind::http::Method;
@@ -39,6 +40,8 @@ pub(in crate::call) fn action(action: &Action, party: impl Fn(&str) -> String) -
         Action::Transfer { extension, context } => {
             format!("transfer to {} in {}", party(extension), clean(context))
         }
+        Action::JoinRoom(order) => format!("join the room as {}", order.role),
+        Action::Room { order, .. } => room(order).to_owned(),
         Action::Hold { on: true, .. } => "hold the caller".into(),
         Action::Hold { on: false, .. } => "end the hold".into(),
         Action::Follow { channel, on } => {
@@ -69,6 +72,25 @@ fn recording(path: &str, change: RecordChange) -> String {
         RecordChange::Resume => "go on with the recording".into(),
         RecordChange::Mask => "mask the recording".into(),
         RecordChange::Unmask => "end the recording's mask".into(),
+    }
+}
+
+const fn room(order: &RoomOrder) -> &'static str {
+    match order {
+        RoomOrder::Mute { on: true, .. } => "mute in the room",
+        RoomOrder::Mute { on: false, .. } => "unmute in the room",
+        RoomOrder::Deaf { on: true, .. } => "make deaf in the room",
+        RoomOrder::Deaf { on: false, .. } => "let hear the room",
+        RoomOrder::Volume { .. } => "set a volume in the room",
+        RoomOrder::Leave(_) => "leave the room",
+        RoomOrder::Kick(_) => "take out of the room",
+        RoomOrder::Lock(true) => "lock the room",
+        RoomOrder::Lock(false) => "unlock the room",
+        RoomOrder::Play(_) => "play to the room",
+        RoomOrder::Record { on: true, .. } => "record the room",
+        RoomOrder::Record { on: false, .. } => "stop recording the room",
+        RoomOrder::Floor(_) => "give the floor",
+        RoomOrder::End => "end the room",
     }
 }
 
@@ -155,6 +177,12 @@ pub(in crate::call) fn answer(answer: &Answer) -> String {
             format!("status {}, {} bytes", answer.status, answer.body.len())
         }
         Answer::Http(Err(failure)) => clean(&failure.to_string()),
+        Answer::Room(found) => match (&found.elsewhere, found.here, found.known) {
+            (Some(elsewhere), ..) => format!("on another FreeSWITCH: {}", clean(elsewhere)),
+            (None, Some(here), _) => format!("here, {} in it", here.members),
+            (None, None, true) => "nobody is in it".into(),
+            (None, None, false) => "not known".into(),
+        },
     }
 }
 

@@ -11,13 +11,14 @@ use super::arrival::Arrival;
 use super::handover::Found;
 use super::input::{Answer, Command, Dialed, Ending, Event, HttpAnswer, HttpFailure, Input};
 use super::output::{ActionId, Output, QueryId};
+use super::room::{MemberOp, RoomFacts, RoomFound, RoomNews};
 use super::state::State;
 use crate::base::cause::HangupCause;
 use crate::base::digits::Digit;
-use crate::base::ids::{CallId, ChannelId, FlowName, TenantId};
+use crate::base::ids::{CallId, ChannelId, FlowName, RoomName, TenantId};
 use crate::base::now::Now;
 use crate::flow::Flow;
-use crate::flow::program::{Program, Published, Settings};
+use crate::flow::program::{Program, Published, Rooms, Settings};
 
 /// A flow with every kind of step that waits, so that every input finds one that hears it.
 const FLOW: &str = r##"{
@@ -26,7 +27,7 @@ const FLOW: &str = r##"{
     "answer": { "kind": "answer", "pause": "500ms", "next": "menu" },
     "menu": { "kind": "menu", "prompts": [{ "tone": [440] }, { "silence": "1s" }],
         "choices": { "1": "gather", "2": "dial", "3": "message", "4": "ask", "45": "transfer",
-            "6": "sub", "7": "reject", "8": "back", "/^9\\d$/": "turn" },
+            "6": "sub", "7": "reject", "*": "room", "8": "back", "/^9\\d$/": "turn" },
         "direct_dial": { "min": 3, "max": 4, "into": "n", "next": "dial" } },
     "gather": { "kind": "gather", "prompts": [{ "silence": "1s" }], "into": "pin", "max": 6,
         "secret": true, "accept": ["1234", "{n}"], "next": "copy",
@@ -45,6 +46,8 @@ const FLOW: &str = r##"{
         "next": "menu" },
     "back": { "kind": "return", "value": "n" },
     "transfer": { "kind": "transfer", "extension": "{n}", "on": { "failed": "menu" } },
+    "room": { "kind": "conference", "room": "sales", "next": "menu",
+        "prompts": [{ "tone": [500] }] },
     "reject": { "kind": "reject" },
     "again": { "kind": "play", "prompts": [{ "say": "{n}" }, { "tone": [400] }], "next": "menu" } }
 }"##;
@@ -98,8 +101,20 @@ fn program(main: &FlowName, flow: Flow) -> Program {
         main: name.clone(),
         flows: [(name, Arc::new(published))].into(),
         prompts: BTreeMap::new(),
-        settings: Settings { contexts: vec!["default".into()], ..Settings::default() },
+        settings: Settings {
+            contexts: vec!["default".into()],
+            rooms: rooms(),
+            ..Settings::default()
+        },
     }
+}
+
+/// One room with PINs and codes.
+fn rooms() -> Rooms {
+    let settings = r##"{"member_pin": "1234", "moderator_pin": "555", "most": 3, "tones": true,
+        "keys": {"1": "mute_self", "*5": "lock", "#": "leave", "9": "end", "8": "louder"}}"##;
+    let room = "sales".parse::<RoomName>().ok().zip(serde_json::from_str(settings).ok());
+    Arc::new(room.into_iter().collect())
 }
 
 fn resumed(call: &Call, program: &Arc<Program>, now: Now) -> Option<Call> {
@@ -150,6 +165,18 @@ fn input(call: &Call, channel: &ChannelId, what: u8, with: u8) -> Option<Input> 
         23 => Input::Answer(query, Answer::Http(Ok(HttpAnswer { status: 200, body }))),
         24 => Input::Answer(query, Answer::Http(Err(HttpFailure::TimedOut))),
         25 if with > 240 => Input::Event(Event::HungUp { cause, by_caller: None }),
+        28 if with < 60 => Input::Event(Event::Room(match with % 4 {
+            0 => RoomNews::Entered { member: 1, muted: with > 30, deaf: false },
+            1 => RoomNews::Muted(with > 30),
+            2 => RoomNews::Deaf(with > 30),
+            _ => RoomNews::Kicked,
+        })),
+        29 if with < 120 => {
+            let here = Some(RoomFacts { locked: with < 20, members: u32::from(with % 5) });
+            let elsewhere = (with > 100).then(|| "two".to_owned());
+            Input::Answer(query, Answer::Room(RoomFound { here, elsewhere, known: true }))
+        }
+        30 if with < 60 => Input::Command(Command::Room(MemberOp::Mute(with > 30))),
         26 if with > 240 => Input::Event(Event::LinkLost { reason: "x".into() }),
         27 if with > 240 => Input::Command(Command::Hangup { cause }),
         _ => Input::Timeout,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::output::{ActionId, QueryId};
+use super::room::{MemberOp, RoomFound, RoomNews};
 use crate::base::cause::HangupCause;
 use crate::base::digits::{Digit, Digits};
 use crate::base::ids::ChannelId;
@@ -41,6 +42,8 @@ pub enum Event {
     },
     /// The two were parted.
     Unbridged,
+    /// News of the caller in a conference room.
+    Room(RoomNews),
     /// The caller's phone put us on hold, or took us back.
     Held(bool),
     /// News of another channel, one that `Action::Follow` named.
@@ -118,6 +121,8 @@ pub enum Command {
         #[serde(default)]
         context: Option<String>,
     },
+    /// Act on the caller in the conference room where it is.
+    Room(MemberOp),
     /// Record the call from now on, or change the recording that runs.
     Record {
         action: RecordAction,
@@ -148,6 +153,7 @@ pub enum MonitorOrder {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     Http(Result<HttpAnswer, HttpFailure>),
+    Room(RoomFound),
 }
 
 /// An answer within the limits that the query set.

@@ -192,7 +192,7 @@ impl Listening {
             },
             Heard::Due(Timer::FirstKey) => Typed::Nothing,
             Heard::Due(Timer::NextKey) => Typed::Complete,
-            Heard::Due(_) | Heard::Answer(_) | Heard::Bridged(_) => Typed::Waiting,
+            Heard::Due(_) | Heard::Answer(_) | Heard::Bridged(_) | Heard::Room(_) => Typed::Waiting,
         }
     }
 

@@ -22,6 +22,7 @@ pub mod handover;
 pub mod input;
 pub mod moment;
 pub mod output;
+pub mod room;
 pub mod state;
 pub mod timer;
 
@@ -258,6 +259,7 @@ impl Call {
             Event::Answered => self.answered(),
             Event::Bridged { other, target } => self.bridged(other, target),
             Event::Unbridged => self.unbridged(),
+            Event::Room(news) => self.hear(Heard::Room(news)),
             Event::Held(on) => self.held_by_phone(None, on),
             Event::Far { channel, news } => self.far(&channel, news),
             Event::RecordingBegan { path } => self.recording_began(&path),

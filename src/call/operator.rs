@@ -44,6 +44,7 @@ impl Call {
                 self.transfer_by_operator(&extension, context.as_deref())
             }
             Command::Monitor(order) => self.monitor(order),
+            Command::Room(op) => self.in_room(op),
             Command::Record { action } => {
                 self.notice(format!("an operator asks for the recording: {}", action.name()));
                 self.change_recording(action, Wish::CALL)

@@ -56,6 +56,12 @@ impl Call {
         self.state.after(Timer::ActionOverdue, within_ms.saturating_add(GRACE_MS));
     }
 
+    /// Orders and waits for as long as it takes.
+    pub(in crate::call) fn expect_for_long(&mut self, action: Action, what: Awaited) {
+        let id = self.order(action);
+        self.state.waits.action = Some((id, what));
+    }
+
     /// Plays and waits. `false` where there is nothing to play.
     pub(in crate::call) fn play(&mut self, media: Vec<Media>, stop_on: Digits) -> bool {
         if media.is_empty() {
@@ -120,7 +126,7 @@ impl Call {
                 Awaited::Dial => {
                     self.order(Action::CancelDial);
                 }
-                Awaited::Other => {}
+                Awaited::Conference | Awaited::Other => {}
             }
         }
         self.forget_action();

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::room::{JoinOrder, RoomOrder, RoomQuery};
 use crate::base::cause::HangupCause;
 use crate::base::digits::Digits;
 use crate::base::ids::{ChannelId, GatewayName};
@@ -113,6 +114,10 @@ pub enum Action {
     RecordCall { path: String, change: RecordChange },
     /// Let the caller hear something, and `far` too, without stopping what they do. At once.
     Overlay { media: Media, far: Option<ChannelId> },
+    /// Join a conference room. Ends when the caller is not in it any more.
+    JoinRoom(Box<JoinOrder>),
+    /// Order something in a room. At once.
+    Room { room: String, order: RoomOrder },
     /// Hang the caller's leg up. At once.
     Hangup(HangupCause),
     /// Give the call back to the dialplan, with the variable `callwright_refused` set to this
@@ -252,6 +257,8 @@ pub struct AcceptOrder {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Query {
     Http(Box<HttpRequest>),
+    /// Where a conference room is, and how.
+    Room(RoomQuery),
 }
 
 /// A data dip. Header values and body may hold secrets.

@@ -116,6 +116,8 @@ impl Call {
         let step = self.here();
         let step = step.as_ref().and_then(|(flow, name)| flow.flow.steps.get(name));
         match (&self.state.running, step) {
+            // A PIN is typed before, and codes are nobody's business.
+            (Running::Conference(_), _) => false,
             (Running::Menu(state), Some(Step::Menu(menu))) if state.takes_keys(menu) => true,
             (Running::Gather(state), Some(Step::Gather(gather))) if state.takes_keys(gather) => {
                 !gather.secret
@@ -405,6 +407,7 @@ impl Call {
             | Running::Gather(_)
             | Running::Http(_)
             | Running::Dial(_)
+            | Running::Conference(_)
             | Running::Message(_)
             | Running::Record(_)
             | Running::Flow => None,

@@ -97,6 +97,7 @@ pub(in crate::call) enum Awaited {
     },
     Record,
     Dial,
+    Conference,
     Other,
 }
 
@@ -303,6 +304,11 @@ impl State {
         self.bridged.as_ref()
     }
 
+    /// Whether the caller is in a conference room.
+    pub fn is_in_room(&self) -> bool {
+        matches!(&self.running, Running::Conference(state) if state.entered().is_some())
+    }
+
     pub fn term(&self) -> u32 {
         self.term
     }
@@ -323,7 +329,8 @@ impl State {
     /// As [`super::Call::runs_on`].
     pub fn runs_on(&self) -> bool {
         let awaited = self.waits.action.map(|(_, awaited)| awaited);
-        self.is_bridged() || matches!(awaited, Some(Awaited::Dial | Awaited::Record))
+        self.is_bridged()
+            || matches!(awaited, Some(Awaited::Dial | Awaited::Record | Awaited::Conference))
     }
 
     pub(super) fn fits(&self, program: &Program) -> Result<(), ResumeError> {

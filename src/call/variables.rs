@@ -9,6 +9,7 @@ use crate::base::ids::VarName;
 use crate::base::masked::Masked;
 use crate::flow::expr::{Expr, Scope, Template};
 use crate::flow::program::Program;
+use crate::flow::room::RoomSettings;
 use crate::flow::schedule::{self, WallClock};
 use crate::flow::{Step, Value};
 use crate::model::timeline::What;
@@ -45,7 +46,12 @@ impl Secrets {
 /// Whether any flow of the program asks for secret digits.
 pub(in crate::call) fn asks_secrets(program: &Program) -> bool {
     let mut steps = program.flows.values().flat_map(|flow| flow.flow.steps.values());
-    steps.any(|step| matches!(step, Step::Gather(gather) if gather.secret))
+    let pins = program.settings.rooms.values().any(RoomSettings::asks);
+    steps.any(|step| match step {
+        Step::Gather(gather) => gather.secret,
+        Step::Conference(conference) => conference.role.is_none() && pins,
+        _ => false,
+    })
 }
 
 /// A value, and whether a secret went into it.

@@ -87,6 +87,9 @@ pub enum Command {
         room: RoomName,
         #[arg(long)]
         tenant: TenantSlug,
+        /// Only if this member of the room may do it
+        #[arg(long, value_name = "MEMBER")]
+        by: Option<u32>,
         #[command(subcommand)]
         command: RoomCommand,
     },

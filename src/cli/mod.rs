@@ -115,8 +115,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Number(command) => number::run(command, &open(&settings()?).await?, screen).await,
         Command::Prompt(command) => prompt::run(command, &open(&settings()?).await?, screen).await,
         Command::Rooms { tenant } => room::list(&tenant, &open(&settings()?).await?, screen).await,
-        Command::Room { room, tenant, command } => {
-            room::run(&room, &tenant, &command, &open(&settings()?).await?, screen).await
+        Command::Room { room, tenant, by, command } => {
+            room::run(&room, &tenant, by, &command, &settings()?, screen).await
         }
         Command::Recording(command) => {
             let config = settings()?;

@@ -3,13 +3,17 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
+use crate::app::config::Config;
 use crate::base::digits::Digits;
 use crate::base::ids::{PromptName, RoomName, TenantSlug};
 use crate::base::masked::Masked;
+use crate::control::protocol::{Answer, Request};
+use crate::control::room::{self, By, Whom};
 use crate::flow::room::{Permission, Pin, RoomKey, RoomSettings};
+use crate::model::room::RoomView;
 use crate::store::{Store, StoreError, StoredRoom};
 
 use super::screen::Screen;
@@ -21,6 +25,60 @@ pub enum RoomCommand {
     Set(Box<RoomSet>),
     /// Forget it; who is in it stays there
     Remove,
+    /// Who is in it, who talks, who has the floor
+    List,
+    /// Nobody hears the member
+    Mute {
+        /// A number from `list`, or `others` for all but moderators
+        member: String,
+    },
+    Unmute {
+        member: String,
+    },
+    /// The member hears nobody
+    Deaf {
+        member: String,
+    },
+    Undeaf {
+        member: String,
+    },
+    /// How loud the others hear the member, from -4 to 4
+    Volume {
+        member: String,
+        #[arg(allow_negative_numbers = true)]
+        level: i8,
+        /// How loud the member hears the others instead
+        #[arg(long)]
+        hears: bool,
+    },
+    /// Take a member out; it goes on in its flow
+    Kick {
+        member: u32,
+    },
+    /// Let nobody else in
+    Lock,
+    Unlock,
+    /// Play a prompt to all
+    Play {
+        prompt: PromptName,
+    },
+    /// Record the room
+    Record {
+        what: Switch,
+    },
+    /// Give a member the floor
+    Floor {
+        member: u32,
+    },
+    /// End it for everybody
+    End,
+}
+
+/// Of a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    Start,
+    Stop,
 }
 
 /// What is not given stays as it is.
@@ -69,11 +127,20 @@ pub struct RoomSet {
 pub(super) async fn run(
     room: &RoomName,
     tenant: &TenantSlug,
+    by: Option<u32>,
     command: &RoomCommand,
-    store: &Store,
+    config: &Config,
     screen: Screen,
 ) -> anyhow::Result<ExitCode> {
-    let scope = tenant_scope(store, tenant).await?;
+    let scope = tenant_scope(&super::open(config).await?, tenant).await?;
+    if let Some(command) = live(command)? {
+        let by = by.map_or(By::Tenant, By::Member);
+        let request = Request::Room { tenant: scope.id(), room: room.clone(), by, command };
+        if let Answer::Room { room } = super::control::ask(config, &request).await? {
+            screen.either(&room, |screen| members(&room, screen))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     match command {
         RoomCommand::Set(set) => {
             let before = match scope.room(room).await {
@@ -89,8 +156,60 @@ pub(super) async fn run(
             scope.remove_room(room).await?;
             screen.either(room, |screen| screen.line(format!("room {room} removed")))?;
         }
+        _ => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is asked of the running daemon; none where only the store is concerned.
+fn live(command: &RoomCommand) -> anyhow::Result<Option<room::RoomCommand>> {
+    use room::RoomCommand as Live;
+    Ok(Some(match command {
+        RoomCommand::Set(_) | RoomCommand::Remove => return Ok(None),
+        RoomCommand::List => Live::List,
+        RoomCommand::Mute { member } => Live::Mute { whom: whom(member)?, on: true },
+        RoomCommand::Unmute { member } => Live::Mute { whom: whom(member)?, on: false },
+        RoomCommand::Deaf { member } => Live::Deaf { whom: whom(member)?, on: true },
+        RoomCommand::Undeaf { member } => Live::Deaf { whom: whom(member)?, on: false },
+        RoomCommand::Volume { member, level, hears } => {
+            Live::Volume { whom: whom(member)?, own: !*hears, level: *level }
+        }
+        RoomCommand::Kick { member } => Live::Kick { member: *member },
+        RoomCommand::Lock => Live::Lock { on: true },
+        RoomCommand::Unlock => Live::Lock { on: false },
+        RoomCommand::Play { prompt } => Live::Play { prompt: prompt.clone() },
+        RoomCommand::Record { what } => Live::Record { on: *what == Switch::Start },
+        RoomCommand::Floor { member } => Live::Floor { member: *member },
+        RoomCommand::End => Live::End,
+    }))
+}
+
+fn whom(text: &str) -> anyhow::Result<Whom> {
+    match text.parse() {
+        _ if text == "others" => Ok(Whom::Others),
+        Ok(number) => Ok(Whom::Member(number)),
+        Err(_) => anyhow::bail!("`{text}` is neither a member's number nor `others`"),
+    }
+}
+
+fn members(room: &RoomView, screen: Screen) -> std::io::Result<()> {
+    let states = [(room.locked, "locked"), (room.waits, "waiting"), (room.recording, "recorded")];
+    for (_, state) in states.iter().filter(|(is, _)| *is) {
+        screen.line(state)?;
+    }
+    let rows = room.members.iter().map(|member| {
+        let states = [
+            (member.muted, "muted"),
+            (member.deaf, "deaf"),
+            (member.talks, "talks"),
+            (member.has_floor, "floor"),
+        ];
+        let states: Vec<_> = states.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
+        let call = member.call.map_or_else(String::new, |call| call.to_string());
+        let number = member.number.clone();
+        [member.member.to_string(), member.role.clone(), number, states.join(", "), call]
+    });
+    screen.table(["MEMBER", "ROLE", "NUMBER", "IS", "CALL"], rows)
 }
 
 pub(super) async fn list(

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::protocol::{Answer, HeldCall, Refused, Request, SocketName, Status};
+use super::room::RoomDesk;
 use super::serve::Office;
 use crate::base::ids::CallId;
 use crate::call::input::Command;
@@ -181,6 +182,14 @@ impl Office for Console {
             Request::Status => Answer::Status(Box::new(self.status())),
             Request::Calls => Answer::Calls { calls: self.live() },
             Request::Tell { scope, call, command } => self.tell(scope, call, command).await,
+            Request::Room { tenant, room, by, command } => {
+                let desk = RoomDesk::new(&self.shared, tenant, &room);
+                match desk.run(by, &command).await {
+                    Ok(Some(room)) => Answer::Room { room },
+                    Ok(None) => Answer::Done,
+                    Err(error) => refused(&error.to_string()),
+                }
+            }
             Request::Drain { when } => {
                 self.drain.order(when, self.socket());
                 Answer::Done

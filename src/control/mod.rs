@@ -9,4 +9,5 @@ pub mod notify;
 pub mod pass;
 pub mod path;
 pub mod protocol;
+pub mod room;
 pub mod serve;

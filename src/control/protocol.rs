@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::ids::CallId;
+use super::room::{By, RoomCommand};
+use crate::base::ids::{CallId, RoomName, TenantId};
 use crate::call::input::Command;
 use crate::driver::registry::{Scope, When};
+use crate::model::room::RoomView;
 
 /// Longest line of a request, in bytes.
 pub const REQUEST_MAX: usize = 16 * 1_024;
@@ -26,6 +28,14 @@ pub enum Request {
         call: CallId,
         command: Command,
     },
+    /// Something about a conference room of a tenant.
+    Room {
+        tenant: TenantId,
+        room: RoomName,
+        #[serde(default)]
+        by: By,
+        command: RoomCommand,
+    },
     /// Take no more calls, let go of those that are up, end.
     Drain { when: When },
     /// The listening sockets; they come beside the answer (`SCM_RIGHTS`).
@@ -45,6 +55,9 @@ pub enum Answer {
     Status(Box<Status>),
     Calls {
         calls: Vec<HeldCall>,
+    },
+    Room {
+        room: RoomView,
     },
     /// It was ordered as asked.
     Done,

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,9 +23,9 @@ use super::http::Http;
 use super::registry::{Heed, Hold, Registry, Seat, WORDS_MAX, Word};
 use super::session::running::Running;
 use super::session::{DRAINING, Offer, Router, Session, Settings};
-use super::stray;
 use super::wake::Wake;
-use crate::base::ids::{CallId, ChannelId, TenantId};
+use super::{rooms, stray};
+use crate::base::ids::{CallId, ChannelId, CoreId, TenantId};
 use crate::base::now::Now;
 use crate::call::input::Answer;
 use crate::call::output::{Query, QueryId};
@@ -67,6 +68,22 @@ pub trait Switchboard: Send + Sync {
     fn order(&self, call: CallId, orders: Vec<Api>);
     /// From now on so much of the channel's news comes as words to the call.
     fn heed(&self, call: CallId, channel: &ChannelId, heed: Heed);
+    /// Asks one FreeSWITCH, or each.
+    fn ask(&self, core: Option<CoreId>, api: Api) -> Asking<'_>;
+}
+
+/// What FreeSWITCHes are about to say.
+pub type Asking<'a> = Pin<Box<dyn Future<Output = Vec<Said>> + Send + 'a>>;
+
+/// What one FreeSWITCH said.
+#[derive(Debug)]
+pub struct Said {
+    /// What operators call it.
+    pub link: String,
+    /// Which run of it this is, where known.
+    pub core: Option<CoreId>,
+    /// Its output, errors of its own included; or why there is none.
+    pub said: Result<String, String>,
 }
 
 /// No link: nothing is known of calls without a connection.
@@ -79,6 +96,9 @@ impl Switchboard for NoSwitchboard {
     }
     fn order(&self, _call: CallId, _orders: Vec<Api>) {}
     fn heed(&self, _call: CallId, _channel: &ChannelId, _heed: Heed) {}
+    fn ask(&self, _core: Option<CoreId>, _api: Api) -> Asking<'_> {
+        Box::pin(async { Vec::new() })
+    }
 }
 
 /// What all calls of a daemon share.
@@ -443,9 +463,18 @@ impl Link {
     }
 
     fn ask(&mut self, id: QueryId, query: Query) {
-        let Query::Http(request) = query;
-        let http = self.shared.http.clone();
-        self.queries.spawn(async move { (id, Answer::Http(http.perform(&request).await)) });
+        match query {
+            Query::Http(request) => {
+                let http = self.shared.http.clone();
+                self.queries.spawn(async move { (id, Answer::Http(http.perform(&request).await)) });
+            }
+            Query::Room(query) => {
+                let (board, core) = (Arc::clone(&self.shared.switchboard), self.session.core());
+                self.queries.spawn(async move {
+                    (id, Answer::Room(rooms::find(&*board, &query, core).await))
+                });
+            }
+        }
     }
 
     fn answer(&mut self, answered: Result<(QueryId, Answer), JoinError>) {

@@ -7,12 +7,13 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::translate::variables::{self, Former};
-use super::translate::{dial, legs, media};
+use super::translate::{dial, legs, media, room};
 use crate::base::cause::HangupCause;
 use crate::base::digits::Digits;
 use crate::base::ids::ChannelId;
 use crate::call::input::{Ending, Event, FarNews};
 use crate::call::output::{Action, ActionId, DialOrder, Media, RecordChange, RecordOrder};
+use crate::call::room::JoinOrder;
 use crate::esl;
 use crate::esl::application::Application;
 use crate::esl::argument::{DialPart, FilePath, Refused, Why, Word};
@@ -125,6 +126,10 @@ impl Desk {
             Action::Reject(reason) => Turn::of(vec![self.kill(reason.cause())]),
             Action::Hangup(cause) => Turn::of(vec![self.kill(cause)]),
             Action::Transfer { extension, context } => self.transfer(&extension, &context)?,
+            Action::JoinRoom(order) => self.join(id, &order)?,
+            Action::Room { room, order } => {
+                Turn::of(vec![Command::Api(room::order(&room, &order, &self.channel)?)])
+            }
             Action::Originate(order) => {
                 let api = legs::originate(&order, &self.channel, &self.profile)?;
                 self.aside(id, order.channel, api)
@@ -231,6 +236,12 @@ impl Desk {
             self.tasks.insert(id, Task::Play(Box::new(playing)));
         }
         Ok(turn)
+    }
+
+    fn join(&mut self, id: ActionId, order: &JoinOrder) -> Result<Turn, Refused> {
+        let (settings, application) = (room::settings(&self.channel, order)?, room::join(order)?);
+        self.tasks.insert(id, Task::Plain);
+        Ok(Turn::of(vec![settings, execute(id, 0, application)]))
     }
 
     fn record(&mut self, id: ActionId, order: &RecordOrder) -> Result<Turn, Refused> {

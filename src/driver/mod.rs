@@ -8,6 +8,7 @@ pub mod dialer;
 pub mod http;
 pub mod refuse;
 pub mod registry;
+pub mod rooms;
 pub mod seal;
 pub mod serve;
 pub mod session;

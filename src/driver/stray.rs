@@ -107,6 +107,12 @@ impl Stray {
                 let by_caller = hung_up_by_caller(news);
                 self.input(Input::Event(Event::HungUp { cause, by_caller }), now);
             }
+            // In a room keys are its own: nobody else hears them.
+            EventName::Dtmf if self.running.call.state().is_in_room() => {
+                if let Some(event) = event(news) {
+                    self.input(Input::Event(event), now);
+                }
+            }
             // What is played or executed now is another connection's.
             EventName::ChannelBridge
             | EventName::ChannelUnbridge
@@ -114,7 +120,8 @@ impl Stray {
             | EventName::ChannelHold
             | EventName::ChannelUnhold
             | EventName::RecordStart
-            | EventName::RecordStop => {
+            | EventName::RecordStop
+            | EventName::Custom => {
                 if let Some(event) = event(news) {
                     self.input(Input::Event(event), now);
                 }

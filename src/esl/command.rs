@@ -277,7 +277,11 @@ fn subscription(events: &[EventName]) -> Result<String, Refused> {
     let mut ordered = events.to_vec();
     ordered.sort_by_key(|event| matches!(event, EventName::Custom));
     let names = ordered.iter().map(|event| event.name());
-    Ok(names.fold("event plain".to_owned(), |list, name| list + " " + name))
+    let mut list = names.fold("event plain".to_owned(), |list, name| list + " " + name);
+    if events.contains(&EventName::Custom) {
+        list.push_str(" conference::maintenance");
+    }
+    Ok(list)
 }
 
 /// Head and body in one buffer: FreeSWITCH spins while a body is on its way (`mod_event_socket.c`

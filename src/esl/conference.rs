@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use crate::base::ids::CallId;
+use crate::base::ids::ChannelId;
 
 use super::application::Sound;
 use super::argument::{FilePath, Refused, Why, Word, check_bytes};
@@ -13,7 +13,8 @@ use super::argument::{FilePath, Refused, Why, Word, check_bytes};
 const NAME_MAX: usize = 128;
 /// Most flags that are read of a member (`conference_utils.c` conference_utils_set_mflags).
 const FLAGS_MAX: usize = 10;
-/// The channel variable by which a member of ours is known: never by its uuid, of which FreeSWITCH
+/// The channel variable by which a member of ours is known, its value being the channel's identity.
+/// Never that identity alone, of which FreeSWITCH
 /// would read the first digits as a member's number (`conference_api.c`
 /// conference_api_sub_… by atoi).
 pub const MEMBER: &str = "callwright_member";
@@ -102,7 +103,7 @@ pub enum Member {
     /// By the number that the room gave.
     Number(u32),
     /// By [`MEMBER`], which we set.
-    Ours(CallId),
+    Ours(ChannelId),
     /// All but moderators.
     Others,
     All,
@@ -133,8 +134,9 @@ pub enum RoomApi {
     Lock(bool),
     /// Plays for all.
     Play(Sound),
+    /// Begins a recording; or stops one, or all.
     Record {
-        path: FilePath,
+        path: Option<FilePath>,
         on: bool,
     },
     /// Gives a member the floor.
@@ -173,7 +175,8 @@ impl RoomApi {
                 words
             }
             Self::Record { path, on } => {
-                format!("{room} recording {} {}", is(*on, "start", "stop"), path.as_str())
+                let path = path.as_ref().map_or("all", FilePath::as_str);
+                format!("{room} recording {} {path}", is(*on, "start", "stop"))
             }
             Self::Floor(member) => format!("{room} floor {}", member.word()),
         }
@@ -184,7 +187,7 @@ impl Member {
     fn word(&self) -> String {
         match self {
             Self::Number(number) => number.to_string(),
-            Self::Ours(call) => format!("{MEMBER}={call}"),
+            Self::Ours(channel) => format!("{MEMBER}={channel}"),
             Self::Others => "non_moderator".to_owned(),
             Self::All => "all".to_owned(),
         }
@@ -229,15 +232,14 @@ mod tests {
 
     #[test]
     fn every_order_is_one_line_of_the_rooms_api() {
-        let call = CallId(uuid::Uuid::from_u128(7));
-        let ours = Member::Ours(call);
+        let ours = Member::Ours("5d28a6bf-1".parse().unwrap());
         let tones = Tones::new("%(200,0,660)").unwrap();
         let path = FilePath::new("/m/a.wav").unwrap();
         for (order, words) in [
             (RoomApi::List, "json_list".to_owned()),
             (RoomApi::Mute { member: Member::Number(3), on: true }, "mute 3".into()),
             (RoomApi::Mute { member: Member::Others, on: false }, "unmute non_moderator".into()),
-            (RoomApi::Deaf { member: ours, on: true }, format!("deaf callwright_member={call}")),
+            (RoomApi::Deaf { member: ours, on: true }, "deaf callwright_member=5d28a6bf-1".into()),
             (
                 RoomApi::Volume { member: Member::Number(2), own: false, level: 99 },
                 "volume_out 2 4".into(),
@@ -246,7 +248,7 @@ mod tests {
             (RoomApi::Leave(Member::All), "hup all".into()),
             (RoomApi::Lock(false), "unlock".into()),
             (RoomApi::Play(Sound::Tones(tones)), "play tone_stream://%(200,0,660)".into()),
-            (RoomApi::Record { path, on: true }, "recording start /m/a.wav".into()),
+            (RoomApi::Record { path: Some(path), on: true }, "recording start /m/a.wav".into()),
             (RoomApi::Floor(Member::Number(1)), "floor 1".into()),
         ] {
             assert_eq!(said(order), format!("api conference t1-sales {words}"));

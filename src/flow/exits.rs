@@ -39,6 +39,18 @@ pub enum Outcome {
     Cancelled,
     /// message: shorter than `min_length`.
     TooShort,
+    /// conference: somebody took the caller out of the room.
+    Kicked,
+    /// conference: the room was ended; without a way out of its own, `next`, as for `kicked`.
+    Ended,
+    /// conference: the room has as many members as it may.
+    Full,
+    /// conference: the room is locked.
+    Locked,
+    /// conference: no PIN that was typed is one of the room's.
+    Denied,
+    /// conference: the tenant has no such room.
+    NoRoom,
     /// The step could not do its work: a prompt is missing, an http request failed, a limit was
     /// met.
     Failed,
@@ -59,6 +71,12 @@ impl Outcome {
             Self::Unreachable => "unreachable",
             Self::Cancelled => "cancelled",
             Self::TooShort => "too_short",
+            Self::Kicked => "kicked",
+            Self::Ended => "ended",
+            Self::Full => "full",
+            Self::Locked => "locked",
+            Self::Denied => "denied",
+            Self::NoRoom => "no_room",
             Self::Failed => "failed",
         }
     }
@@ -69,7 +87,8 @@ impl Outcome {
             Self::NoInput | Self::Invalid => Some(Self::TooMany),
             Self::Holiday => Some(Self::Closed),
             Self::Busy | Self::NoAnswer | Self::Rejected | Self::Unreachable => Some(Self::Failed),
-            Self::TooShort => Some(Self::Done),
+            Self::TooShort | Self::Kicked | Self::Ended => Some(Self::Done),
+            Self::Full | Self::Locked | Self::Denied | Self::NoRoom => Some(Self::Failed),
             Self::Done | Self::TooMany | Self::Closed | Self::Cancelled | Self::Failed => None,
         }
     }

@@ -67,6 +67,10 @@ impl Step {
                     add("confirm.prompts", &confirm.prompts);
                 }
             }
+            Self::Conference(conference) => {
+                add("prompts", &conference.prompts);
+                keyed(&conference.keys).into_iter().for_each(|(path, list)| add(path, list));
+            }
             Self::Http(http) => add("waiting_prompts", &http.waiting_prompts),
             Self::Message(message) => {
                 add("prompts", &message.prompts);
@@ -169,6 +173,9 @@ impl Step {
             Self::Transfer(transfer) => {
                 add("extension".into(), Text::Template(&transfer.extension), Use::Shown);
             }
+            Self::Conference(conference) => {
+                add("room".into(), Text::Template(&conference.room), Use::Shown);
+            }
             Self::Flow(flow) => {
                 for (name, expr) in &flow.arguments {
                     add(format!("arguments.{name}"), Text::Expr(expr), Use::Inside);
@@ -217,8 +224,8 @@ impl Step {
             Self::Play(play) => !play.prompts.is_empty() && play.times > 0,
             Self::Ring(ring) => ring.duration.ms() > 0,
             Self::Answer(answer) => answer.pause.ms() > 0,
-            // An http step can fail at once, and a flow can come straight back.
-            Self::Http(_) | Self::Flow(_) => false,
+            // These can fail at once, and a flow can come straight back.
+            Self::Http(_) | Self::Flow(_) | Self::Conference(_) => false,
             Self::Record(record) => !record.prompts.is_empty(),
             Self::Set(_) | Self::Branch(_) | Self::Hours(_) => false,
             Self::Reject(_) | Self::Transfer(_) | Self::Return(_) | Self::Hangup(_) => false,

@@ -6,6 +6,7 @@ pub mod live;
 pub mod monitor;
 pub mod record;
 pub mod recording;
+pub mod room;
 pub mod talk;
 pub mod tenant;
 pub mod timeline;

@@ -39,6 +39,7 @@ impl Channel {
                 super::encode::percent(args, &mut out);
                 out
             }
+            b"conference" => self.api_conference(args),
             b"uuid_hold" => self.api_hold(&words),
             b"uuid_kill" => self.api_kill(&words),
             b"hupall" => self.hang_up_marked(&words),

@@ -170,6 +170,7 @@ pub(super) enum Kind {
     Bridge,
     CallState,
     CallUpdate,
+    Custom,
     Data,
     Dtmf,
     Execute,
@@ -214,6 +215,10 @@ impl Kind {
                 ("CHANNEL_CALLSTATE", CHANNEL, "switch_channel_perform_set_callstate", 301)
             }
             Self::CallUpdate => ("CALL_UPDATE", "mod_sofia.c", "sofia_receive_message", 2100),
+            Self::Custom => {
+                let function = "conference_member_add_event_data";
+                ("CUSTOM", "conference_event.c", function, 560)
+            }
             Self::Data => ("CHANNEL_DATA", "mod_event_socket.c", "parse_command", 2021),
             Self::Dtmf => ("DTMF", CHANNEL, "switch_channel_dequeue_dtmf", 677),
             Self::Execute => ("CHANNEL_EXECUTE", SESSION.0, SESSION.1, 2944),
@@ -253,7 +258,10 @@ impl Kind {
     /// Whether the event carries `variable_*` (switch_channel.c,
     /// `switch_channel_event_set_extended_data`).
     pub(super) const fn carries_variables(self) -> bool {
-        !matches!(self, Self::State | Self::CallState | Self::Dtmf | Self::BackgroundJob)
+        !matches!(
+            self,
+            Self::State | Self::CallState | Self::Custom | Self::Dtmf | Self::BackgroundJob
+        )
     }
 
     /// Whether the event is about the channel at all.

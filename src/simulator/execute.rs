@@ -11,6 +11,7 @@ use super::events::Kind;
 use super::observed::Observed;
 use super::playback::Player;
 use super::record::Recorder;
+use super::room::Stay;
 use super::variables::expand;
 use super::wire::{Packet, atoi};
 use crate::base::cause::HangupCause;
@@ -39,8 +40,7 @@ pub(super) enum Activity {
     Collect(Box<Collect>),
     Record(Recorder),
     Bridge(Box<Bridge>),
-    /// An application that is not simulated further: it lasts until the call ends.
-    Forever,
+    Conference(Box<Stay>),
 }
 
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl Channel {
     fn serve(&mut self, activity: &mut Activity) -> Served {
         match activity {
             Activity::Done => Served::Ends(End::Normal),
-            Activity::Connecting | Activity::Forever => Served::Waits,
+            Activity::Connecting => Served::Waits,
             Activity::Unconnected => self.await_connect(activity),
             Activity::Static => self.serve_static(),
             Activity::Park(park) => self.serve_park(park),
@@ -136,6 +136,7 @@ impl Channel {
             Activity::Collect(collect) => self.serve_collect(collect),
             Activity::Record(recorder) => self.serve_record(recorder),
             Activity::Bridge(bridge) => self.serve_bridge(bridge),
+            Activity::Conference(stay) => self.serve_conference(stay),
         }
     }
 
@@ -149,7 +150,7 @@ impl Channel {
                 | Activity::Collect(_)
                 | Activity::Record(_)
                 | Activity::Bridge(_)
-                | Activity::Forever
+                | Activity::Conference(_)
         );
         let locked = self.stack.iter().any(|frame| frame.locked);
         (drains && !locked && !self.queue.is_empty()).then_some(self.drain_at)
@@ -175,9 +176,9 @@ impl Channel {
             Activity::Collect(collect) => collect.deadline(),
             Activity::Record(recorder) => recorder.deadline(self),
             Activity::Bridge(bridge) => bridge.deadline(),
-            Activity::Connecting | Activity::Unconnected | Activity::Static | Activity::Forever => {
-                None
-            }
+            Activity::Conference(stay) if stay.is_over() => Some(self.ms()),
+            Activity::Conference(stay) => stay.deadline(),
+            Activity::Connecting | Activity::Unconnected | Activity::Static => None,
         };
         [self.drains_at(), broken, digit, own].into_iter().flatten().min()
     }
@@ -444,9 +445,11 @@ impl Channel {
         match activity {
             Activity::Park(park) => park.entered,
             Activity::Bridge(bridge) => self.bridge_reads_digits(bridge),
-            Activity::Play(_) | Activity::Sleep(_) | Activity::Collect(_) | Activity::Record(_) => {
-                true
-            }
+            Activity::Play(_)
+            | Activity::Sleep(_)
+            | Activity::Collect(_)
+            | Activity::Record(_)
+            | Activity::Conference(_) => true,
             _ => false,
         }
     }

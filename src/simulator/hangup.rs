@@ -130,6 +130,7 @@ impl Channel {
                 self.hang_up_from_inside(HangupCause::DestinationOutOfOrder);
             }
             Activity::Bridge(bridge) => self.abandon_bridge(*bridge),
+            Activity::Conference(stay) => self.leave_room(&stay),
             _ => {}
         }
         self.complete(End::Normal);

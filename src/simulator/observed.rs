@@ -39,6 +39,15 @@ pub enum Observed {
     Bridged {
         target: String,
     },
+    /// The caller is in a conference room.
+    Joined {
+        room: String,
+        muted: bool,
+    },
+    /// The caller is not in it any more.
+    Left {
+        room: String,
+    },
     Unbridged {
         cause: HangupCause,
     },

@@ -48,6 +48,9 @@ pub struct Script {
     /// Answers to http steps, by the beginning of the URL.
     #[serde(default)]
     pub http: BTreeMap<String, HttpAnswer>,
+    /// How conference rooms are when the caller comes.
+    #[serde(default)]
+    pub room: Room,
     /// How long the caller waits for what it expects.
     #[serde(default)]
     pub patience: Option<Millis>,
@@ -69,6 +72,21 @@ impl Default for From {
     fn default() -> Self {
         Self { number: "+15550123".to_owned(), name: None }
     }
+}
+
+/// How conference rooms are when the caller comes, and what becomes of the caller there.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Room {
+    pub locked: bool,
+    /// How many are in it.
+    pub members: u32,
+    /// Another FreeSWITCH has the room.
+    pub elsewhere: Option<String>,
+    /// The caller is taken out of it after so long.
+    pub kicked_after: Option<Millis>,
+    /// It is over after so long.
+    pub ends_after: Option<Millis>,
 }
 
 /// What an http request gets instead of an answer from the network.
@@ -213,6 +231,7 @@ impl Script {
             far_ends: self.far_ends.clone(),
             gateways: self.gateways.clone(),
             sounds,
+            room: self.room.clone(),
             ..World::default()
         }
     }

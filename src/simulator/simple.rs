@@ -88,7 +88,7 @@ impl Channel {
             "read" => return self.begin_collect(text, true),
             "record" => return self.begin_record(text),
             "bridge" => return self.begin_bridge(text),
-            "conference" if !text.is_empty() => return Activity::Forever,
+            "conference" if !text.is_empty() => return self.begin_conference(text),
             "socket" => return self.begin_socket(text),
             "park" => {
                 let enters_at = self.ms();

@@ -8,6 +8,7 @@ use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::script::Room;
 use crate::base::cause::HangupCause;
 use crate::base::digits::Digits;
 use crate::base::millis::Millis;
@@ -37,6 +38,8 @@ pub struct World {
     /// The gateways that exist; `None`: all do.
     pub gateways: Option<BTreeSet<String>>,
     pub sounds: Sounds,
+    /// Every conference room.
+    pub room: Room,
 }
 
 impl Default for World {
@@ -48,6 +51,7 @@ impl Default for World {
             far_ends: BTreeMap::new(),
             gateways: None,
             sounds: Sounds::default(),
+            room: Room::default(),
         }
     }
 }

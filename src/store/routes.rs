@@ -177,6 +177,12 @@ impl Routes {
         self.tenants.get(&tenant)?.programs.get(flow).cloned()
     }
 
+    /// What a tenant's calls find around them, whatever their flow.
+    pub fn around(&self, tenant: TenantId) -> Option<(Settings, BTreeMap<PromptName, PromptFile>)> {
+        let around = &self.tenants.get(&tenant)?.around;
+        Some((around.settings.clone(), around.prompts.clone()))
+    }
+
     /// The tenant, where domain or gateway tell it.
     fn tenant(&self, asked: &Asked<'_>) -> Option<TenantId> {
         let uuid = || self.domain_uuids.get(&asked.domain_uuid?.parse().ok()?);

@@ -57,6 +57,7 @@ fn world(socket: &str, answered: bool) -> World {
         far_ends: far_ends.map(|(name, end)| (name.to_owned(), end)).into(),
         gateways: Some(BTreeSet::new()),
         sounds,
+        ..World::default()
     }
 }
 

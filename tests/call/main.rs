@@ -8,5 +8,6 @@ mod operator;
 mod random;
 mod recording;
 mod resume;
+mod rooms;
 mod steps;
 mod support;

@@ -6,6 +6,7 @@ use callwright::call::input::{
     Answer, Command, Dialed, Ending, Event, HttpAnswer, HttpFailure, Input,
 };
 use callwright::call::output::{Action, ActionId, QueryId};
+use callwright::call::room::{RoomFacts, RoomFound, RoomNews};
 use callwright::call::state::State;
 use callwright::flow::kind::record::RecordAction;
 use callwright::model::recording::{RecordingKind, RecordingState};
@@ -39,9 +40,25 @@ impl Dice {
 }
 
 const STEPS: [&str; 7] = ["start", "a", "b", "c", "d", "e", "f"];
-const KINDS: [&str; 17] = [
-    "answer", "ring", "reject", "play", "menu", "gather", "set", "branch", "hours", "http", "dial",
-    "transfer", "message", "record", "flow", "return", "hangup",
+const KINDS: [&str; 18] = [
+    "conference",
+    "answer",
+    "ring",
+    "reject",
+    "play",
+    "menu",
+    "gather",
+    "set",
+    "branch",
+    "hours",
+    "http",
+    "dial",
+    "transfer",
+    "message",
+    "record",
+    "flow",
+    "return",
+    "hangup",
 ];
 /// Ends are rare among them, so that calls get somewhere.
 const RARE: [&str; 4] = ["reject", "transfer", "return", "hangup"];
@@ -56,7 +73,7 @@ fn a_flow(dice: &mut Dice, nasty: bool) -> Value {
     for name in STEPS {
         let mut kind = dice.of(&KINDS);
         if RARE.contains(&kind) && dice.chance(60)
-            || ["message", "record"].contains(&kind) && !nasty
+            || ["message", "record", "conference"].contains(&kind) && !nasty
         {
             kind = "menu";
         }
@@ -122,6 +139,11 @@ fn a_step(dice: &mut Dice, kind: &str, nasty: bool) -> Value {
             "strategy": dice.of(&["all", "in_turn", "rollover"]), "answered_by": "x",
             "targets": [{ "extension": "{x}" }, { "extension": "2", "delay": "1s" }] })
         }
+        "conference" => {
+            json!({ "kind": kind, "next": next, "on": on, "keys": keys,
+            "role": dice.of(&["member", "moderator"]),
+            "prompts": prompts(dice), "room": dice.of(&["sales", "open", "talk", "gone{x}"]) })
+        }
         "transfer" => json!({ "kind": kind, "extension": "{x}", "on": on }),
         "message" => {
             json!({ "kind": kind, "next": next, "on": on, "into": "x", "max_length": "20s",
@@ -151,6 +173,11 @@ fn an_input(dice: &mut Dice, line: &mut Line, nasty: bool) -> Option<Input> {
         }
         25..=28 => {
             let id = line.queries.pop()?;
+            if dice.chance(30) {
+                let here = Some(RoomFacts { locked: dice.chance(10), members: 1 });
+                let found = RoomFound { here, elsewhere: None, known: true };
+                return Some(Input::Answer(id, Answer::Room(found)));
+            }
             let body = b"{\"x\": 3}".to_vec();
             let answer = if dice.chance(70) {
                 Ok(HttpAnswer { status: 200, body })
@@ -172,6 +199,12 @@ fn an_input(dice: &mut Dice, line: &mut Line, nasty: bool) -> Option<Input> {
             let wrong = Ending::Recorded { length_ms: 7, terminator: None };
             Event::Done(last?.0, wrong)
         }
+        37 if dice.chance(50) => Event::Room(dice.of(&[
+            RoomNews::Entered { member: 3, muted: false, deaf: true },
+            RoomNews::Muted(true),
+            RoomNews::Deaf(false),
+            RoomNews::Kicked,
+        ])),
         37 => return Some(Input::Timeout),
         39 | 40 => line.began(),
         41 => line.stopped(dice.chance(80).then(|| dice.below(9_000))),

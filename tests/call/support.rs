@@ -15,8 +15,9 @@ use callwright::call::input::{
     Answer, Command, Dialed, Ending, Event, FarNews, HttpAnswer, HttpFailure, Input,
 };
 use callwright::call::output::{Action, ActionId, Output, Query, QueryId, RecordChange};
+use callwright::call::room::{RoomFacts, RoomFound, RoomNews, RoomOrder, RoomSound};
 use callwright::flow::Flow;
-use callwright::flow::program::{Program, PromptFile, Published, Settings, SpeechEngine};
+use callwright::flow::program::{Program, PromptFile, Published, Rooms, Settings, SpeechEngine};
 use callwright::model::audit::AuditEntry;
 use callwright::model::record::{CallRecord, RecordingNote};
 use callwright::model::recording::RecordingKind;
@@ -62,9 +63,32 @@ pub(crate) fn program(flows: &[(&str, &Value)]) -> Arc<Program> {
             contexts: vec!["default".into(), "other".into()],
             speech: Some(SpeechEngine { engine: "flite".into(), voice: "slt".into() }),
             message_directory: "/m".into(),
+            rooms: rooms(),
             ..Settings::default()
         },
     })
+}
+
+/// `sales` has PINs and codes; anybody may come to `open`, and members of `talk` may not speak.
+fn rooms() -> Rooms {
+    let rooms = [
+        (
+            "sales",
+            r##"{"member_pin": "1234", "moderator_pin": "987654", "most": 3, "tones": true,
+            "end_with_moderator": true, "keys": {"*1": "mute_self", "*5": "lock", "#": "leave",
+            "*9": "end", "8": "louder"}}"##,
+        ),
+        ("open", "{}"),
+        (
+            "talk",
+            r#"{"member": ["mute_self"], "wait_for_moderator": true, "join_deaf": true,
+            "moderator_pin": "111", "keys": {"1": "mute_self"}}"#,
+        ),
+    ];
+    let rooms = rooms
+        .iter()
+        .map(|(name, settings)| (name.parse().unwrap(), serde_json::from_str(settings).unwrap()));
+    Arc::new(rooms.collect())
 }
 
 pub(crate) fn arrival() -> Arrival {
@@ -189,9 +213,12 @@ impl Line {
         match output {
             Output::Action(id, action) => self.action(id, action),
             Output::Query(id, query) => {
-                let Query::Http(request) = query;
-                let (method, url) = (request.method, request.url.reveal());
                 self.queries.push(id);
+                let request = match query {
+                    Query::Http(request) => request,
+                    Query::Room(query) => return self.write(&format!("? room {}", query.room)),
+                };
+                let (method, url) = (request.method, request.url.reveal());
                 self.write(&format!("? {method:?} {url}"));
                 if let Some(body) = request.body {
                     self.write(&format!("? {}", body.reveal()));
@@ -236,6 +263,7 @@ impl Line {
             | Action::Play { .. }
             | Action::Record(_)
             | Action::Dial(_)
+            | Action::JoinRoom(_)
             | Action::Transfer { .. } => self.running.push((id, action)),
             Action::Silence => {
                 let stops =
@@ -250,6 +278,7 @@ impl Line {
             | Action::SetVariables(_)
             | Action::Discard { .. }
             | Action::Hold { .. }
+            | Action::Room { .. }
             | Action::Follow { .. }
             | Action::Originate(_)
             | Action::Drop { .. }
@@ -388,6 +417,7 @@ impl Line {
             }
             "command" => self.input(Input::Command(serde_json::from_str(rest).unwrap())),
             "http" => self.http(rest),
+            "room" => self.room(rest),
             "resume" => self.change_hands(),
             _ => panic!("`{line}` is not a line of a script"),
         }
@@ -424,6 +454,36 @@ impl Line {
             _ => None,
         };
         self.event(Event::HungUp { cause: HangupCause::named(cause), by_caller });
+    }
+
+    /// `here 2`, `locked 2`, `elsewhere fs2`, `none` answer the question; the rest is news.
+    fn room(&mut self, rest: &str) {
+        let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        let facts = |locked| {
+            let members = rest.parse().unwrap();
+            RoomFound { here: Some(RoomFacts { locked, members }), elsewhere: None, known: true }
+        };
+        let found = match word {
+            "none" => RoomFound { known: true, ..RoomFound::default() },
+            "here" => facts(false),
+            "locked" => facts(true),
+            "elsewhere" => RoomFound { elsewhere: Some(rest.into()), ..RoomFound::default() },
+            "in" => {
+                let entered = RoomNews::Entered {
+                    member: 7,
+                    muted: rest.contains("muted"),
+                    deaf: rest.contains("deaf"),
+                };
+                return self.event(Event::Room(entered));
+            }
+            "muted" => return self.event(Event::Room(RoomNews::Muted(true))),
+            "heard" => return self.event(Event::Room(RoomNews::Muted(false))),
+            "kicked" => return self.event(Event::Room(RoomNews::Kicked)),
+            _ => panic!("`{word}` is nothing that a room tells"),
+        };
+        assert!(!self.queries.is_empty(), "nothing is asked\n{}", self.text);
+        let id = self.queries.remove(0);
+        self.input(Input::Answer(id, Answer::Room(found)));
     }
 
     fn http(&mut self, rest: &str) {
@@ -483,6 +543,21 @@ fn order(action: &Action) -> String {
             });
             format!("dial {}", targets.collect::<Vec<_>>().join(", "))
         }
+        Action::JoinRoom(order) => {
+            let flags = [
+                (order.muted, "muted"),
+                (order.deaf, "deaf"),
+                (order.ends_it, "ends it"),
+                (order.waits, "waits"),
+                (order.passes_lock, "passes lock"),
+            ];
+            let flags: Vec<_> = flags.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
+            format!("join as {}: {}", order.role, flags.join(", "))
+        }
+        Action::Room { order: RoomOrder::Play(RoomSound::Tone(tone)), .. } => {
+            format!("room tone {:?}", tone.tone)
+        }
+        Action::Room { order, .. } => format!("room {order:?}"),
         Action::Record(order) => format!("record {}", order.path),
         Action::Originate(order) => {
             format!("call {}: {:?}, then {:?}", order.channel, order.address, order.then)

@@ -52,7 +52,7 @@ impl ExpectAnswer {
                 }
             },
             Heard::Due(_) => Next::done(),
-            Heard::Answer(_) | Heard::Bridged(_) => Next::Wait,
+            Heard::Answer(_) | Heard::Bridged(_) | Heard::Room(_) => Next::Wait,
         }
     }
 }

@@ -154,7 +154,7 @@ impl ExpectOutcome {
                 Next::Wait
             }
             Heard::Ended(ending) => self.ended(call, dial, ending),
-            Heard::Due(_) | Heard::Answer(_) => Next::Wait,
+            Heard::Due(_) | Heard::Answer(_) | Heard::Room(_) => Next::Wait,
         }
     }
 
@@ -278,7 +278,13 @@ impl ExpectOutcome {
             | Outcome::Closed
             | Outcome::Holiday
             | Outcome::Cancelled
-            | Outcome::TooShort => 0,
+            | Outcome::TooShort
+            | Outcome::Kicked
+            | Outcome::Ended
+            | Outcome::Full
+            | Outcome::Locked
+            | Outcome::Denied
+            | Outcome::NoRoom => 0,
         };
         if self.worst.is_none_or(|worst| weight(worst) < weight(outcome)) {
             self.worst = Some(outcome);

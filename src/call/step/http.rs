@@ -95,7 +95,8 @@ impl ExpectReply {
                     Next::failed(describe::clean(&failure.to_string()))
                 }
             },
-            Heard::Due(_) | Heard::Bridged(_) => Next::Wait,
+            Heard::Answer(Answer::Room(_)) => Next::Wait,
+            Heard::Due(_) | Heard::Bridged(_) | Heard::Room(_) => Next::Wait,
         }
     }
 }

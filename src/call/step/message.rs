@@ -170,7 +170,9 @@ impl ExpectMessage {
             }
             (Heard::Due(Timer::Pause), Expect::ReviewKey) => self.keep(call, message),
             (Heard::Key(_), Expect::RecordingEnd { .. })
-            | (Heard::Due(_) | Heard::Answer(_) | Heard::Bridged(_), _) => Next::Wait,
+            | (Heard::Due(_) | Heard::Answer(_) | Heard::Bridged(_) | Heard::Room(_), _) => {
+                Next::Wait
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod answer;
 mod branch;
+mod conference;
 mod dial;
 mod gather;
 mod hangup;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use super::Call;
 use super::handover::Found;
 use super::input::{Answer, Ending};
+use super::room::RoomNews;
 use super::timer::Timer;
 use super::variables::Known;
 use crate::base::cause::Termination;
@@ -46,6 +48,8 @@ pub(in crate::call) enum Heard {
     /// The caller was joined to a party that was dialed.
     /// The caller and somebody were joined: the place of the target in the order, where known.
     Bridged(Option<usize>),
+    /// News of the caller in a room.
+    Room(RoomNews),
 }
 
 /// How the call goes on.
@@ -104,6 +108,7 @@ pub(in crate::call) enum Running {
     Gather(gather::ExpectInput),
     Http(http::ExpectReply),
     Dial(Box<dial::ExpectOutcome>),
+    Conference(Box<conference::ExpectRoom>),
     Transfer(transfer::ExpectDeparture),
     Message(Box<message::ExpectMessage>),
     Record(record::ExpectPrompts),
@@ -126,6 +131,7 @@ pub(in crate::call) fn enter(call: &mut Call, step: &Step) -> (Running, Next) {
         Step::Http(http) => http::enter(call, http),
         Step::Dial(dial) => dial::enter(call, dial),
         Step::Transfer(transfer) => transfer::enter(call, transfer),
+        Step::Conference(conference) => conference::enter(call, conference),
         Step::Message(message) => message::enter(call, message),
         Step::Record(record) => record::enter(call, record),
         Step::Flow(flow) => subflow::enter(call, flow),
@@ -150,6 +156,9 @@ pub(in crate::call) fn resume(
             message::resume(call, message, left, found.recorded)
         }
         (Step::Http(http), Running::Http(left)) => http::resume(call, http, left),
+        (Step::Conference(step), Running::Conference(left)) => {
+            conference::resume(call, step, left, found.roomed)
+        }
         (step, _) => enter(call, step),
     }
 }
@@ -170,6 +179,7 @@ pub(in crate::call) fn hear(
         (Running::Http(state), Step::Http(http)) => state.hear(call, http, heard),
         (Running::Dial(state), Step::Dial(dial)) => state.hear(call, dial, heard),
         (Running::Transfer(state), Step::Transfer(_)) => state.hear(call, heard),
+        (Running::Conference(state), Step::Conference(step)) => state.hear(call, step, heard),
         (Running::Message(state), Step::Message(message)) => state.hear(call, message, heard),
         (Running::Record(state), Step::Record(record)) => state.hear(call, record, heard),
         _ => Next::Wait,
@@ -191,6 +201,7 @@ pub(in crate::call) const fn kind(step: &Step) -> &'static str {
         Step::Http(_) => "http",
         Step::Dial(_) => "dial",
         Step::Transfer(_) => "transfer",
+        Step::Conference(_) => "conference",
         Step::Message(_) => "message",
         Step::Record(_) => "record",
         Step::Flow(_) => "flow",
@@ -214,6 +225,12 @@ pub(in crate::call) fn way_out(step: &Step, outcome: Outcome) -> Option<&StepNam
         | Outcome::Unreachable
         | Outcome::Cancelled
         | Outcome::TooShort
+        | Outcome::Kicked
+        | Outcome::Ended
+        | Outcome::Full
+        | Outcome::Locked
+        | Outcome::Denied
+        | Outcome::NoRoom
         | Outcome::Failed => step.on().and_then(|exits| exits.get(&outcome)),
     }
 }

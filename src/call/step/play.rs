@@ -52,7 +52,7 @@ impl ExpectEnd {
                 self.round = self.round.saturating_add(1);
                 if self.round >= play.times { Next::done() } else { self.play(call, play) }
             }
-            Heard::Due(_) | Heard::Answer(_) | Heard::Bridged(_) => Next::Wait,
+            Heard::Due(_) | Heard::Answer(_) | Heard::Bridged(_) | Heard::Room(_) => Next::Wait,
         }
     }
 }

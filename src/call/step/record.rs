@@ -58,7 +58,7 @@ impl ExpectPrompts {
                 Some(why) => Next::failed(why),
                 None => change(call, record),
             },
-            Heard::Due(_) | Heard::Answer(_) | Heard::Bridged(_) => Next::Wait,
+            Heard::Due(_) | Heard::Answer(_) | Heard::Bridged(_) | Heard::Room(_) => Next::Wait,
         }
     }
 }

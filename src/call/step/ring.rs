@@ -39,7 +39,7 @@ impl ExpectRinging {
                 }
             },
             Heard::Due(_) => Next::done(),
-            Heard::Answer(_) | Heard::Bridged(_) => Next::Wait,
+            Heard::Answer(_) | Heard::Bridged(_) | Heard::Room(_) => Next::Wait,
         }
     }
 }

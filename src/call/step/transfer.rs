@@ -50,7 +50,7 @@ impl ExpectDeparture {
                 call.notice("a key is dropped: the call is being transferred");
                 Next::Wait
             }
-            Heard::Due(_) | Heard::Answer(_) | Heard::Bridged(_) => Next::Wait,
+            Heard::Due(_) | Heard::Answer(_) | Heard::Bridged(_) | Heard::Room(_) => Next::Wait,
         }
     }
 

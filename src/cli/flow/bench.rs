@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::base::ids::{FlowName, GatewayName, TenantId};
+use crate::base::ids::{FlowName, GatewayName, RoomName, TenantId};
 use crate::cli::screen::{BOLD, GREEN, RED, Screen, YELLOW, count, paint};
 use crate::cli::{exit, timeline};
 use crate::driver::session::{Router, Settings};
@@ -22,6 +22,7 @@ use crate::flow::draw::svg;
 use crate::flow::kind::dial::Address;
 use crate::flow::problem::Problem;
 use crate::flow::program::{self, Program, PromptFile, Published};
+use crate::flow::room::RoomSettings;
 use crate::flow::{Step, schema as flow_schema};
 use crate::model::record::CallRecord;
 use crate::model::timeline::Entry;
@@ -185,7 +186,13 @@ fn program(main: FlowName, flows: BTreeMap<FlowName, Arc<Published>>) -> Program
         Step::Transfer(transfer) => transfer.context.clone(),
         _ => None,
     });
+    let rooms = steps().filter_map(|step| match step {
+        Step::Conference(conference) => conference.room.literal()?.parse::<RoomName>().ok(),
+        _ => None,
+    });
+    let rooms = rooms.map(|room| (room, RoomSettings::default())).collect();
     let settings = program::Settings {
+        rooms: Arc::new(rooms),
         gateways: gateways.collect(),
         sip_hosts: steps().flat_map(hosts_of).collect(),
         domain: "pbx.example.com".into(),

@@ -25,6 +25,7 @@ pub(super) async fn of(
         gateways: Some(tenant.gateways.into_iter().collect()),
         sip_hosts: Some(tenant.sip_hosts.into_iter().collect()),
         contexts: Some(tenant.contexts.into_iter().collect::<BTreeSet<_>>()),
+        rooms: Some(scope.rooms().await?.into_iter().map(|room| room.name).collect()),
         speech: Some(config.store.speech.is_some()),
     };
     Ok((scope, world))

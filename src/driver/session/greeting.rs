@@ -12,8 +12,8 @@ use crate::driver::desk;
 use crate::driver::registry::Heed;
 use crate::driver::seal::{OpenError, Opened};
 use crate::driver::translate::arrival::{Mode, arrival, inquiry, mode, whole};
-use crate::driver::translate::dial;
 use crate::driver::translate::variables::{self, Former};
+use crate::driver::translate::{dial, room};
 use crate::esl::application::Application;
 use crate::esl::argument::{PlainValue, SEALED_MAX, VariableName};
 use crate::esl::command::{Command, Execute};
@@ -38,6 +38,7 @@ impl Session {
         router: &dyn Router,
     ) {
         let Phase::Greeting { refusal, .. } = self.phase else { return };
+        self.core = facts.text("Core-UUID").and_then(|core| core.parse().ok());
         let mode = mode(facts);
         let Some(channel) = facts.unique_id() else {
             return self.refuse(None, mode, "no_channel", now);
@@ -125,7 +126,11 @@ impl Session {
                 return self.refuse(Some(channel), mode, &reason, now);
             }
         };
-        let found = Found { dialed: dial::found(facts), recorded: desk::found(facts) };
+        let found = Found {
+            dialed: dial::found(facts),
+            recorded: desk::found(facts),
+            roomed: room::was_in(facts),
+        };
         let mask = program.settings.mask_parties;
         match Call::resume(taken, program, found, now) {
             Ok(call) if call.is_unstable() => {

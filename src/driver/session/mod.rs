@@ -28,7 +28,7 @@ use super::seal::{KeyError, Keys};
 use super::translate::arrival::Inquiry;
 use super::translate::{SUBSCRIBED, event, far, hangup_cause, hung_up_by_caller};
 use crate::base::cause::HangupCause;
-use crate::base::ids::{CallId, ChannelId, FlowName, InstanceId, TenantId};
+use crate::base::ids::{CallId, ChannelId, CoreId, FlowName, InstanceId, PromptName, TenantId};
 use crate::base::now::Now;
 use crate::call::input::{Answer, Command as Operator, Event, FarNews, Input};
 use crate::call::output::{Action, ActionId, Output, Query, QueryId};
@@ -39,7 +39,7 @@ use crate::esl::conversation::Conversation;
 use crate::esl::event::EventName;
 use crate::esl::happening::{Happening, Ticket};
 use crate::esl::token::ExecuteId;
-use crate::flow::program::Program;
+use crate::flow::program::{self, Program, PromptFile};
 use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
 use crate::model::record::{CallRecord, RecordingNote};
@@ -75,6 +75,19 @@ pub trait Router {
         main: &FlowName,
         versions: &BTreeMap<FlowName, u32>,
     ) -> Result<Arc<Program>, String>;
+
+    /// What a tenant has laid down for its calls; none where there is no such tenant.
+    fn around(&self, tenant: TenantId) -> Option<Around> {
+        let _ = tenant;
+        None
+    }
+}
+
+/// What a tenant's calls find around them.
+#[derive(Debug, Clone)]
+pub struct Around {
+    pub settings: program::Settings,
+    pub prompts: BTreeMap<PromptName, PromptFile>,
 }
 
 /// What a session has for the world.
@@ -134,6 +147,8 @@ pub struct Session {
     talk: Conversation,
     phase: Phase,
     offers: VecDeque<Offer>,
+    /// The FreeSWITCH of the call.
+    core: Option<CoreId>,
     origin: Option<Box<Origin>>,
     faulty: bool,
     /// Whether the call is ours still, after the process stood still.
@@ -194,6 +209,7 @@ impl Session {
             talk,
             phase,
             offers: VecDeque::new(),
+            core: None,
             origin: None,
             faulty: false,
             doubt: None,
@@ -203,6 +219,11 @@ impl Session {
 
     pub const fn id(&self) -> CallId {
         self.call
+    }
+
+    /// The FreeSWITCH that has the call, once it has told.
+    pub const fn core(&self) -> Option<CoreId> {
+        self.core
     }
 
     /// The place to read into, when there is something to read.

@@ -21,6 +21,7 @@ use crate::base::millis::Millis;
 use crate::base::now::Now;
 use crate::call::input::{Answer, HttpAnswer, HttpFailure};
 use crate::call::output::{HttpRequest, Query, QueryId};
+use crate::call::room::{RoomFacts, RoomFound};
 use crate::model::record::CallRecord;
 use crate::model::timeline::{Entry, What};
 use crate::simulator::{Caller, Channel, Failure, Moment, Observed, Script, Verdict, World};
@@ -29,6 +30,8 @@ pub use trouble::{Blow, NextProcess, Reached, Trouble};
 
 /// Moments at which something happens in one simulation: more mean a loop.
 const MOMENTS_MAX: usize = 1_000_000;
+/// How long the answer takes where a room is.
+const ROOM_MS: u64 = 2;
 /// How long a simulated call may last: a day.
 const LENGTH_MAX_MS: u64 = 24 * 3_600_000;
 
@@ -480,6 +483,7 @@ impl<'a> Simulation<'a> {
         while let Some(offer) = self.process.as_mut().and_then(|process| process.session.poll()) {
             match offer {
                 Offer::Query(id, Query::Http(request)) => self.ask(id, *request),
+                Offer::Query(id, Query::Room(_)) => self.find_room(id),
                 Offer::Note(_, entry) => {
                     if let What::StepEntered { step, .. } = &entry.what {
                         self.caller.entered_step(step.as_str());
@@ -504,6 +508,13 @@ impl<'a> Simulation<'a> {
                 | Offer::Follow(..) => {}
             }
         }
+    }
+
+    fn find_room(&mut self, id: QueryId) {
+        let room = &self.script.room;
+        let here = Some(RoomFacts { locked: room.locked, members: room.members });
+        let found = RoomFound { here, elsewhere: room.elsewhere.clone(), known: true };
+        self.answers.insert((self.now.mono_ms + ROOM_MS, id), Answer::Room(found));
     }
 
     /// The script's answer whose address is the longest beginning of the request's.

@@ -103,7 +103,7 @@ fn terminators(keys: &Digits) -> Terminators {
 }
 
 /// Tone Generation Markup (`libteletone_generate.c` teletone_run): on, off, frequencies.
-fn recipe(tone: &TonePrompt) -> Result<Tones, Refused> {
+pub(super) fn recipe(tone: &TonePrompt) -> Result<Tones, Refused> {
     let frequencies: Vec<_> = tone.tone.iter().map(ToString::to_string).collect();
     let (on, off) = (tone.on.ms(), tone.off.ms());
     let sound = format!("%({on},{off},{})", frequencies.join(","));

@@ -5,6 +5,7 @@ pub mod arrival;
 pub mod dial;
 pub mod legs;
 pub mod media;
+pub mod room;
 pub mod variables;
 
 use std::borrow::Cow;
@@ -16,7 +17,7 @@ use crate::esl::event::EventName;
 
 /// The events without which a call can't be run. Each costs FreeSWITCH a copy of all the channel's
 /// variables, so nothing is asked for that can be known otherwise.
-pub const SUBSCRIBED: [EventName; 12] = [
+pub const SUBSCRIBED: [EventName; 13] = [
     EventName::ChannelAnswer,
     EventName::ChannelBridge,
     EventName::ChannelUnbridge,
@@ -29,6 +30,8 @@ pub const SUBSCRIBED: [EventName; 12] = [
     EventName::Dtmf,
     EventName::RecordStart,
     EventName::RecordStop,
+    // Of conference rooms: what concerns the caller itself.
+    EventName::Custom,
 ];
 
 /// What a call hears of an event that tells nothing about one of its orders; hang-ups are not among
@@ -41,6 +44,7 @@ pub fn event(event: &esl::event::Event) -> Option<Event> {
             event.other_leg().map(|other| Event::Bridged { other, target: dial::answering(event) })
         }
         EventName::ChannelUnbridge => Some(Event::Unbridged),
+        EventName::Custom => room::news(event).map(Event::Room),
         EventName::ChannelHold => Some(Event::Held(true)),
         EventName::ChannelUnhold => Some(Event::Held(false)),
         EventName::RecordStart => Some(Event::RecordingBegan { path: file(event)? }),

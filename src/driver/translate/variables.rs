@@ -31,8 +31,18 @@ const TIMER: &str = "callwright_timer";
 pub const STATE: &str = "callwright_state";
 
 /// What some orders set besides.
-const MORE: [&str; 5] =
-    [TIMEZONE, "import", "ringback", "transfer_ringback", "origination_cancel_key"];
+const MORE: [&str; 10] = [
+    TIMEZONE,
+    "import",
+    "ringback",
+    "transfer_ringback",
+    "origination_cancel_key",
+    "conference_controls",
+    "hangup_after_conference",
+    "conference_enforce_security",
+    "conference_max_members",
+    "conference_moh_sound",
+];
 
 /// The values that the channel had before us.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

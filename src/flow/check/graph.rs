@@ -64,6 +64,7 @@ fn ordinary(step: &Step) -> Vec<Outcome> {
     match step {
         Step::Menu(menu) => asked(&menu.keys),
         Step::Gather(gather) => asked(&gather.keys),
+        Step::Conference(_) => vec![Outcome::Full, Outcome::Locked, Outcome::Denied],
         Step::Hours(_) => vec![Outcome::Closed],
         Step::Http(_) => vec![Outcome::Failed],
         Step::Dial(dial) => {

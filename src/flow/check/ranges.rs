@@ -58,6 +58,7 @@ pub(super) fn check(flow: &Flow, found: &mut Found) {
             }
             Step::Menu(menu) => at.menu(menu),
             Step::Gather(gather) => at.gather(gather),
+            Step::Conference(conference) => at.keys(&conference.keys),
             Step::Branch(branch) => {
                 at.filled("cases", branch.cases.len());
                 at.most("cases", branch.cases.len(), CASES_MAX);

@@ -19,6 +19,13 @@ pub(super) fn check(flow: &Flow, world: &World, found: &mut Found) {
             Step::Dial(dial) => targets(name, dial, world, found),
             Step::Flow(subflow) => called(name, subflow, world, found),
             Step::Http(http) => request(name, http, found),
+            Step::Conference(conference) => {
+                // A name that holds expressions is looked at when the caller joins.
+                if let Some(room) = conference.room.literal() {
+                    let said = ("unknown-room", format!("the tenant has no room `{room}`"));
+                    known(place(name, "room"), room, world.rooms.as_ref(), said, found);
+                }
+            }
             Step::Transfer(transfer) => {
                 if let Some(context) = &transfer.context {
                     let path = place(name, "context");

@@ -24,6 +24,7 @@ fn world() -> World {
         gateways: Some(set(&["carrier"])),
         sip_hosts: Some(BTreeSet::from(["pbx.example".to_owned()])),
         contexts: Some(BTreeSet::from(["public".to_owned()])),
+        rooms: Some(set(&["sales"])),
         speech: Some(false),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::ids::{FlowName, GatewayName, PromptName, VarName};
+use crate::base::ids::{FlowName, GatewayName, PromptName, RoomName, VarName};
 use crate::flow::{Flow, Step};
 
 /// What a tenant has. Where a part is not known it is not checked.
@@ -17,6 +17,8 @@ pub struct World {
     /// Hosts that SIP addresses may name.
     pub sip_hosts: Option<BTreeSet<String>>,
     pub contexts: Option<BTreeSet<String>>,
+    /// Conference rooms.
+    pub rooms: Option<BTreeSet<RoomName>>,
     /// Whether a text-to-speech engine is configured.
     pub speech: Option<bool>,
 }
@@ -44,6 +46,7 @@ impl World {
             gateways: Some(BTreeSet::new()),
             sip_hosts: Some(BTreeSet::new()),
             contexts: Some(BTreeSet::new()),
+            rooms: Some(BTreeSet::new()),
             speech: Some(false),
         }
     }

@@ -44,6 +44,10 @@ pub(super) fn words(step: &Step) -> Vec<String> {
             let context = transfer.context.as_deref().map(|context| format!("in {context}"));
             vec![transfer.extension.source().to_owned(), context.unwrap_or_default()]
         }
+        Step::Conference(conference) => {
+            let role = conference.role.map(|role| format!("as {role}"));
+            vec![format!("room {}", conference.room.source()), role.unwrap_or_default()]
+        }
         Step::Message(message) => {
             vec![prompts(&message.prompts), format!("up to {}", message.max_length)]
         }

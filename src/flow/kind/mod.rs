@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod branch;
+pub mod conference;
 pub mod dial;
 pub mod gather;
 pub mod hangup;
@@ -39,6 +40,7 @@ pub enum Step {
     Http(Box<http::Http>),
     Dial(Box<dial::Dial>),
     Transfer(transfer::Transfer),
+    Conference(Box<conference::Conference>),
     Message(Box<message::Message>),
     Record(record::Record),
     Flow(subflow::Subflow),
@@ -61,6 +63,7 @@ impl Step {
             Self::Http(_) => Kind::Http,
             Self::Dial(_) => Kind::Dial,
             Self::Transfer(_) => Kind::Transfer,
+            Self::Conference(_) => Kind::Conference,
             Self::Message(_) => Kind::Message,
             Self::Record(_) => Kind::Record,
             Self::Flow(_) => Kind::Flow,
@@ -86,6 +89,7 @@ pub enum Kind {
     Http,
     Dial,
     Transfer,
+    Conference,
     Message,
     Record,
     Flow,
@@ -94,7 +98,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Answer,
         Self::Ring,
         Self::Reject,
@@ -107,6 +111,7 @@ impl Kind {
         Self::Http,
         Self::Dial,
         Self::Transfer,
+        Self::Conference,
         Self::Message,
         Self::Record,
         Self::Flow,
@@ -129,6 +134,7 @@ impl Kind {
             Self::Http => "http",
             Self::Dial => "dial",
             Self::Transfer => "transfer",
+            Self::Conference => "conference",
             Self::Message => "message",
             Self::Record => "record",
             Self::Flow => "flow",
@@ -151,6 +157,9 @@ impl Kind {
             Self::Hours => &[O::Closed, O::Holiday],
             Self::Dial => {
                 &[O::Busy, O::NoAnswer, O::Rejected, O::Unreachable, O::Cancelled, O::Failed]
+            }
+            Self::Conference => {
+                &[O::Kicked, O::Ended, O::Full, O::Locked, O::Denied, O::NoRoom, O::Failed]
             }
             Self::Message => &[O::TooShort, O::Failed],
         }

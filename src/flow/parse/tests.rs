@@ -133,7 +133,7 @@ fn a_key_of_the_wrong_form_is_told_at_its_place() {
 
 #[test]
 fn an_unknown_kind_lists_the_kinds() {
-    let problems = of_step(r#"{"kind": "conference"}"#).join("\n");
+    let problems = of_step(r#"{"kind": "karaoke"}"#).join("\n");
     assert!(problems.contains("`menu`, `gather`, `set`"), "{problems}");
     assert!(of_step(r#"{"next": "x"}"#)[0].starts_with("kind: `kind` is missing"));
     assert!(of_step(r#"{"kind": 3}"#)[0].starts_with("kind: a text is needed"));
@@ -210,10 +210,11 @@ steps:
     assert!(parse_yaml(twins.as_bytes()).is_err());
 }
 
-const SAMPLES: [&str; 3] = [
+const SAMPLES: [&str; 4] = [
     include_str!("../../../examples/flows/shop.json"),
     include_str!("../../../examples/flows/clinic.yaml"),
     include_str!("../../../examples/flows/support.yaml"),
+    include_str!("../../../examples/flows/meeting.yaml"),
 ];
 
 /// Every text, number and list of a document, each put in the place of every other in turn, so that

@@ -37,6 +37,7 @@ const SUBSCRIBED: &[EventName] = &[
     EventName::Dtmf,
     EventName::RecordStart,
     EventName::RecordStop,
+    EventName::Custom,
     EventName::ChannelHangup,
     EventName::ChannelHangupComplete,
 ];

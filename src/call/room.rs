@@ -1,0 +1,176 @@
+//! Words about conference rooms: what is ordered there, by keys and operators alike, and what is
+//! heard of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Call;
+use super::operator::Obeyed;
+use super::output::Action;
+use super::step::Running;
+use crate::flow::prompt::TonePrompt;
+use crate::flow::room::{Permission, Role};
+
+/// How a caller joins a room. The names are ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JoinOrder {
+    /// The room as FreeSWITCH knows it.
+    pub room: String,
+    pub role: Role,
+    pub muted: bool,
+    pub deaf: bool,
+    /// The room is over when the last of those who have this leaves.
+    pub ends_it: bool,
+    /// Whoever makes the room has it wait for a moderator.
+    pub waits: bool,
+    pub most: Option<u32>,
+    /// A file for who is alone or waits.
+    pub music: Option<String>,
+    /// The lock does not hold it back.
+    pub passes_lock: bool,
+}
+
+/// Who of a room is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// The call that orders it.
+    Me,
+    /// The room's number of the member.
+    Member(u32),
+    /// All but moderators.
+    Others,
+}
+
+/// A sound for all in a room.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RoomSound {
+    File { path: String },
+    Tone(TonePrompt),
+}
+
+/// What is ordered in a room.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RoomOrder {
+    Mute {
+        who: Who,
+        on: bool,
+    },
+    Deaf {
+        who: Who,
+        on: bool,
+    },
+    /// From -4 to 4: how loud the member is to the others (`own`), or hears them.
+    Volume {
+        who: Who,
+        own: bool,
+        level: i8,
+    },
+    /// Let the member go on in its flow.
+    Leave(Who),
+    Kick(Who),
+    Lock(bool),
+    Play(RoomSound),
+    /// Without a path every recording of it.
+    Record {
+        path: Option<String>,
+        on: bool,
+    },
+    Floor(Who),
+    /// The room is over.
+    End,
+}
+
+impl RoomOrder {
+    /// What somebody in the room must be permitted to order it.
+    pub const fn needs(&self) -> Option<Permission> {
+        match self {
+            Self::Mute { who: Who::Me, .. } => Some(Permission::MuteSelf),
+            Self::Deaf { who: Who::Me, .. } | Self::Volume { who: Who::Me, .. } => None,
+            Self::Leave(_) => None,
+            Self::Mute { .. } | Self::Deaf { .. } | Self::Volume { .. } => {
+                Some(Permission::MuteOthers)
+            }
+            Self::Floor(_) | Self::Play(_) => Some(Permission::MuteOthers),
+            Self::Kick(_) => Some(Permission::Kick),
+            Self::Lock(_) => Some(Permission::Lock),
+            Self::Record { .. } => Some(Permission::Record),
+            Self::End => Some(Permission::End),
+        }
+    }
+}
+
+/// What the switch tells of the caller in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoomNews {
+    /// The caller is in, with this number.
+    Entered {
+        member: u32,
+        muted: bool,
+        deaf: bool,
+    },
+    Muted(bool),
+    Deaf(bool),
+    /// Somebody took the caller out.
+    Kicked,
+}
+
+/// A question about a room before somebody joins it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomQuery {
+    /// The room as FreeSWITCH knows it.
+    pub room: String,
+}
+
+/// What is known of a room.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RoomFound {
+    /// How it is on the caller's FreeSWITCH, where it is there.
+    pub here: Option<RoomFacts>,
+    /// Another FreeSWITCH has it: by what operators call that one.
+    pub elsewhere: Option<String>,
+    /// Whether anybody could be asked.
+    pub known: bool,
+}
+
+/// How a room is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RoomFacts {
+    pub locked: bool,
+    pub members: u32,
+}
+
+/// What an operator does with one caller in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberOp {
+    Mute(bool),
+    Deaf(bool),
+    /// How loud the others hear the caller (`own`), or the caller them: -4 to 4.
+    Volume {
+        own: bool,
+        level: i8,
+    },
+    Kick,
+}
+
+impl Call {
+    /// What an operator asks of a caller in a room.
+    pub(in crate::call) fn in_room(&mut self, op: MemberOp) -> Obeyed {
+        let Running::Conference(state) = &self.state.running else {
+            return Err("the caller is in no room".to_owned());
+        };
+        let Some(room) = state.entered() else {
+            return Err("the caller is not in the room yet".to_owned());
+        };
+        let room = room.to_owned();
+        let order = match op {
+            MemberOp::Mute(on) => RoomOrder::Mute { who: Who::Me, on },
+            MemberOp::Deaf(on) => RoomOrder::Deaf { who: Who::Me, on },
+            MemberOp::Volume { own, level } => RoomOrder::Volume { who: Who::Me, own, level },
+            MemberOp::Kick => RoomOrder::Kick(Who::Me),
+        };
+        self.notice("an operator acts on the caller in the room");
+        self.order(Action::Room { room, order });
+        Ok(())
+    }
+}
