@@ -42,8 +42,11 @@ pub(in crate::call) fn action(action: &Action, party: impl Fn(&str) -> String) -
         }
         Action::JoinRoom(order) => format!("join the room as {}", order.role),
         Action::Room { order, .. } => room(order).to_owned(),
-        Action::Hold { on: true, .. } => "hold the caller".into(),
-        Action::Hold { on: false, .. } => "end the hold".into(),
+        Action::Hold { held, on: true, .. } => format!("let {held} wait"),
+        Action::Hold { held, on: false, .. } => format!("let {held} wait no more"),
+        Action::Join { other } => format!("join the caller to {other}"),
+        Action::Connect { one, other, .. } => format!("join {one} to {other}"),
+        Action::Await { channel, sound } => format!("let {channel} hear {}", medium(sound)),
         Action::Follow { channel, on } => {
             format!("{} to {channel}", if *on { "listen" } else { "listen no more" })
         }

@@ -159,6 +159,8 @@ impl Call {
         self.leave_visits();
         self.end_monitoring("the call ended");
         self.recording_over(None);
+        self.release_others();
+        self.parted();
         let now = self.live.now.wall;
         for leg in &mut self.state.legs {
             leg.ended.get_or_insert(now);
@@ -202,9 +204,10 @@ impl Call {
             legs: legs.collect(),
             path: self.state.path.iter().filter_map(|trace| self.visit_record(trace)).collect(),
             termination,
-            hands: self.state.term,
+            hands: self.state.term.saturating_sub(self.state.talk.returns),
             swept: false,
             recordings: self.state.recordings.clone(),
+            transfers: self.state.talk.transfers.clone(),
             variables: variables.unwrap_or_default(),
         }
     }

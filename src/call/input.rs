@@ -6,9 +6,10 @@ use super::output::{ActionId, QueryId};
 use super::room::{MemberOp, RoomFound, RoomNews};
 use crate::base::cause::HangupCause;
 use crate::base::digits::{Digit, Digits};
-use crate::base::ids::ChannelId;
+use crate::base::ids::{ChannelId, StepName};
 use crate::flow::kind::record::RecordAction;
 use crate::model::monitor::Manner;
+use crate::model::talk::{Goal, Side};
 
 /// One input.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +73,8 @@ pub enum FarNews {
     Held(bool),
     Bridged(ChannelId),
     Unbridged,
+    /// It waits in silence.
+    Parked,
     /// It is gone.
     HungUp(HangupCause),
 }
@@ -110,10 +113,33 @@ pub enum Command {
     Hangup {
         cause: HangupCause,
     },
-    /// Let the caller wait with music, or talk again; only in a conversation.
+    /// Let one party of a conversation wait with music, or talk again.
     Hold {
         on: bool,
+        #[serde(default)]
+        side: Side,
     },
+    /// Move one party of a conversation to another one, without a word: the caller, who leaves the
+    /// other party, or the other party, and the caller goes on in the flow.
+    Send {
+        #[serde(default)]
+        side: Side,
+        to: Goal,
+    },
+    /// Move the caller to a step of the flow.
+    Move {
+        step: StepName,
+    },
+    /// Let the far party speak with somebody while the caller waits with music.
+    Consult {
+        to: Goal,
+    },
+    /// The far party speaks with the other of the two, and the one waits.
+    Toggle,
+    /// The far party leaves the caller to who was consulted.
+    Complete,
+    /// The far party comes back to the caller; who was consulted is hung up.
+    Cancel,
     /// Send the caller's leg to the dialplan, in a context that the tenant may use; the first of
     /// them where none is named.
     Transfer {

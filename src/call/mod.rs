@@ -89,6 +89,8 @@ struct Live {
     rest: Option<listen::Rest>,
     secrets: Secrets,
     departure: Option<operator::Departure>,
+    /// What is being typed in a conversation.
+    typing: talk::Typing,
     /// Whether any flow of the program asks for secret digits: then no key is shown before it is
     /// known which step it is for.
     guarded_keys: bool,
@@ -186,6 +188,7 @@ impl Call {
             rest: None,
             secrets: Secrets::default(),
             departure: None,
+            typing: talk::Typing::default(),
             guarded_keys,
         };
         Self {
@@ -275,9 +278,11 @@ impl Call {
     fn bridged(&mut self, other: ChannelId, target: Option<usize>) {
         let channel = other.to_string();
         self.monitored_bridged(&other);
+        self.parted();
         self.state.bridged = Some(other);
-        self.state.talk.parted();
+        self.talk_joined();
         self.hear(Heard::Bridged(target));
+        self.listen_to_keys();
         let dialed = self
             .state
             .legs
@@ -292,12 +297,14 @@ impl Call {
         if self.supervisor_news(channel, &news) {
             return;
         }
+        self.moved_news(channel, &news);
         match news {
             FarNews::Held(on) => self.held_by_phone(Some(channel), on),
+            FarNews::Key(key) => self.far_key(channel, key),
             FarNews::Answered
-            | FarNews::Key(_)
             | FarNews::Bridged(_)
             | FarNews::Unbridged
+            | FarNews::Parked
             | FarNews::HungUp(_) => {}
         }
     }
@@ -305,8 +312,8 @@ impl Call {
     fn unbridged(&mut self) {
         self.note(What::Unbridged { cause: None });
         self.monitored_parted();
+        self.parted();
         self.state.bridged = None;
-        self.state.talk.parted();
     }
 
     fn answer(&mut self, id: QueryId, answer: Answer) {
@@ -334,6 +341,8 @@ impl Call {
             Timer::Announced => self.recording_announced(),
             Timer::RecordingOverdue => self.recording_overdue(),
             Timer::RecordingLimit => self.recording_full(),
+            Timer::Talk => self.talk_overdue(),
+            Timer::TalkKeys => self.talk_keys_overdue(),
             Timer::FirstKey | Timer::NextKey | Timer::Pause => self.hear(Heard::Due(timer)),
         }
     }

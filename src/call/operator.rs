@@ -10,6 +10,9 @@ use crate::base::cause::{HangupCause, Party, Termination};
 /// How long the switch may take to let go of a call that was transferred.
 const DEPARTURE_MS: u64 = 5_000;
 
+/// Who is named in a transfer that no party asked for.
+const OPERATOR: &str = "an operator";
+
 /// Whether something was done, or why not, in words.
 pub(in crate::call) type Obeyed = Result<(), String>;
 
@@ -30,7 +33,7 @@ impl Call {
         self.outputs.push_back(Output::Answered(obeyed));
     }
 
-    fn obey(&mut self, command: Command) -> Obeyed {
+    pub(in crate::call) fn obey(&mut self, command: Command) -> Obeyed {
         match command {
             Command::Hangup { cause } => {
                 self.hang_up_by_operator(cause);
@@ -39,7 +42,13 @@ impl Call {
             _ if self.state.closing.is_some() || self.is_leaving() => {
                 Err("the call is about to end".to_owned())
             }
-            Command::Hold { on } => self.hold(on),
+            Command::Hold { on, side } => self.hold(OPERATOR, side, on),
+            Command::Send { side, to } => self.send(OPERATOR, side, &to),
+            Command::Move { step } => self.move_to_step(OPERATOR, &step),
+            Command::Consult { to } => self.consult(OPERATOR, &to),
+            Command::Toggle => self.toggle(),
+            Command::Complete => self.complete(),
+            Command::Cancel => self.cancel(),
             Command::Transfer { extension, context } => {
                 self.transfer_by_operator(&extension, context.as_deref())
             }

@@ -132,7 +132,7 @@ impl Call {
         self.forget_action();
     }
 
-    fn forget_action(&mut self) {
+    pub(in crate::call) fn forget_action(&mut self) {
         self.state.waits.action = None;
         self.state.timers.clear(Timer::ActionOverdue);
     }
@@ -166,7 +166,9 @@ impl Call {
         }
         if self.state.waits.action.is_some_and(|(awaited, _)| awaited == id) {
             self.forget_action();
-            self.hear(Heard::Ended(ending));
+            if !self.talk_ended(&ending) {
+                self.hear(Heard::Ended(ending));
+            }
         }
     }
 
@@ -194,7 +196,10 @@ impl Call {
         }
         self.note_guard("an order was not reported done in time");
         self.stop_action();
-        self.hear(Heard::Ended(Ending::Failed { detail: "it did not end in time".into() }));
+        let ending = Ending::Failed { detail: "it did not end in time".into() };
+        if !self.talk_ended(&ending) {
+            self.hear(Heard::Ended(ending));
+        }
     }
 
     pub(in crate::call) fn answer_overdue(&mut self) {

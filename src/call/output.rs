@@ -91,8 +91,16 @@ pub enum Action {
     /// Leave for an extension of the dialplan: the switch takes the call away from us. Ends when
     /// the switch has it; the loss of the link says the same.
     Transfer { extension: String, context: String },
-    /// Let the caller hear music and the far end nothing, or let them talk again. At once.
-    Hold { far: ChannelId, on: bool },
+    /// Let `held` hear music and `other` that somebody waits, in the place of one another, or let
+    /// them talk again. At once.
+    Hold { held: ChannelId, other: ChannelId, on: bool, music: Media },
+    /// Join the caller to a channel that waits. The caller leaves our connection, and comes back on
+    /// a new one when they part. At once.
+    Join { other: ChannelId },
+    /// Join two other channels. With `keep`, one stays in silence when the other is gone. At once.
+    Connect { one: ChannelId, other: ChannelId, keep: bool },
+    /// Take another channel out of what it does, and let it hear this. At once.
+    Await { channel: ChannelId, sound: Media },
     /// Tell everything of another channel too, as [`super::input::Event::Far`], or no more. Of the
     /// one to which the caller is joined hold is told in any case. At once.
     Follow { channel: ChannelId, on: bool },
@@ -220,7 +228,8 @@ pub struct DialTarget {
 }
 
 /// Where a target is. The texts may come from outside.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DialAddress {
     Extension {
         extension: String,

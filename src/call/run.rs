@@ -16,6 +16,7 @@ use crate::base::digits::Digit;
 use crate::base::ids::{FlowName, StepName, VarName};
 use crate::flow::program::Published;
 use crate::flow::{Limits, Outcome, Step, Value};
+use crate::model::talk::Side;
 use crate::model::timeline::What;
 
 /// Steps that a fallback may take after a guard has acted: enough to say sorry and to pass the call
@@ -41,10 +42,16 @@ impl Call {
         let Some((published, name)) = self.here() else { return };
         self.note(What::Resumed { step: name.clone() });
         self.end_monitoring("the conversation ended");
-        self.state.talk.parted();
+        if std::mem::take(&mut self.state.talk.outside) {
+            self.state.talk.returns += 1;
+        }
+        self.parted();
         self.state.timers.clear_step();
         self.state.waits = super::state::Waits::default();
         self.worth_writing();
+        if self.pick_up_moved(&found) {
+            return;
+        }
         if let Some(step) = published.flow.steps.get(&name) {
             let left = std::mem::take(&mut self.state.running);
             let (running, next) = step::resume(self, step, left, found);
@@ -99,6 +106,9 @@ impl Call {
             counters.steps_left = None;
         }
         let at = self.outputs.len();
+        if self.state.bridged.is_some() {
+            self.talk_key(Side::Caller, key);
+        }
         self.hear(Heard::Key(key));
         // A key is heard once: whoever takes over must know it.
         if !(self.live.typed.is_empty() && self.state.ahead.is_empty()) {
@@ -127,7 +137,7 @@ impl Call {
     }
 
     /// Goes on until something is awaited or the call is over; the guards bound it.
-    fn walk(&mut self, mut next: Next) {
+    pub(in crate::call) fn walk(&mut self, mut next: Next) {
         loop {
             next = match next {
                 Next::Wait => return,

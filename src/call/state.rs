@@ -265,6 +265,7 @@ impl State {
             answered: state.arrival.answered.then_some(now.wall),
             ended: None,
             cause: None,
+            held_ms: 0,
         });
         state
     }
@@ -330,6 +331,7 @@ impl State {
     pub fn runs_on(&self) -> bool {
         let awaited = self.waits.action.map(|(_, awaited)| awaited);
         self.is_bridged()
+            || self.talk.joins()
             || matches!(awaited, Some(Awaited::Dial | Awaited::Record | Awaited::Conference))
     }
 

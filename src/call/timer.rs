@@ -30,6 +30,10 @@ pub enum Timer {
     RecordingOverdue,
     /// A recording is as long as it may be.
     RecordingLimit,
+    /// A conversation that is being moved does not come about.
+    Talk,
+    /// No further key of a code was pressed.
+    TalkKeys,
 }
 
 /// Deadlines on the call's own clock, milliseconds since its first input: what is left of each
@@ -64,6 +68,8 @@ impl Timers {
             | Timer::AnswerOverdue
             | Timer::FirstKey
             | Timer::NextKey
+            | Timer::Talk
+            | Timer::TalkKeys
             | Timer::Pause => false,
         };
         self.0.retain(|timer, _| stays(timer));

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::key::KeyCommand;
 use super::recording::RecordingCommand;
 use crate::base::cause::HangupCause;
-use crate::base::ids::{CallId, FlowName, GatewayName, PromptName, RoomName, TenantSlug};
+use crate::base::ids::{CallId, FlowName, GatewayName, PromptName, RoomName, StepName, TenantSlug};
 use crate::flow::kind::record::RecordAction;
 
 use super::monitor::{AuditCommand, MonitorCommand};
@@ -337,10 +337,36 @@ pub enum CallCommand {
         #[arg(long, default_value = "NORMAL_CLEARING")]
         cause: HangupCause,
     },
-    /// Let the caller wait with music; only in a conversation
-    Hold,
+    /// Let one party wait with music
+    Hold {
+        #[arg(long, default_value = "caller")]
+        leg: Leg,
+    },
     /// Let the two talk again
-    Unhold,
+    Unhold {
+        #[arg(long, default_value = "caller")]
+        leg: Leg,
+    },
+    /// Move one of the two to another party; back to who was left when nobody is reached
+    Send {
+        #[command(flatten)]
+        to: Goal,
+        #[arg(long, default_value = "caller")]
+        leg: Leg,
+    },
+    /// Move the caller to a step of its flow
+    Move { step: StepName },
+    /// Let the other party speak with somebody while the caller waits
+    Consult {
+        #[command(flatten)]
+        to: Goal,
+    },
+    /// Let the other party change between the caller and who is consulted
+    Toggle,
+    /// Leave the caller to who is consulted
+    Complete,
+    /// Bring the two together again and hang up who is consulted
+    Cancel,
     /// Send the caller to an extension of the dialplan
     Transfer {
         extension: String,
@@ -353,6 +379,23 @@ pub enum CallCommand {
     Monitor(MonitorCommand),
     /// Record the whole call, or change that recording
     Record { what: RecordVerb },
+}
+
+/// To whom a party is moved.
+#[derive(Debug, Clone, Args)]
+pub struct Goal {
+    /// An extension, or with --gateway a number
+    pub target: String,
+    /// The tenant's gateway through which the number is reached
+    #[arg(long)]
+    pub gateway: Option<GatewayName>,
+}
+
+/// A party of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Leg {
+    Caller,
+    Far,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

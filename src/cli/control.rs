@@ -11,8 +11,9 @@ use crate::call::input;
 use crate::control::ask::Peer;
 use crate::control::protocol::{Answer, Request, Status};
 use crate::driver::registry::{Scope, When};
+use crate::model::talk::{Goal, Side};
 
-use super::args::CallCommand;
+use super::args::{self, CallCommand, Leg};
 use super::screen::{GREEN, Screen, YELLOW, count, paint};
 
 pub(super) async fn ask(config: &Config, request: &Request) -> anyhow::Result<Answer> {
@@ -63,16 +64,41 @@ pub(super) async fn tell(
     call: CallId,
     command: &CallCommand,
 ) -> anyhow::Result<ExitCode> {
-    let command = match command {
+    let command = ordered(command);
+    ask(config, &Request::Tell { scope, call, command }).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn ordered(command: &CallCommand) -> input::Command {
+    match command {
         CallCommand::Hangup { cause } => input::Command::Hangup { cause: *cause },
-        CallCommand::Hold => input::Command::Hold { on: true },
-        CallCommand::Unhold => input::Command::Hold { on: false },
+        CallCommand::Hold { leg } => input::Command::Hold { on: true, side: side(*leg) },
+        CallCommand::Unhold { leg } => input::Command::Hold { on: false, side: side(*leg) },
+        CallCommand::Send { to, leg } => input::Command::Send { side: side(*leg), to: goal(to) },
+        CallCommand::Move { step } => input::Command::Move { step: step.clone() },
+        CallCommand::Consult { to } => input::Command::Consult { to: goal(to) },
+        CallCommand::Toggle => input::Command::Toggle,
+        CallCommand::Complete => input::Command::Complete,
+        CallCommand::Cancel => input::Command::Cancel,
         CallCommand::Transfer { extension, context } => {
             input::Command::Transfer { extension: extension.clone(), context: context.clone() }
         }
         CallCommand::Monitor(monitor) => input::Command::Monitor(monitor.into()),
         CallCommand::Record { what } => input::Command::Record { action: (*what).into() },
-    };
-    ask(config, &Request::Tell { scope, call, command }).await?;
-    Ok(ExitCode::SUCCESS)
+    }
+}
+
+const fn side(leg: Leg) -> Side {
+    match leg {
+        Leg::Caller => Side::Caller,
+        Leg::Far => Side::Far,
+    }
+}
+
+fn goal(to: &args::Goal) -> Goal {
+    let target = to.target.clone();
+    match &to.gateway {
+        None => Goal::Extension(target),
+        gateway => Goal::Number { number: target, gateway: gateway.clone() },
+    }
 }

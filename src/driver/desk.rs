@@ -61,6 +61,8 @@ pub struct Turn {
     pub follow: Option<(ChannelId, bool)>,
     /// A recording to be removed.
     pub discard: Option<String>,
+    /// The channel leaves our connection, and comes back on a new one.
+    pub joins: bool,
     /// The channel leaves us: nothing more can be ordered.
     pub leaves: bool,
     /// The call hears it where FreeSWITCH can't do what a command says.
@@ -151,7 +153,12 @@ impl Desk {
                 let overlay = |channel| Api::Overlay { channel, sound: sound.clone() };
                 Turn::of(hearers.map(|hearer| Command::Api(overlay(hearer))).collect())
             }
-            Action::Hold { .. }
+            Action::Join { other } => self.join(&other)?,
+            Action::Connect { one, other, keep } => Turn::of(legs::connect(&one, &other, keep)),
+            Action::Hold { held, other, on, music } => {
+                Turn::of(legs::hold(&held, &other, on, &music)?.into())
+            }
+            Action::Await { .. }
             | Action::Drop { .. }
             | Action::Eavesdrop { .. }
             | Action::Beep { .. } => Turn::of(vec![Command::Api(self.at_once(action)?)]),
@@ -166,7 +173,9 @@ impl Desk {
     /// What needs one API command, and no other order waits for.
     fn at_once(&self, action: Action) -> Result<Api, Refused> {
         Ok(match action {
-            Action::Hold { far, on } => Api::Hold { channel: far, on },
+            Action::Await { channel, sound } => {
+                Api::Await { channel, sound: media::sound(&sound)? }
+            }
             Action::Drop { channel, cause } => Api::Kill { channel, cause },
             Action::Eavesdrop { channel, target, speaks } => {
                 Api::Eavesdrop { channel, eavesdrop: legs::eavesdrop(target, speaks) }
@@ -309,6 +318,15 @@ impl Desk {
         let commands =
             vec![self.former.put_back(&self.channel), Command::Api(transfer), Command::Exit];
         Ok(Turn { leaves: true, ..Turn::of(commands) })
+    }
+
+    /// Our dialplan brings the caller back afterwards (`switch_ivr_bridge.c` transfer_after_bridge).
+    fn join(&self, other: &ChannelId) -> Result<Turn, Refused> {
+        let Some(back) = self.former.way_back() else {
+            return Err(Refused { argument: "channel", why: Why::NoWayBack });
+        };
+        let commands = legs::join(&self.channel, other, back);
+        Ok(Turn { joins: true, ..Turn::of(commands) })
     }
 
     fn release(&self, reason: &str) -> Turn {

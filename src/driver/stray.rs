@@ -323,6 +323,7 @@ mod tests {
     use crate::flow::kind::record::RecordAction;
     use crate::flow::parse::parse_yaml;
     use crate::flow::program::{self, Published};
+    use crate::model::talk::Side;
 
     const FLOW: &str = "
 callwright: 1
@@ -395,10 +396,19 @@ steps:
     #[test]
     fn an_operator_holds_records_and_transfers_a_call_without_a_connection() {
         let mut stray = conversation();
-        let hold = orders(&mut stray, Operator::Hold { on: true }, 1_000).0;
-        assert_eq!(hold, ["api uuid_hold b-leg"]);
-        let hold = orders(&mut stray, Operator::Hold { on: false }, 2_000).0;
-        assert_eq!(hold, ["api uuid_hold off b-leg"]);
+        let side = Side::Caller;
+        let hold = orders(&mut stray, Operator::Hold { on: true, side }, 1_000).0;
+        let (music, told) = ("L=255;%(300,4200,425)", "v=-25;%(150,9850,850)");
+        let displaced = |channel, what, sound, rest| {
+            format!("api uuid_displace {channel} {what} tone_stream://{sound};loops=-1{rest}")
+        };
+        let held = ["start", "stop"].map(|what| {
+            let rest = if what == "start" { " 0 l" } else { "" };
+            [displaced("a-leg", what, music, rest), displaced("b-leg", what, told, rest)]
+        });
+        assert_eq!(hold, held[0]);
+        let hold = orders(&mut stray, Operator::Hold { on: false, side }, 2_000).0;
+        assert_eq!(hold, held[1]);
         let id = RecordingId::nth(CallId(uuid::Uuid::from_u128(7)), 1);
         let file = format!("/m/{id}.wav");
         let record = orders(&mut stray, Operator::Record { action: RecordAction::Start }, 3_000).0;

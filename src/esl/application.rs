@@ -134,6 +134,27 @@ pub enum Application {
     FlushDtmf,
 }
 
+/// A soft tone, twice in five seconds.
+const COMFORT: &str = "v=-25;%(300,200,425);%(300,4200,425)";
+
+impl Sound {
+    /// What can always be played to somebody who waits.
+    #[allow(clippy::unwrap_used, reason = "the recipe is a constant of ours, and well-formed")]
+    pub fn comfort() -> Self {
+        Self::Tones(Tones::new(COMFORT).unwrap())
+    }
+
+    /// As it is played again and again. A tone that is over can't be begun anew, a file can
+    /// (`mod_tone_stream.c` has no seek).
+    pub(super) fn endless(&self) -> String {
+        match self {
+            Self::File(path) => path.as_str().to_owned(),
+            Self::Tones(recipe) => format!("tone_stream://{};loops=-1", recipe.as_str()),
+            Self::Silence(_) => "silence_stream://-1".to_owned(),
+        }
+    }
+}
+
 impl Application {
     /// FreeSWITCH's name of it.
     pub const fn name(&self) -> &'static str {

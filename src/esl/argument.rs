@@ -60,6 +60,8 @@ pub enum Why {
     Traversal,
     #[error("a variable of that name makes FreeSWITCH execute something")]
     Executes,
+    #[error("its dialplan can't bring it back to us")]
+    NoWayBack,
     #[error("the words that unload FreeSWITCH's Event Socket module stand in one command")]
     Unloads,
 }

@@ -222,6 +222,18 @@ pub enum Api {
         channel: ChannelId,
         tones: Tones,
     },
+    /// Lets the channel's phone hear this again and again in the place of what it would hear, while
+    /// everything goes on; or no more. It is known by the sound.
+    Displace {
+        channel: ChannelId,
+        on: bool,
+        sound: Sound,
+    },
+    /// Takes the channel out of what it does, and lets it hear this until it is taken elsewhere.
+    Await {
+        channel: ChannelId,
+        sound: Sound,
+    },
 }
 
 impl Command {
@@ -374,6 +386,21 @@ impl Api {
             }
             Self::Beep { channel, tones } => {
                 format!("uuid_displace {channel} start tone_stream://{} 0 mux", tones.as_str())
+            }
+            Self::Displace { channel, on: true, sound } => {
+                format!("uuid_displace {channel} start {} 0 l", sound.endless())
+            }
+            Self::Displace { channel, on: false, sound } => {
+                format!("uuid_displace {channel} stop {}", sound.endless())
+            }
+            // What can't be played ends at once: then there is still a tone (`mod_dptools.c`
+            // endless_playback_function).
+            Self::Await { channel, sound } => {
+                let (sound, tone) = (sound.endless(), Sound::comfort().endless());
+                format!(
+                    "uuid_transfer {channel} \
+                     'm:^:endless_playback:{sound}^endless_playback:{tone}' inline"
+                )
             }
         })
     }

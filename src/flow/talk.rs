@@ -1,10 +1,15 @@
 //! What a tenant lays down for its conversations.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::monitor::MonitorPolicy;
 use super::recording::RecordingPolicy;
+use crate::base::digits::Digits;
+use crate::base::ids::PromptName;
+use crate::base::millis::Millis;
 
 /// A tenant's rules for conversations.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -14,4 +19,52 @@ pub struct TalkSettings {
     pub monitor: MonitorPolicy,
     #[serde(skip_serializing_if = "RecordingPolicy::is_default")]
     pub recording: RecordingPolicy,
+    /// What somebody hears who waits; a soft tone where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub music: Option<PromptName>,
+    #[serde(skip_serializing_if = "TalkKeys::is_off")]
+    pub keys: TalkKeys,
+}
+
+/// What parties of the tenant's own may do with keys while they talk. Without codes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TalkKeys {
+    /// The keys of each, such as `**1`.
+    #[schemars(with = "BTreeMap<TalkKey, String>")]
+    pub codes: BTreeMap<TalkKey, Digits>,
+    /// How long the next key of a code or an extension may take.
+    pub next_key: Millis,
+}
+
+impl Default for TalkKeys {
+    fn default() -> Self {
+        Self { codes: BTreeMap::new(), next_key: Millis::seconds(3) }
+    }
+}
+
+impl TalkKeys {
+    /// Whether no key means anything.
+    pub fn is_off(&self) -> bool {
+        self.codes.is_empty()
+    }
+}
+
+/// What keys can ask for.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum TalkKey {
+    /// Move the other party to the extension that is typed next; `#` ends it, `*` gives up.
+    Transfer,
+    /// Speak with the extension that is typed next while the caller waits.
+    Consult,
+    Complete,
+    Cancel,
+    Toggle,
+    /// Let the other party wait, or talk again.
+    Hold,
+    /// Record, or stop that.
+    Record,
 }

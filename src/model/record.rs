@@ -43,6 +43,9 @@ pub struct CallRecord {
     /// Messages and other recordings made in the call.
     #[serde(default)]
     pub recordings: Vec<RecordingNote>,
+    /// Who was moved where.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transfers: Vec<TransferRecord>,
     /// The flow's variables at the end; secret ones are left out.
     #[serde(default)]
     pub variables: BTreeMap<String, serde_json::Value>,
@@ -62,6 +65,40 @@ pub struct LegRecord {
     #[schemars(with = "Option<String>")]
     pub ended: Option<Timestamp>,
     pub cause: Option<HangupCause>,
+    /// How long the party was kept waiting on hold, in all.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub held_ms: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_zero(ms: &u64) -> bool {
+    *ms == 0
+}
+
+/// A party that was moved from one conversation to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TransferRecord {
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    pub kind: TransferKind,
+    /// Who wanted it: an operator, or a party by number.
+    pub by: String,
+    pub moved: String,
+    pub to: String,
+    /// What came of it; empty where the call ended before.
+    pub outcome: String,
+}
+
+/// In which way a party was moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferKind {
+    /// Nobody spoke with the target before.
+    Blind,
+    /// The target was consulted first.
+    Attended,
+    /// To a step of the flow.
+    Step,
 }
 
 /// Which part a leg has.

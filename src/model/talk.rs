@@ -1,7 +1,11 @@
 //! Words for what goes on between two parties.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::base::ids::GatewayName;
 
 /// A side of a conversation.
 #[derive(
@@ -14,4 +18,36 @@ pub enum Side {
     Caller,
     /// Whom the caller speaks with.
     Far,
+}
+
+impl Side {
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Caller => Self::Far,
+            Self::Far => Self::Caller,
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Caller => "the caller",
+            Self::Far => "the other party",
+        })
+    }
+}
+
+/// To whom a party is moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Goal {
+    /// One of the tenant's extensions.
+    Extension(String),
+    /// A number through one of the tenant's gateways; the first where none is named.
+    Number {
+        number: String,
+        #[serde(default)]
+        gateway: Option<GatewayName>,
+    },
 }

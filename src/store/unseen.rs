@@ -49,6 +49,7 @@ fn closed(
         started: live.started,
         answered,
         ended: Some(ended),
+        held_ms: 0,
         cause: Some(termination.cause),
     };
     CallRecord {
@@ -68,6 +69,7 @@ fn closed(
         hands: live.term,
         swept: true,
         recordings: Vec::new(),
+        transfers: Vec::new(),
         variables: BTreeMap::new(),
     }
 }

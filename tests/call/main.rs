@@ -11,3 +11,4 @@ mod resume;
 mod rooms;
 mod steps;
 mod support;
+mod talk;

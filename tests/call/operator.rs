@@ -26,25 +26,23 @@ fn a_caller_is_held_only_in_a_conversation_and_only_once() {
         r#"
         0.000 ! dial 200@t.example +0s 20s
         0.000 < command {"hold":{"on":true}}
-        0.000 (an operator asks to put the caller on hold)
         0.000 (what an operator asked for is not done: only a conversation can be held)
         0.000 < bridged
         0.000 < command {"hold":{"on":true}}
-        0.000 (an operator asks to put the caller on hold)
-        0.000 ! Hold { far: "b-leg", on: true }
+        0.000 (an operator puts the caller on hold)
+        0.000 ! hold a-leg against b-leg
         0.000 < command {"hold":{"on":true}}
-        0.000 (an operator asks to put the caller on hold)
         0.000 (what an operator asked for is not done: the caller is on hold already)
         0.000 < command {"hold":{"on":false}}
-        0.000 (an operator asks to take the caller back from hold)
-        0.000 ! Hold { far: "b-leg", on: false }
+        0.000 (an operator takes the caller back from hold)
+        0.000 ! free a-leg against b-leg
         0.000 < command {"hold":{"on":true}}
-        0.000 (an operator asks to put the caller on hold)
-        0.000 ! Hold { far: "b-leg", on: true }
+        0.000 (an operator puts the caller on hold)
+        0.000 ! hold a-leg against b-leg
         0.000 < unbridged
+        0.000 ! free a-leg against b-leg
         0.000 < bridged
         0.000 < command {"hold":{"on":false}}
-        0.000 (an operator asks to take the caller back from hold)
         0.000 (what an operator asked for is not done: the caller is not on hold)
         "#,
     );

@@ -3,7 +3,7 @@
 use callwright::base::cause::HangupCause;
 use callwright::call::fuzz_inputs;
 use callwright::call::input::{
-    Answer, Command, Dialed, Ending, Event, HttpAnswer, HttpFailure, Input,
+    Answer, Command, Dialed, Ending, Event, FarNews, HttpAnswer, HttpFailure, Input,
 };
 use callwright::call::output::{Action, ActionId, QueryId};
 use callwright::call::room::{RoomFacts, RoomFound, RoomNews};
@@ -162,6 +162,12 @@ fn an_input(dice: &mut Dice, line: &mut Line, nasty: bool) -> Option<Input> {
     let causes = ["USER_BUSY", "NO_ANSWER", "CALL_REJECTED", "NORMAL_CLEARING", "GATEWAY_DOWN"];
     let cause = HangupCause::named(dice.of(&causes));
     let last = line.running.last().cloned();
+    if nasty && dice.chance(12) {
+        return Some(Input::Command(an_order(dice)));
+    }
+    if nasty && dice.chance(12) {
+        return Some(Input::Event(far_news(dice, line, cause)));
+    }
     Some(Input::Event(match dice.below(if nasty { 46 } else { 30 }) {
         0..=11 => {
             Event::Digit(callwright::base::digits::Digit::new(dice.of(b"1112223455*#9")).unwrap())
@@ -227,6 +233,34 @@ fn a_command(dice: &mut Dice) -> Command {
         RecordAction::Unmask,
     ];
     Command::Record { action: dice.of(&actions) }
+}
+
+/// Whatever operators can ask of a conversation.
+fn an_order(dice: &mut Dice) -> Command {
+    let to = json!({ "extension": "300" });
+    let side = dice.of(&["caller", "far"]);
+    let order = match dice.below(8) {
+        0 => json!({ "hold": { "on": dice.chance(50), "side": side } }),
+        1 | 2 => json!({ "consult": { "to": to } }),
+        3 => json!("toggle"),
+        4 => json!("complete"),
+        5 => json!("cancel"),
+        6 => json!({ "send": { "side": side, "to": to } }),
+        _ => json!({ "move": { "step": dice.of(&STEPS) } }),
+    };
+    serde_json::from_value(order).unwrap()
+}
+
+/// News of the far party, or of somebody whom the call called.
+fn far_news(dice: &mut Dice, line: &Line, cause: HangupCause) -> Event {
+    let third = line.called.last().map_or("c-leg", String::as_str);
+    let channel = if dice.chance(70) { third } else { "b-leg" };
+    let news = match dice.below(4) {
+        0 => FarNews::HungUp(cause),
+        1 => FarNews::Held(dice.chance(50)),
+        _ => FarNews::Parked,
+    };
+    Event::Far { channel: channel.parse().unwrap(), news }
 }
 
 fn ending(dice: &mut Dice, action: &Action, cause: HangupCause, answered: bool) -> Ending {
@@ -355,5 +389,33 @@ fn no_bytes_make_the_machine_panic_or_speak_after_its_end() {
         let length = dice.below(400);
         let bytes: Vec<u8> = (0..length).map(|_| dice.next().to_le_bytes()[0]).collect();
         fuzz_inputs(&bytes);
+    }
+}
+
+/// Whoever was called or taken out of a conversation, and where it was led last.
+#[track_caller]
+fn nobody_waits_alone(line: &Line, seed: u64) {
+    let mut waits = std::collections::BTreeSet::new();
+    for text in line.text.lines().filter_map(|line| line.split_once(" ! ").map(|(_, text)| text)) {
+        let words: Vec<_> = text.split([' ', ':', ',']).collect();
+        match words[..] {
+            ["await", channel, ..] | ["call", channel, ..] => drop(waits.insert(channel)),
+            ["drop", channel, ..] | ["join", channel, ..] => drop(waits.remove(channel)),
+            ["connect", one, other, ..] => {
+                waits.remove(one);
+                waits.remove(other);
+            }
+            _ => {}
+        }
+    }
+    let left: Vec<_> =
+        waits.into_iter().filter(|left| !line.gone.iter().any(|gone| gone == left)).collect();
+    assert!(left.is_empty(), "seed {seed}: {left:?} is left alone\n{}", line.text);
+}
+
+#[test]
+fn no_leg_is_left_alone_when_the_call_has_ended() {
+    for seed in 0..300 {
+        nobody_waits_alone(&run(seed, true, false), seed);
     }
 }

@@ -128,6 +128,10 @@ pub(crate) struct Line {
     /// Actions that end, not yet reported.
     pub(crate) running: Vec<(ActionId, Action)>,
     pub(crate) queries: Vec<QueryId>,
+    /// Channels that were called besides the caller's and those of dials.
+    pub(crate) called: Vec<String>,
+    /// Other channels that hung up.
+    pub(crate) gone: Vec<String>,
     pub(crate) boundaries: Vec<Vec<u8>>,
     /// What commands were answered.
     pub(crate) answers: Vec<Result<(), String>>,
@@ -165,6 +169,8 @@ impl Line {
             record: None,
             running: Vec::new(),
             queries: Vec::new(),
+            called: Vec::new(),
+            gone: Vec::new(),
             boundaries: Vec::new(),
             answers: Vec::new(),
             audit: Vec::new(),
@@ -257,6 +263,9 @@ impl Line {
         if let Action::RecordCall { path, change: RecordChange::Start { .. } } = &action {
             self.file = Some(path.clone());
         }
+        if let Action::Originate(order) = &action {
+            self.called.push(order.channel.to_string());
+        }
         match action {
             Action::Answer
             | Action::Ring
@@ -279,6 +288,9 @@ impl Line {
             | Action::Discard { .. }
             | Action::Hold { .. }
             | Action::Room { .. }
+            | Action::Join { .. }
+            | Action::Connect { .. }
+            | Action::Await { .. }
             | Action::Follow { .. }
             | Action::Originate(_)
             | Action::Drop { .. }
@@ -293,6 +305,9 @@ impl Line {
     }
 
     pub(crate) fn input(&mut self, input: Input) {
+        if let Input::Event(Event::Far { channel, news: FarNews::HungUp(_) }) = &input {
+            self.gone.push(channel.to_string());
+        }
         self.call.handle(input, self.now);
         self.drain();
     }
@@ -402,7 +417,8 @@ impl Line {
             "lost-done" => drop(self.running.remove(0)),
             "answered" => self.event(Event::Answered),
             "bridged" => {
-                self.event(Event::Bridged { other: "b-leg".parse().unwrap(), target: None })
+                let other = if rest.is_empty() { "b-leg" } else { rest };
+                self.event(Event::Bridged { other: other.parse().unwrap(), target: None });
             }
             "unbridged" => self.event(Event::Unbridged),
             "far" => self.far(rest),
@@ -430,6 +446,10 @@ impl Line {
         let channel = words.next().unwrap().parse().unwrap();
         let news = match words.next().unwrap() {
             "answered" => FarNews::Answered,
+            "parked" => FarNews::Parked,
+            "key" => FarNews::Key(Digit::new(words.next().unwrap().as_bytes()[0]).unwrap()),
+            "held" => FarNews::Held(true),
+            "unheld" => FarNews::Held(false),
             "hangup" => FarNews::HungUp(HangupCause::named(words.next().unwrap())),
             other => panic!("`{other}` is no news of a channel"),
         };
@@ -576,6 +596,14 @@ fn order(action: &Action) -> String {
             format!("overlay {name} to {far:?}")
         }
         Action::Overlay { far, .. } => format!("overlay beep to {far:?}"),
+        Action::Join { other } => format!("join {other}"),
+        Action::Connect { one, other, keep } => {
+            format!("connect {one} {other}{}", if *keep { ", keep" } else { "" })
+        }
+        Action::Await { channel, .. } => format!("await {channel}"),
+        Action::Hold { held, other, on, .. } => {
+            format!("{} {held} against {other}", if *on { "hold" } else { "free" })
+        }
         other => format!("{other:?}"),
     }
 }

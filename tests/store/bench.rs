@@ -210,6 +210,7 @@ pub(crate) fn record(tenant: TenantId, call: CallId, second: i64) -> Box<CallRec
         ended: started + jiff::SignedDuration::from_secs(60),
         legs: Vec::new(),
         path: Vec::new(),
+        transfers: Vec::new(),
         termination: Termination {
             party: Party::Caller,
             cause: HangupCause::NormalClearing,

@@ -18,7 +18,7 @@ use crate::call::output::{AcceptOrder, Action, DialAddress, DialOrder, DialTarge
 use crate::call::talk::record::Wish;
 use crate::call::timer::Timer;
 use crate::call::variables::Known;
-use crate::call::{Call, address, describe};
+use crate::call::{Call, address, describe, talk};
 use crate::flow::kind::dial::{Address, Dial, Ringback, Strategy, Target};
 use crate::flow::{Outcome, Value};
 use crate::model::record::{LegRecord, LegRole};
@@ -35,6 +35,9 @@ pub(in crate::call) struct ExpectOutcome {
     /// When the caller was joined, and to which channel.
     joined: Option<(Timestamp, ChannelId)>,
     cancelled: bool,
+    /// The place of the target that answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    with: Option<usize>,
     worst: Option<Outcome>,
 }
 
@@ -46,8 +49,14 @@ struct Ready {
 }
 
 pub(in crate::call) fn enter(call: &mut Call, dial: &Dial) -> (Running, Next) {
-    let mut state =
-        ExpectOutcome { next: 0, dialing: Vec::new(), joined: None, cancelled: false, worst: None };
+    let mut state = ExpectOutcome {
+        next: 0,
+        dialing: Vec::new(),
+        joined: None,
+        cancelled: false,
+        with: None,
+        worst: None,
+    };
     call.drop_keys_ahead();
     let next = state.dial_next(call, dial);
     (Running::Dial(Box::new(state)), next)
@@ -158,13 +167,26 @@ impl ExpectOutcome {
         }
     }
 
+    /// The place of the target that answered.
+    pub(in crate::call) fn answered_place(&self) -> Option<usize> {
+        self.joined.as_ref()?;
+        self.with.or_else(|| self.answering(None).map(|(place, _)| place))
+    }
+
+    /// The place of the target whose channel this is.
+    pub(in crate::call) fn place_of(&self, channel: &ChannelId) -> Option<usize> {
+        let (_, other) = self.joined.as_ref()?;
+        if other == channel { self.answered_place() } else { None }
+    }
+
     fn joined(&mut self, call: &mut Call, dial: &Dial, target: Option<usize>) {
         let now = call.live.now.wall;
         if self.joined.is_some() {
             return;
         }
         self.joined = call.state.bridged.clone().map(|other| (now, other));
-        if let Some((_, leg)) = self.answering(target) {
+        if let Some((place, leg)) = self.answering(target) {
+            self.with = Some(place);
             self.answer_leg(call, leg);
         }
         self.record(call, dial, target);
@@ -305,12 +327,17 @@ impl ExpectOutcome {
     }
 }
 
+/// Where a target is, so that it can be dialed once more.
+pub(in crate::call) fn address_of(call: &Call, target: &Target) -> Option<talk::Address> {
+    let template = target.template();
+    let (text, _) = call.render(template);
+    let at = address::dialable(&target.to, &text, &call.program.settings).ok()?;
+    let party = party(&at);
+    Some(talk::Address { at, party })
+}
+
 fn prepare(call: &Call, dial: &Dial, place: usize, target: &Target) -> Result<Ready, String> {
-    let template = match &target.to {
-        Address::Extension { extension } => extension,
-        Address::Number { number, .. } => number,
-        Address::Sip { sip } => sip,
-    };
+    let template = target.template();
     let (text, secret) = call.render(template);
     let address = address::dialable(&target.to, &text, &call.program.settings)
         .map_err(|why| format!("{why}: `{}`", describe::clean(template.source())))?;
@@ -359,7 +386,7 @@ fn ringback(call: &mut Call, dial: &Dial) -> RingTone {
 
 /// What a failed dial comes to, by the cause that FreeSWITCH gives it (sofia.c, sip_to_cause: 480
 /// is NO_USER_RESPONSE, 408 RECOVERY_ON_TIMER_EXPIRE, 603 CALL_REJECTED).
-const fn outcome_of(cause: HangupCause) -> Outcome {
+pub(in crate::call) const fn outcome_of(cause: HangupCause) -> Outcome {
     match cause {
         HangupCause::UserBusy => Outcome::Busy,
         HangupCause::NoAnswer
@@ -407,7 +434,7 @@ const fn outcome_of(cause: HangupCause) -> Outcome {
 }
 
 impl Call {
-    fn add_leg(&mut self, party: &str) -> usize {
+    pub(in crate::call) fn add_leg(&mut self, party: &str) -> usize {
         self.state.counters.legs += 1;
         self.state.legs.push(LegRecord {
             channel: None,
@@ -417,6 +444,7 @@ impl Call {
             answered: None,
             ended: None,
             cause: None,
+            held_ms: 0,
         });
         self.state.legs.len() - 1
     }

@@ -35,6 +35,8 @@ use crate::base::ids::{FlowName, StepName, VarName};
 use crate::flow::kind::answer::RejectReason;
 use crate::flow::{Outcome, Step};
 
+pub(in crate::call) use dial::{address_of, outcome_of};
+
 /// What a waiting step hears.
 #[derive(Debug)]
 pub(in crate::call) enum Heard {

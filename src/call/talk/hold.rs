@@ -1,11 +1,47 @@
 //! Hold: one party waits with music.
+//!
+//! An operator's hold stands in the two channels beside their conversation, which goes on: what
+//! each hears is replaced (`switch_ivr_async.c` switch_ivr_displace_session). `uuid_hold` would
+//! have FreeSWITCH queue the music behind the `bridge`, where a caller's waits for ever. A phone's
+//! own hold is FreeSWITCH's affair; it is only counted.
+
+use serde::{Deserialize, Serialize};
 
 use crate::base::ids::ChannelId;
+use crate::base::millis::Millis;
 use crate::call::Call;
 use crate::call::operator::Obeyed;
-use crate::call::output::Action;
+use crate::call::output::{Action, Media};
+use crate::flow::prompt::TonePrompt;
+use crate::model::talk::Side;
+
+/// The tone of who waits without music: on, off, in ms, and Hz.
+const COMFORT: (u64, u64, u16) = (300, 4_200, 425);
+
+/// Who waits, and since when on the call's clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Waiting {
+    side: Side,
+    by_phone: bool,
+    /// The channels, the one that waits first.
+    held: ChannelId,
+    other: ChannelId,
+    since_ms: u64,
+}
 
 impl Call {
+    /// What somebody hears who waits.
+    pub(super) fn music(&self) -> Media {
+        let music = self.program.settings.talk.music.as_ref();
+        let file = music.filter(|_| !self.state.talk.tuneless).map(|name| self.file(name));
+        if let Some(Ok(file)) = file {
+            return file;
+        }
+        let (on, off, hz) = COMFORT;
+        let (on, off) = (Millis(on), Millis(off));
+        Media::Tone(TonePrompt { tone: vec![hz], on, off, times: u8::MAX })
+    }
+
     /// A phone's own hold: `far` is the other party's channel, none the caller's.
     pub(in crate::call) fn held_by_phone(&mut self, far: Option<&ChannelId>, on: bool) {
         if far.is_some_and(|far| self.state.bridged.as_ref() != Some(far)) {
@@ -14,26 +50,105 @@ impl Call {
         if far.is_none() {
             self.recording_held(on);
         }
+        if far.is_none() {
+            self.recording_held(on);
+        }
         let who = if far.is_some() { "the other party's" } else { "the caller's" };
         let what = if on { "put the call on hold" } else { "took the call back from hold" };
         self.notice(format!("{who} phone {what}"));
+        // Whoever is at the other end waits.
+        let side = if far.is_some() { Side::Caller } else { Side::Far };
+        if on {
+            self.waits_now(side, true);
+        } else {
+            self.waits_no_more(|waiting| waiting.by_phone && waiting.side == side);
+        }
+        self.worth_writing();
     }
 
-    /// FreeSWITCH lets the leg that is put on hold hear nothing, and the other one music.
-    pub(in crate::call) fn hold(&mut self, on: bool) -> Obeyed {
-        let what = if on { "put the caller on hold" } else { "take the caller back from hold" };
-        self.notice(format!("an operator asks to {what}"));
-        let Some(far) = self.state.bridged.clone() else {
+    pub(in crate::call) fn hold(&mut self, by: &str, side: Side, on: bool) -> Obeyed {
+        let Some((held, other)) = self.two(side) else {
             return Err("only a conversation can be held".to_owned());
         };
-        if self.state.talk.held == on {
-            let why =
-                if on { "the caller is on hold already" } else { "the caller is not on hold" };
-            return Err(why.to_owned());
+        let waits = |side| move |waiting: &Waiting| !waiting.by_phone && waiting.side == side;
+        let mut waiting = self.state.talk.waiting.iter();
+        match (on, waiting.any(waits(side))) {
+            (true, true) => return Err(format!("{side} is on hold already")),
+            (false, false) => return Err(format!("{side} is not on hold")),
+            (true, false) if self.state.talk.waiting.iter().any(waits(side.other())) => {
+                return Err(format!("{} is on hold", side.other()));
+            }
+            _ => {}
         }
-        self.state.talk.held = on;
-        self.order(Action::Hold { far, on });
+        let what = if on { "puts" } else { "takes" };
+        let whence = if on { "on hold" } else { "back from hold" };
+        self.notice(format!("{by} {what} {side} {whence}"));
+        if on {
+            self.waits_now(side, false);
+            self.order_hold(held, other, true);
+        } else {
+            self.end_hold();
+        }
         self.worth_writing();
         Ok(())
+    }
+
+    pub(super) fn is_on_hold(&self, side: Side) -> bool {
+        let mut waiting = self.state.talk.waiting.iter();
+        waiting.any(|waiting| !waiting.by_phone && waiting.side == side)
+    }
+
+    fn order_hold(&mut self, held: ChannelId, other: ChannelId, on: bool) {
+        let music = self.music();
+        self.order(Action::Hold { held, other, on, music });
+    }
+
+    fn two(&self, side: Side) -> Option<(ChannelId, ChannelId)> {
+        let (own, far) = (self.state.channel().clone(), self.state.bridged.clone()?);
+        Some(match side {
+            Side::Caller => (own, far),
+            Side::Far => (far, own),
+        })
+    }
+
+    fn waits_now(&mut self, side: Side, by_phone: bool) {
+        let same = |waiting: &Waiting| waiting.side == side && waiting.by_phone == by_phone;
+        let Some((held, other)) = self.two(side) else { return };
+        if !self.state.talk.waiting.iter().any(same) {
+            let since_ms = self.state.age_ms;
+            self.state.talk.waiting.push(Waiting { side, by_phone, held, other, since_ms });
+        }
+    }
+
+    /// Adds the time to the leg's.
+    fn waits_no_more(&mut self, which: impl Fn(&Waiting) -> bool) {
+        let waiting = std::mem::take(&mut self.state.talk.waiting);
+        let (over, rest) = waiting.into_iter().partition::<Vec<_>, _>(which);
+        self.state.talk.waiting = rest;
+        for Waiting { held, since_ms, .. } in over {
+            let length_ms = self.state.age_ms.saturating_sub(since_ms);
+            let own = held == *self.state.channel();
+            let leg = if own { self.state.legs.first_mut() } else { self.leg_mut(&held) };
+            if let Some(leg) = leg {
+                leg.held_ms = leg.held_ms.saturating_add(length_ms);
+            }
+        }
+    }
+
+    /// Nobody waits on an operator's word any more.
+    pub(super) fn end_hold(&mut self) {
+        let held = self.state.talk.waiting.iter().filter(|waiting| !waiting.by_phone);
+        let held: Vec<_> =
+            held.map(|waiting| (waiting.held.clone(), waiting.other.clone())).collect();
+        for (held, other) in held {
+            self.order_hold(held, other, false);
+        }
+        self.waits_no_more(|waiting| !waiting.by_phone);
+    }
+
+    /// The conversation is over, and with it every hold.
+    pub(in crate::call) fn parted(&mut self) {
+        self.end_hold();
+        self.waits_no_more(|_| true);
     }
 }

@@ -1,38 +1,68 @@
 //! What goes on while people talk, whoever asked for it: a step, a key or an operator. What can't
 //! be done is said in words, and changes nothing.
 
+mod consult;
 mod hold;
+mod keys;
 mod monitor;
+mod moved;
 pub(in crate::call) mod record;
 mod tape;
+mod transfer;
 
 use serde::{Deserialize, Serialize};
 
 use monitor::Monitoring;
+use crate::model::record::TransferRecord;
+
+use hold::Waiting;
+use moved::Moved;
 use tape::Recording;
+
+pub(in crate::call) use keys::Typing;
+pub(in crate::call) use moved::Address;
 
 /// What was begun and nothing has ended yet.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(in crate::call) struct Talk {
-    /// The caller waits with music.
-    #[serde(skip_serializing_if = "is_not")]
-    held: bool,
     /// The caller's own leg is on hold: FreeSWITCH reads nothing from it.
     #[serde(skip_serializing_if = "is_not")]
     caller_held: bool,
     /// The number that was dialed has its conversations recorded.
     #[serde(skip_serializing_if = "is_not")]
     pub(in crate::call) record_number: bool,
+    /// Who is on hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waiting: Vec<Waiting>,
     #[serde(skip_serializing_if = "Option::is_none")]
     recording: Option<Recording>,
     #[serde(skip_serializing_if = "Option::is_none")]
     monitoring: Option<Box<Monitoring>>,
+    /// The conversation is not the one that the step began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved: Option<Box<Moved>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::call) transfers: Vec<TransferRecord>,
+    /// The music could not be played.
+    #[serde(skip_serializing_if = "is_not")]
+    tuneless: bool,
+    /// The caller was joined to somebody outside of our connection.
+    #[serde(skip_serializing_if = "is_not")]
+    pub(in crate::call) outside: bool,
+    /// How often the call came back on a new connection by our own will.
+    #[serde(skip_serializing_if = "is_none")]
+    pub(in crate::call) returns: u32,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-const fn is_not(held: &bool) -> bool {
-    !*held
+const fn is_not(so: &bool) -> bool {
+    !*so
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Talk {
@@ -44,8 +74,8 @@ impl Talk {
         *self == Self::default()
     }
 
-    /// The conversation is over, and with it the hold.
-    pub(in crate::call) fn parted(&mut self) {
-        self.held = false;
+    /// The caller and the far party are joined outside of our connection, or about to be.
+    pub(in crate::call) fn joins(&self) -> bool {
+        self.moved.as_ref().is_some_and(|moved| moved.joins())
     }
 }

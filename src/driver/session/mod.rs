@@ -20,7 +20,7 @@ use bytes::{Bytes, BytesMut};
 
 use doubt::Doubt;
 use origin::Origin;
-use running::Running;
+use running::{Joined, Running};
 
 use super::desk::Turn;
 use super::registry::Heed;
@@ -446,6 +446,17 @@ impl Session {
         if running.left || !moved(running, news) {
             return;
         }
+        match running.joined {
+            Joined::Never => {}
+            // `uuid_bridge` gives it another profile at once (`switch_ivr_bridge.c`).
+            Joined::Ordered => {
+                running.joined = Joined::Since;
+                running.profile = profile(news);
+                return;
+            }
+            // Its dialplan brings it back, on another connection.
+            Joined::Since => return self.superseded(),
+        }
         running.left = true;
         running.taken = true;
         let to = news.header("Caller-Destination-Number");
@@ -617,6 +628,9 @@ impl Session {
         }
         if let Phase::Running(running) = &mut self.phase {
             running.left |= turn.leaves;
+            if turn.joins {
+                running.joined = Joined::Ordered;
+            }
             if let (Some(refused), Some(id)) = (refused, id) {
                 running.desk.forget(id);
                 events.push(Event::Refused(id, refused.to_string()));

@@ -67,6 +67,7 @@ impl Origin {
             hands: self.hands,
             swept: false,
             recordings: Vec::new(),
+            transfers: Vec::new(),
             variables: BTreeMap::new(),
         }
     }

@@ -29,6 +29,8 @@ pub struct Running {
     pub(super) left: bool,
     /// The caller's leg's profile: a transfer gives it another.
     pub(super) profile: Option<String>,
+    /// Whether the caller was joined to somebody outside of this connection.
+    pub(super) joined: Joined,
     /// Somebody else sent the channel elsewhere.
     pub(super) taken: bool,
     pub(super) hand_over: Option<When>,
@@ -41,6 +43,14 @@ pub struct Running {
     guarded: Option<(u64, Command)>,
     /// The state was too long to be written, and that was said.
     unwritten: bool,
+}
+
+/// How far the caller has left its connection for a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Joined {
+    Never,
+    Ordered,
+    Since,
 }
 
 impl Running {
@@ -58,6 +68,7 @@ impl Running {
             parting: None,
             left: false,
             profile: None,
+            joined: Joined::Never,
             taken: false,
             hand_over: None,
             former,

@@ -1,10 +1,13 @@
 //! Legs that a call orders besides the caller's and those that it dials.
 
 use super::dial::{self, variable};
+use super::media;
+use super::variables::{pair, set};
 use crate::base::ids::ChannelId;
-use crate::call::output::{OriginateOrder, Then as Ordered};
+use crate::call::output::{Media, OriginateOrder, Then as Ordered};
+use crate::esl::application::Sound;
 use crate::esl::argument::{DialPart, DisplayName, Refused, Tones, Word};
-use crate::esl::command::Api;
+use crate::esl::command::{Api, Command};
 use crate::esl::dial_string::{DialString, DialValue, DialVariable, Leg, Target};
 use crate::esl::originate::{Eavesdrop, Originate, Then};
 
@@ -74,4 +77,51 @@ fn leg(
     let leg = Leg { target, variables: Vec::new() };
     let dial = DialString { variables, groups: vec![vec![leg]] };
     Api::Originate(Box::new(Originate { channel, beside, dial, then }))
+}
+
+/// What a party hears that keeps another waiting.
+const REMINDER: &str = "v=-25;%(150,9850,850)";
+
+/// Joins two channels that are not the caller's. A channel that is moved by `uuid_transfer` forgets
+/// what happens after a bridge (`switch_ivr.c` switch_ivr_session_transfer), so it is told each
+/// time.
+pub fn connect(one: &ChannelId, other: &ChannelId, keep: bool) -> Vec<Command> {
+    let stay = if keep { "true" } else { "" };
+    let (channel, with) = (one.clone(), other.clone());
+    vec![
+        set(one, vec![pair("park_after_bridge", stay), pair("park_timeout", STAY)]),
+        set(other, vec![pair("park_after_bridge", stay), pair("park_timeout", STAY)]),
+        Command::Api(Api::Bridge { channel, other: with }),
+    ]
+}
+
+/// How long a leg is left in silence by a process that is gone, in seconds.
+const STAY: &str = "30";
+
+/// Joins the caller to another channel; `back` is where its dialplan takes it afterwards.
+pub fn join(caller: &ChannelId, other: &ChannelId, back: &str) -> Vec<Command> {
+    let (channel, with) = (caller.clone(), other.clone());
+    let way = format!("callwright_after:XML:{back}");
+    vec![
+        set(other, vec![pair("park_after_bridge", ""), pair("hangup_after_bridge", "true")]),
+        set(caller, vec![pair("transfer_after_bridge", &way)]),
+        Command::Api(Api::Bridge { channel, other: with }),
+    ]
+}
+
+/// Replaces what two parties hear of one another.
+///
+/// # Errors
+/// A sound that can't be carried safely.
+pub fn hold(
+    held: &ChannelId,
+    other: &ChannelId,
+    on: bool,
+    music: &Media,
+) -> Result<[Command; 2], Refused> {
+    let displace = |channel: &ChannelId, sound| {
+        Command::Api(Api::Displace { channel: channel.clone(), on, sound })
+    };
+    let reminder = Sound::Tones(Tones::new(REMINDER)?);
+    Ok([displace(held, media::sound(music)?), displace(other, reminder)])
 }

@@ -67,6 +67,7 @@ pub fn far(event: &esl::event::Event) -> Option<Event> {
         EventName::ChannelUnbridge => FarNews::Unbridged,
         EventName::ChannelHold => FarNews::Held(true),
         EventName::ChannelUnhold => FarNews::Held(false),
+        EventName::ChannelPark => FarNews::Parked,
         EventName::ChannelHangupComplete => FarNews::HungUp(hangup_cause(event)),
         _ => return None,
     };

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arrival::variable;
 use crate::base::ids::ChannelId;
-use crate::esl::argument::{Refused, VariableName, VariableValue};
+use crate::esl::argument::{Refused, VariableName, VariableValue, Word};
 use crate::esl::command::{Api, Command};
 use crate::esl::event::Event;
 
@@ -30,6 +30,9 @@ const TIMER: &str = "callwright_timer";
 /// Where a call's state is kept, sealed.
 pub const STATE: &str = "callwright_state";
 
+/// Where our dialplan brings a call back to us: no variable of the channel's.
+const BACK: &str = "context";
+
 /// What some orders set besides.
 const MORE: [&str; 10] = [
     TIMEZONE,
@@ -52,7 +55,19 @@ pub struct Former(BTreeMap<String, String>);
 impl Former {
     pub fn of(event: &Event) -> Self {
         let names = OURS.iter().map(|(name, _)| *name).chain(MORE);
-        Self(names.filter_map(|name| Some((name.to_owned(), variable(event, name)?))).collect())
+        let mut former: BTreeMap<_, _> =
+            names.filter_map(|name| Some((name.to_owned(), variable(event, name)?))).collect();
+        let ours = event.variable("callwright_offered").is_some_and(|value| value == "true");
+        let context = event.text("Caller-Context").map(|context| context.into_owned());
+        if let Some(context) = context.filter(|context| ours && Word::new(BACK, context).is_ok()) {
+            former.insert(BACK.to_owned(), context);
+        }
+        Self(former)
+    }
+
+    /// The context of the dialplan that brings the call back when it has left our connection.
+    pub fn way_back(&self) -> Option<&str> {
+        self.0.get(BACK).map(String::as_str)
     }
 
     /// Puts everything back, and lets the connection's end mean nothing any more: a late end of it
@@ -153,7 +168,7 @@ pub(in crate::driver) fn set(
     Command::Api(Api::SetVariables { channel: channel.clone(), variables })
 }
 
-pub(super) fn pair(name: &str, value: &str) -> (VariableName, VariableValue) {
+pub(in crate::driver) fn pair(name: &str, value: &str) -> (VariableName, VariableValue) {
     (named(name), VariableValue::cleaned(value))
 }
 

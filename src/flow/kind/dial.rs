@@ -1,5 +1,7 @@
 //! `dial`: another party is called and joined to the caller.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,10 @@ pub struct Dial {
     /// Whether the conversation is recorded; without this key as the tenant has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<bool>,
+    /// Which parties are the tenant's own, so that they may use its key codes while they talk. Left
+    /// out: the target, where it is an extension.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inside: Option<BTreeSet<Inside>>,
     /// The variable that takes which target answered: 1, 2, ….
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_by: Option<VarName>,
@@ -63,6 +69,17 @@ pub struct Target {
     /// Another ring time than the step's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Millis>,
+}
+
+impl Target {
+    /// What says where it is.
+    pub const fn template(&self) -> &Template {
+        match &self.to {
+            Address::Extension { extension } => extension,
+            Address::Number { number, .. } => number,
+            Address::Sip { sip } => sip,
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Target {
@@ -116,6 +133,16 @@ pub enum Address {
     Number { number: Template, gateway: GatewayName },
     /// A SIP address (`user@host`) at a host that the operator allows.
     Sip { sip: Template },
+}
+
+/// A party of a dialed conversation.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Inside {
+    Caller,
+    Target,
 }
 
 /// In which order targets ring.

@@ -1,0 +1,272 @@
+//! Attended transfer: the far party speaks with somebody else first, while the caller waits.
+//!
+//! Whoever hangs up decides, too: the far party that leaves while it consults has completed the
+//! transfer; one that leaves while it rings has made a blind one of it. Who is consulted and
+//! leaves brings the two others together again.
+
+use super::moved::{Moved, Other, Stage, TELL_MS};
+use crate::base::cause::HangupCause;
+use crate::base::ids::ChannelId;
+use crate::base::millis::Millis;
+use crate::call::Call;
+use crate::call::input::FarNews;
+use crate::call::operator::Obeyed;
+use crate::call::output::{Action, Media};
+use crate::call::timer::Timer;
+use crate::flow::prompt::TonePrompt;
+use crate::model::record::TransferKind;
+use crate::model::talk::Goal;
+
+/// How long somebody is called who is to be consulted.
+pub(super) const RING_MS: u64 = 30_000;
+/// What FreeSWITCH may need beyond that.
+const SPARE_MS: u64 = 5_000;
+
+/// Ringing and busy tones as they sound in most of Europe (ITU-T E.180).
+const RINGING: (u64, u64) = (1_000, 4_000);
+const BUSY: (u64, u64) = (480, 480);
+
+fn tone((on, off): (u64, u64)) -> Media {
+    let (on, off) = (Millis(on), Millis(off));
+    Media::Tone(TonePrompt { tone: vec![425], on, off, times: 1 })
+}
+
+impl Call {
+    /// With whom the caller speaks, where that can be changed.
+    pub(super) fn partner(&self) -> Result<ChannelId, String> {
+        match self.stage() {
+            None | Some(Stage::Together | Stage::Dialing { joined: true, .. }) => {}
+            Some(_) => return Err("the conversation is being moved already".to_owned()),
+        }
+        if !self.dials() {
+            return Err("only a conversation that a step dialed can be moved".to_owned());
+        }
+        self.state.bridged.clone().ok_or_else(|| "the caller speaks with nobody".to_owned())
+    }
+
+    pub(in crate::call) fn consult(&mut self, by: &str, to: &Goal) -> Obeyed {
+        self.call_third(by, to, TransferKind::Attended, false)
+    }
+
+    /// Calls a third party while the caller and the far party wait. With `sends` the two are joined
+    /// for good.
+    pub(super) fn call_third(
+        &mut self,
+        by: &str,
+        to: &Goal,
+        kind: TransferKind,
+        sends: bool,
+    ) -> Obeyed {
+        let far = self.partner()?;
+        let address = self.reachable(to)?;
+        if let Some(limit) = self.legs_exceeded(1) {
+            return Err(limit);
+        }
+        self.end_hold();
+        let far = self.known(far);
+        let who = if sends { far.leg } else { 0 };
+        let transfer = self.note_transfer(kind, by, who, &address.party);
+        let stage = Stage::Ringing { to: address, sends };
+        let (far_channel, far) = (far.channel.clone(), Some(far));
+        let moved = Moved { stage, far, third: None, transfer };
+        self.state.talk.moved = Some(Box::new(moved));
+        self.worth_writing();
+        self.order(Action::Follow { channel: far_channel.clone(), on: true });
+        // So the caller comes into our hands, and then the third is called.
+        self.order(Action::Await { channel: far_channel, sound: tone(RINGING) });
+        self.state.after(Timer::Talk, SPARE_MS);
+        Ok(())
+    }
+
+    fn new_other(&mut self, party: &str) -> Other {
+        let leg = self.add_leg(party);
+        let channel = self.new_channel();
+        if let Some(leg) = self.state.legs.get_mut(leg) {
+            leg.channel = Some(channel.clone());
+        }
+        Other { channel, leg }
+    }
+
+    /// Calls the third; whom an earlier process called for the same is hung up.
+    pub(super) fn call_now(&mut self) {
+        let earlier = self.third_channel();
+        self.drop_other(earlier.clone(), HangupCause::OriginatorCancel);
+        if let Some(channel) = earlier {
+            self.order(Action::Follow { channel, on: false });
+        }
+        let Some(Stage::Ringing { to, .. }) = self.stage().cloned() else { return };
+        let third = self.new_other(&to.party);
+        let channel = third.channel.clone();
+        if let Some(moved) = self.moved_mut() {
+            moved.third = Some(third);
+        }
+        self.worth_writing();
+        self.order(Action::Follow { channel: channel.clone(), on: true });
+        self.order_leg(channel, to.at, Millis(RING_MS));
+        self.state.after(Timer::Talk, RING_MS + SPARE_MS);
+    }
+
+    /// News of a channel that belongs to a moved conversation.
+    pub(in crate::call) fn moved_news(&mut self, channel: &ChannelId, news: &FarNews) {
+        let is_third = self.third_channel().as_ref() == Some(channel);
+        let is_far = self.far_channel().as_ref() == Some(channel);
+        match news {
+            // It has answered, and `originate` is done with it: until then it would take it from
+            // whoever it was joined to (`mod_commands.c` originate_function).
+            FarNews::Parked if is_third => self.third_answered(),
+            FarNews::HungUp(cause) if is_third => {
+                self.end_other(Some(channel.clone()), *cause);
+                self.third_failed(*cause);
+            }
+            FarNews::HungUp(cause) if is_far => {
+                self.end_other(Some(channel.clone()), *cause);
+                self.far_left(*cause);
+            }
+            _ => {}
+        }
+    }
+
+    fn third_answered(&mut self) {
+        let Some(Stage::Ringing { sends, .. }) = self.stage().cloned() else { return };
+        let (far, third) = (self.far_channel(), self.third_channel());
+        let Some(third) = third else { return };
+        let now = self.live.now.wall;
+        if let Some(leg) = self.leg_mut(&third) {
+            leg.answered.get_or_insert(now);
+        }
+        match far {
+            None => self.complete_with_third("blind: the far party had hung up"),
+            Some(_) if sends => {
+                self.set_stage(Stage::Consulting);
+                self.transfer_came_to("answered");
+                // They are joined as they are let go.
+                self.talk_over(HangupCause::BlindTransfer);
+            }
+            Some(one) => {
+                self.set_stage(Stage::Consulting);
+                self.order(Action::Connect { one, other: third, keep: true });
+            }
+        }
+    }
+
+    /// Nobody is there to be consulted, or not any more.
+    pub(super) fn third_failed(&mut self, cause: HangupCause) {
+        let sound = match self.stage() {
+            Some(Stage::Ringing { .. } | Stage::Consulting) => tone(BUSY),
+            Some(Stage::Toggled) => {
+                self.notice("who was consulted has hung up");
+                self.forget_third();
+                return self.set_stage(Stage::Together);
+            }
+            _ => return,
+        };
+        self.forget_third();
+        self.transfer_came_to(cause.name());
+        let Some(channel) = self.far_channel() else {
+            let outcome = crate::call::step::outcome_of(cause);
+            return self.nobody_left(outcome, "the caller was moved to where nobody answered");
+        };
+        self.set_stage(Stage::Back);
+        self.order(Action::Await { channel, sound });
+        self.state.after(Timer::Talk, TELL_MS);
+    }
+
+    fn forget_third(&mut self) {
+        let third = self.moved_mut().and_then(|moved| moved.third.take());
+        if let Some(third) = third {
+            self.order(Action::Follow { channel: third.channel, on: false });
+        }
+    }
+
+    /// The far party hung up.
+    fn far_left(&mut self, cause: HangupCause) {
+        match self.stage().cloned() {
+            Some(Stage::Ringing { sends: true, .. } | Stage::Back) => {
+                self.transfer_came_to("the far party hung up");
+                self.talk_over(cause);
+            }
+            Some(Stage::Ringing { .. }) => {
+                self.notice("the far party hung up: who answers has the caller");
+                if let Some(moved) = self.moved_mut() {
+                    moved.far = None;
+                }
+                self.worth_writing();
+            }
+            Some(Stage::Consulting) => self.complete_with_third("the far party hung up"),
+            // The caller comes back to us by itself.
+            Some(
+                Stage::Toggled | Stage::Together | Stage::Dialing { .. } | Stage::Leaving { .. },
+            )
+            | None => {}
+        }
+    }
+
+    /// The caller has the third for its far party from now on.
+    pub(super) fn complete_with_third(&mut self, how: &str) {
+        let Some(moved) = self.moved_mut() else { return };
+        let Some(third) = moved.third.take() else {
+            return self.talk_over(HangupCause::NormalClearing);
+        };
+        let channel = third.channel.clone();
+        moved.far = Some(third);
+        self.notice(format!("the transfer is complete ({how})"));
+        self.set_stage(Stage::Together);
+        self.transfer_came_to("done");
+        self.join(channel);
+    }
+
+    pub(in crate::call) fn complete(&mut self) -> Obeyed {
+        let far = self.far_channel();
+        match self.stage() {
+            Some(Stage::Ringing { sends: false, .. }) => {
+                self.drop_other(far, HangupCause::BlindTransfer);
+                if let Some(moved) = self.moved_mut() {
+                    moved.far = None;
+                }
+                self.worth_writing();
+            }
+            Some(Stage::Consulting | Stage::Toggled) => {
+                self.complete_with_third("asked for");
+                self.drop_other(far, HangupCause::AttendedTransfer);
+            }
+            _ => return Err("nobody is being consulted".to_owned()),
+        }
+        Ok(())
+    }
+
+    pub(in crate::call) fn cancel(&mut self) -> Obeyed {
+        let third = self.third_channel();
+        match self.stage() {
+            Some(Stage::Ringing { .. }) if self.far_channel().is_none() => {
+                return Err("the far party has left already".to_owned());
+            }
+            Some(Stage::Ringing { .. } | Stage::Consulting) => self.come_back(),
+            Some(Stage::Toggled) => self.set_stage(Stage::Together),
+            _ => return Err("nobody is being consulted".to_owned()),
+        }
+        self.transfer_came_to("cancelled");
+        self.drop_other(third, HangupCause::NormalClearing);
+        self.forget_third();
+        Ok(())
+    }
+
+    pub(in crate::call) fn toggle(&mut self) -> Obeyed {
+        let (Some(far), Some(third)) = (self.far_channel(), self.third_channel()) else {
+            return Err("nobody is being consulted".to_owned());
+        };
+        match self.stage() {
+            Some(Stage::Consulting) => {
+                self.set_stage(Stage::Toggled);
+                let sound = self.music();
+                self.order(Action::Await { channel: third, sound });
+                self.join(far);
+            }
+            Some(Stage::Toggled) => {
+                self.set_stage(Stage::Consulting);
+                self.order(Action::Connect { one: far, other: third, keep: true });
+            }
+            _ => return Err("nobody is being consulted".to_owned()),
+        }
+        Ok(())
+    }
+}
