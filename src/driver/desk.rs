@@ -153,7 +153,7 @@ impl Desk {
                 let overlay = |channel| Api::Overlay { channel, sound: sound.clone() };
                 Turn::of(hearers.map(|hearer| Command::Api(overlay(hearer))).collect())
             }
-            Action::Join { other } => self.join(&other)?,
+            Action::Join { other } => self.join_channel(&other)?,
             Action::Connect { one, other, keep } => Turn::of(legs::connect(&one, &other, keep)),
             Action::Hold { held, other, on, music } => {
                 Turn::of(legs::hold(&held, &other, on, &music)?.into())
@@ -320,8 +320,9 @@ impl Desk {
         Ok(Turn { leaves: true, ..Turn::of(commands) })
     }
 
-    /// Our dialplan brings the caller back afterwards (`switch_ivr_bridge.c` transfer_after_bridge).
-    fn join(&self, other: &ChannelId) -> Result<Turn, Refused> {
+    /// Our dialplan brings the caller back afterwards (`switch_ivr_bridge.c`
+    /// transfer_after_bridge).
+    fn join_channel(&self, other: &ChannelId) -> Result<Turn, Refused> {
         let Some(back) = self.former.way_back() else {
             return Err(Refused { argument: "channel", why: Why::NoWayBack });
         };

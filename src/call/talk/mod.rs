@@ -12,8 +12,8 @@ mod transfer;
 
 use serde::{Deserialize, Serialize};
 
-use monitor::Monitoring;
 use crate::model::record::TransferRecord;
+use monitor::Monitoring;
 
 use hold::Waiting;
 use moved::Moved;
