@@ -222,8 +222,11 @@ fn anything(dice: &mut Dice, line: &Line) -> String {
         0..=4 => format!("{BEGIN}{manner}}}}}}}"),
         5..=8 => format!(r#"command {{"monitor":{{"change":{{"manner":{manner}}}}}}}"#),
         9 => r#"command {"monitor":"end"}"#.to_owned(),
-        10..=13 => leg.map_or("bridged".to_owned(), |leg| format!("far {leg} answered")),
-        14 => leg.map_or("bridged".to_owned(), |leg| format!("far {leg} hangup NORMAL_CLEARING")),
+        10..=13 => leg.map_or_else(|| "bridged".to_owned(), |leg| format!("far {leg} answered")),
+        14 => leg.map_or_else(
+            || "bridged".to_owned(),
+            |leg| format!("far {leg} hangup NORMAL_CLEARING"),
+        ),
         15 => "unbridged".to_owned(),
         16 => format!("wait {}s", dice.below(50)),
         17 => dice.of(&["bridged", "answered", "bridged"]).to_owned(),
