@@ -14,7 +14,7 @@ use callwright::call::handover::{Found, Taken};
 use callwright::call::input::{
     Answer, Command, Dialed, Ending, Event, FarNews, HttpAnswer, HttpFailure, Input,
 };
-use callwright::call::output::{Action, ActionId, Output, Query, QueryId, RecordChange};
+use callwright::call::output::{Action, ActionId, JoinOrder, Output, Query, QueryId, RecordChange};
 use callwright::call::room::{RoomFacts, RoomFound, RoomNews, RoomOrder, RoomSound};
 use callwright::flow::Flow;
 use callwright::flow::program::{Program, PromptFile, Published, Rooms, Settings, SpeechEngine};
@@ -530,6 +530,18 @@ fn dialed(answered: bool, rest: &str) -> Ending {
     Ending::Dialed(Dialed { answered, cause, target: target.parse().ok(), other: None })
 }
 
+fn joining(order: &JoinOrder) -> String {
+    let flags = [
+        (order.muted, "muted"),
+        (order.deaf, "deaf"),
+        (order.ends_it, "ends it"),
+        (order.waits, "waits"),
+        (order.passes_lock, "passes lock"),
+    ];
+    let flags: Vec<_> = flags.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
+    format!("join as {}: {}", order.role, flags.join(", "))
+}
+
 /// What the switch is told, in short.
 fn order(action: &Action) -> String {
     use callwright::call::output::{DialAddress, Media};
@@ -563,17 +575,7 @@ fn order(action: &Action) -> String {
             });
             format!("dial {}", targets.collect::<Vec<_>>().join(", "))
         }
-        Action::JoinRoom(order) => {
-            let flags = [
-                (order.muted, "muted"),
-                (order.deaf, "deaf"),
-                (order.ends_it, "ends it"),
-                (order.waits, "waits"),
-                (order.passes_lock, "passes lock"),
-            ];
-            let flags: Vec<_> = flags.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
-            format!("join as {}: {}", order.role, flags.join(", "))
-        }
+        Action::JoinRoom(order) => joining(order),
         Action::Room { order: RoomOrder::Play(RoomSound::Tone(tone)), .. } => {
             format!("room tone {:?}", tone.tone)
         }
