@@ -193,6 +193,37 @@ fn a_session_is_known_to_the_next_process() {
     ended(&line, "the conversation ended");
 }
 
+#[test]
+fn who_takes_the_call_over_has_the_caller_and_is_let_go_by_nobody() {
+    let mut line = session(r#"{"mode":"whisper","to":"caller"}"#);
+    line.step(r#"command {"monitor":"take_over"}"#);
+    assert_eq!(last_refusal(&line), "the supervisor's phone still rings");
+    line.step(&format!("far {SUPERVISOR} answered"));
+    line.step(r#"command {"monitor":"take_over"}"#);
+    assert!(line.text.contains("Join"), "{}", line.text);
+    line.step("unbridged");
+    line.event(callwright::call::input::Event::Bridged {
+        other: SUPERVISOR.parse().unwrap(),
+        target: None,
+    });
+    ended(&line, "the supervisor took the call over");
+    assert!(!line.text.contains(&format!("drop {SUPERVISOR}")), "{}", line.text);
+    assert!(line.call.runs_on() && line.record.is_none());
+    line.step("resume");
+    assert!(line.text.contains("start: next -> bye"), "{}", line.text);
+}
+
+#[test]
+fn a_supervisor_who_is_not_joined_in_time_is_let_go() {
+    let mut line = session(r#"{"mode":"listen"}"#);
+    line.step(&format!("far {SUPERVISOR} answered"));
+    line.step(r#"command {"monitor":"take_over"}"#);
+    line.step("unbridged");
+    line.step("wait 10s");
+    ended(&line, "the call could not be taken over");
+    assert!(line.text.contains(&format!("drop {SUPERVISOR}")), "{}", line.text);
+}
+
 /// The legs that the call has called for its supervisors and neither hung up nor seen hang up.
 fn legs(line: &Line) -> BTreeSet<String> {
     let mut up = BTreeSet::new();
@@ -201,6 +232,7 @@ fn legs(line: &Line) -> BTreeSet<String> {
         match words.as_slice() {
             ["!", "call", leg, ..] => drop(up.insert(leg.trim_end_matches(':').to_owned())),
             ["!", leg, "relays", ..] => drop(up.insert((*leg).to_owned())),
+            ["(the", "listening", .., "took", "the", "call", "over)"] => up.clear(),
             ["!", "drop", leg] | ["<", "far", leg, "hangup", ..] => drop(up.remove(*leg)),
             _ => {}
         }
@@ -221,7 +253,9 @@ fn anything(dice: &mut Dice, line: &Line) -> String {
     match dice.below(20) {
         0..=4 => format!("{BEGIN}{manner}}}}}}}"),
         5..=8 => format!(r#"command {{"monitor":{{"change":{{"manner":{manner}}}}}}}"#),
-        9 => r#"command {"monitor":"end"}"#.to_owned(),
+        9 => dice
+            .of(&[r#"command {"monitor":"end"}"#, r#"command {"monitor":"take_over"}"#])
+            .to_owned(),
         10..=13 => leg.map_or_else(|| "bridged".to_owned(), |leg| format!("far {leg} answered")),
         14 => leg.map_or_else(
             || "bridged".to_owned(),

@@ -27,6 +27,8 @@ use crate::model::talk::Side;
 const RING: Millis = Millis(30_000);
 /// How much longer the switch may take to say that nobody answered.
 const SPARE_MS: u64 = 10_000;
+/// How long the switch may take to join the caller to who takes the call over.
+const TAKE_MS: u64 = 6_000;
 /// Changes of manner in one session: a person makes a few.
 const CHANGES_MAX: usize = 50;
 /// Characters of a reason.
@@ -87,7 +89,7 @@ impl Call {
         match order {
             MonitorOrder::Begin { by, manner, reason } => self.listen_in(&by, manner, &reason),
             MonitorOrder::Change { manner } => self.change_manner(manner),
-            MonitorOrder::TakeOver => Err("the call can't be taken over".to_owned()),
+            MonitorOrder::TakeOver => self.take_over(),
             MonitorOrder::End => {
                 self.notice("an operator asks to end the listening in");
                 self.monitoring()?;
@@ -326,6 +328,26 @@ impl Call {
         } else {
             "the supervisor was not reached in time"
         });
+    }
+
+    fn take_over(&mut self) -> Obeyed {
+        self.notice("an operator asks for the supervisor to take the call over");
+        let monitoring = self.monitoring()?;
+        let (by, channel) = (monitoring.by.clone(), monitoring.channel.clone());
+        if monitoring.answered_ms.is_none() {
+            return Err("the supervisor's phone still rings".to_owned());
+        }
+        if monitoring.taking {
+            return Err("the call is being taken over already".to_owned());
+        }
+        self.permit(&by, Power::TakeOver)?;
+        self.drop_relay();
+        if let Some(monitoring) = self.state.talk.monitoring.as_deref_mut() {
+            monitoring.taking = true;
+        }
+        self.state.after(Timer::SupervisorOverdue, TAKE_MS);
+        self.give_to(&by, channel);
+        Ok(())
     }
 
     /// The caller speaks with `other`. Somebody who listens in listens to the same two parties or

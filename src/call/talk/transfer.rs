@@ -52,6 +52,24 @@ impl Call {
         Ok(())
     }
 
+    /// The caller goes to a leg of ours that is up already, and the far party is let go.
+    pub(super) fn give_to(&mut self, party: &str, channel: ChannelId) {
+        self.end_hold();
+        let transfer = self.note_transfer(TransferKind::Attended, "an operator", 0, party);
+        // FreeSWITCH hangs it up when the caller is taken from it.
+        let left = self.state.bridged.clone();
+        self.end_other(left, HangupCause::BlindTransfer);
+        let far = self.known(channel.clone());
+        if let Some(leg) = self.state.legs.get_mut(far.leg) {
+            party.clone_into(&mut leg.party);
+        }
+        let moved = Moved { stage: Stage::Together, far: Some(far), third: None, transfer };
+        self.state.talk.moved = Some(Box::new(moved));
+        self.transfer_came_to("done");
+        self.worth_writing();
+        self.join(channel);
+    }
+
     pub(in crate::call) fn move_to_step(&mut self, by: &str, step: &StepName) -> Obeyed {
         let here = self.here().ok_or("the call is in no flow")?;
         if !here.0.flow.steps.contains_key(step) {
