@@ -200,12 +200,9 @@ fn who_takes_the_call_over_has_the_caller_and_is_let_go_by_nobody() {
     assert_eq!(last_refusal(&line), "the supervisor's phone still rings");
     line.step(&format!("far {SUPERVISOR} answered"));
     line.step(r#"command {"monitor":"take_over"}"#);
-    assert!(line.text.contains("Join"), "{}", line.text);
+    assert!(line.text.contains(&format!("! join {SUPERVISOR}")), "{}", line.text);
     line.step("unbridged");
-    line.event(callwright::call::input::Event::Bridged {
-        other: SUPERVISOR.parse().unwrap(),
-        target: None,
-    });
+    line.step(&format!("bridged {SUPERVISOR}"));
     ended(&line, "the supervisor took the call over");
     assert!(!line.text.contains(&format!("drop {SUPERVISOR}")), "{}", line.text);
     assert!(line.call.runs_on() && line.record.is_none());

@@ -28,7 +28,7 @@ const RING: Millis = Millis(30_000);
 /// How much longer the switch may take to say that nobody answered.
 const SPARE_MS: u64 = 10_000;
 /// How long the switch may take to join the caller to who takes the call over.
-const TAKE_MS: u64 = 6_000;
+const TAKE_MS: u64 = 4_000;
 /// Changes of manner in one session: a person makes a few.
 const CHANGES_MAX: usize = 50;
 /// Characters of a reason.
