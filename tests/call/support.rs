@@ -14,8 +14,8 @@ use callwright::call::handover::{Found, Taken};
 use callwright::call::input::{
     Answer, Command, Dialed, Ending, Event, FarNews, HttpAnswer, HttpFailure, Input,
 };
-use callwright::call::output::{Action, ActionId, JoinOrder, Output, Query, QueryId, RecordChange};
-use callwright::call::room::{RoomFacts, RoomFound, RoomNews, RoomOrder, RoomSound};
+use callwright::call::output::{Action, ActionId, Output, Query, QueryId, RecordChange};
+use callwright::call::room::{JoinOrder, RoomFacts, RoomFound, RoomNews, RoomOrder, RoomSound};
 use callwright::flow::Flow;
 use callwright::flow::program::{Program, PromptFile, Published, Rooms, Settings, SpeechEngine};
 use callwright::model::audit::AuditEntry;
