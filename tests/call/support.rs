@@ -598,6 +598,13 @@ fn order(action: &Action) -> String {
             format!("overlay {name} to {far:?}")
         }
         Action::Overlay { far, .. } => format!("overlay beep to {far:?}"),
+        other => moved(other),
+    }
+}
+
+/// Who is led where.
+fn moved(action: &Action) -> String {
+    match action {
         Action::Join { other } => format!("join {other}"),
         Action::Connect { one, other, keep } => {
             format!("connect {one} {other}{}", if *keep { ", keep" } else { "" })

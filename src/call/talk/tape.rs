@@ -119,6 +119,8 @@ impl Recording {
             if held || self.hold_ms.is_none() {
                 *to_ms = to_ms.saturating_add(late_ms).min(length_ms);
             }
+            // A file that is shorter than was counted ends before it.
+            *from_ms = (*from_ms).min(*to_ms);
         }
     }
 
