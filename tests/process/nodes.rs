@@ -78,6 +78,6 @@ async fn a_call_of_one_node_is_shown_and_hung_up_through_the_other() {
     assert!(nobody.contains("there is no such call"), "{nobody}");
     eventually(&holder, || {
         let told = try_line(&one, &format!("--json trace {id}")).ok()?;
-        told.contains("an operator asks to record the call").then_some(())
+        told.contains("an operator asks for the recording: start").then_some(())
     });
 }
