@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use super::links::Links;
 use crate::base::cause::{HangupCause, Party, Termination};
 use crate::base::ids::{CallId, ChannelId, InstanceId};
-use crate::driver::call::Shared;
-use crate::driver::registry::{Hold, Word};
+use crate::driver::call::{Shared, Switchboard};
+use crate::driver::registry::{Heed, Hold, Word};
 use crate::driver::seal::Opened;
 use crate::driver::stray::{self, Stray};
 use crate::driver::translate::variables;
@@ -36,6 +36,8 @@ const SURE: u32 = 2;
 /// After so many looks a caller who was sent round, and whom nobody took, is sent once more: offers
 /// to processes that keep silent take their time.
 const AGAIN_AFTER: u32 = 12;
+/// A followed channel that was not there in so many looks is not coming.
+const FORGET_AFTER: u32 = 40;
 /// Where the dialplan takes up a call that Callwright lost (`dialplan/callwright.xml`).
 const AGAIN: &str = "callwright_after";
 
@@ -196,7 +198,12 @@ impl Sweep {
                 // A call that does not listen now is told at the next look.
                 let _ = self.shared.registry.say(call, Word::FarGone(channel.clone()));
             }
-            missing.insert(channel, looks);
+            if looks >= FORGET_AFTER {
+                // Whoever followed it has gone on without it.
+                self.links.heed(call, &channel, Heed::Not);
+            } else {
+                missing.insert(channel, looks);
+            }
         }
         self.missing = missing;
     }

@@ -220,8 +220,10 @@ impl Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        self.shared.registry.leave(self.call, &self.seat);
-        // Whoever has the call by now has asked for them anew, or will.
+        if !self.shared.registry.leave(self.call, &self.seat) {
+            // Whoever has the call by now is told of them.
+            return;
+        }
         for channel in &self.heeded {
             self.shared.switchboard.heed(self.call, channel, Heed::Not);
         }

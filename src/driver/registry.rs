@@ -165,9 +165,9 @@ impl Registry {
         }
     }
 
-    /// Whoever holds the call by now stays.
-    pub fn leave(&self, call: CallId, seat: &Seat) {
-        self.calls.remove_if(&call, |_, entry| entry.seat == seat.number);
+    /// Whoever holds the call by now stays; true where nobody else does.
+    pub fn leave(&self, call: CallId, seat: &Seat) -> bool {
+        self.calls.remove_if(&call, |_, entry| entry.seat == seat.number).is_some()
     }
 
     /// How many calls are up.
