@@ -4,7 +4,6 @@
 //! client of its Event Socket (`mod_event_socket.c` event_handler). A call that waits holds no
 //! timer it does not need, and no buffer.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -14,13 +13,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::{Buf, BytesMut};
 use jiff::Timestamp;
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::entered::Entered;
 use super::http::Http;
-use super::registry::{Heed, Hold, Registry, Seat, WORDS_MAX, Word};
+use super::registry::{Heed, Hold, Registry, Word};
 use super::session::running::Running;
 use super::session::{DRAINING, Offer, Router, Session, Settings};
 use super::wake::Wake;
@@ -38,8 +38,6 @@ use crate::switch::listener::{Accepted, Admission};
 
 /// Bytes that may wait for FreeSWITCH to take them. Beyond, it does not read any more.
 const UNSENT_MAX: usize = 256 * 1024;
-/// Other channels of which one call is told.
-const HEEDED_MAX: usize = 32;
 /// Bytes read before a call does anything else.
 const READ_MAX: usize = 256 * 1024;
 
@@ -158,74 +156,6 @@ impl Clock {
         match mono_ms {
             Some(mono_ms) => sleep_until(self.at(mono_ms)).await,
             None => std::future::pending().await,
-        }
-    }
-}
-
-/// A call's place in the registry, and what it is told there.
-pub(super) struct Entered {
-    shared: Arc<Shared>,
-    call: CallId,
-    seat: Seat,
-    words: mpsc::Receiver<Word>,
-    hold: Hold,
-    /// There was a conversation without a connection.
-    talked: bool,
-    /// Channels of which the call is told.
-    heeded: BTreeSet<ChannelId>,
-}
-
-impl Entered {
-    pub(super) fn new(shared: &Arc<Shared>, live: &LiveCall, hold: Hold) -> Self {
-        let (sender, words) = mpsc::channel(WORDS_MAX);
-        let (call, channel) = (live.call, live.channel.clone());
-        let seat = shared.registry.enter(call, live.tenant, channel, hold, sender);
-        let shared = Arc::clone(shared);
-        Self { shared, call, seat, words, hold, talked: false, heeded: BTreeSet::new() }
-    }
-
-    /// How much is told of a channel.
-    pub(super) fn heed(&mut self, channel: ChannelId, heed: Heed) {
-        match heed {
-            // What was asked for stays until it is taken back.
-            Heed::Holds if self.heeded.contains(&channel) => return,
-            Heed::Not if !self.heeded.remove(&channel) => return,
-            Heed::Holds | Heed::All if self.heeded.len() >= HEEDED_MAX => {
-                let call = self.call;
-                return tracing::warn!(%call, %channel, "a channel too many is to be followed");
-            }
-            Heed::Not | Heed::Holds | Heed::All => {}
-        }
-        self.shared.switchboard.heed(self.call, &channel, heed);
-        if heed != Heed::Not {
-            self.heeded.insert(channel);
-        }
-    }
-
-    /// The call goes on without a connection: before a conversation, in it or after it.
-    pub(super) fn strays(&mut self, talks: bool) {
-        self.talked |= talks;
-        let hold = if self.talked && !talks { Hold::Parted } else { Hold::Stray };
-        if std::mem::replace(&mut self.hold, hold) != hold {
-            self.shared.registry.held_by(self.call, &self.seat, hold);
-        }
-        self.seat.talks(talks);
-    }
-
-    /// The next word; none once another task has the call.
-    pub(super) async fn next(&mut self) -> Option<Word> {
-        self.words.recv().await
-    }
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        if !self.shared.registry.leave(self.call, &self.seat) {
-            // Whoever has the call by now is told of them.
-            return;
-        }
-        for channel in &self.heeded {
-            self.shared.switchboard.heed(self.call, channel, Heed::Not);
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod address;
 pub mod call;
 pub mod desk;
 pub mod dialer;
+mod entered;
 pub mod http;
 pub mod refuse;
 pub mod registry;

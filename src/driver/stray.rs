@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::call::{Entered, Shared};
+use super::call::Shared;
+use super::entered::Entered;
 use super::registry::{Heed, Hold, Word};
 use super::seal::Opened;
 use super::session::running::Running;
