@@ -15,7 +15,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use callwright::base::ids::{CallId, FlowName, TenantId};
+use callwright::base::ids::{CallId, TenantId};
 use callwright::base::millis::Millis;
 use callwright::base::now::Now;
 use callwright::call::Call;
@@ -25,8 +25,7 @@ use callwright::driver::http::{Config as HttpConfig, Http};
 use callwright::driver::registry::{Registry, When};
 use callwright::driver::seal::Carried;
 use callwright::driver::serve::{Drain, Socket, run};
-use callwright::driver::session::{Router, Session, Settings};
-use callwright::driver::translate::arrival::Inquiry;
+use callwright::driver::session::{Session, Settings};
 use callwright::driver::translate::variables::Former;
 use callwright::driver::wake::Wake;
 use callwright::esl::argument::Word;
@@ -92,23 +91,6 @@ steps:
   - expect: { ended: {} }
 ";
 
-struct One(Arc<Program>);
-
-impl Router for One {
-    fn route(&self, _: &Inquiry) -> Result<Arc<Program>, String> {
-        Ok(self.0.clone())
-    }
-
-    fn program(
-        &self,
-        _: TenantId,
-        _: &FlowName,
-        _: &BTreeMap<FlowName, u32>,
-    ) -> Result<Arc<Program>, String> {
-        Ok(Arc::clone(&self.0))
-    }
-}
-
 struct Nowhere;
 
 impl Sink for Nowhere {
@@ -127,7 +109,7 @@ impl Sink for Nowhere {
     }
 }
 
-fn router() -> One {
+fn router() -> Arc<Program> {
     let flow = parse_yaml(FLOW.as_bytes()).unwrap();
     let published = Published::new("main".parse().unwrap(), 1, flow);
     let file = |name: &str| {
@@ -142,7 +124,7 @@ fn router() -> One {
         prompts: ["welcome", "second", "third", "bye"].into_iter().map(file).collect(),
         settings: Ground::default(),
     };
-    One(Arc::new(program))
+    Arc::new(program)
 }
 
 fn settings() -> Settings {
@@ -201,7 +183,7 @@ fn recording() -> (Vec<Step>, usize) {
     (steps, events)
 }
 
-fn replay(steps: &[Step], router: &One, settings: &Settings) -> usize {
+fn replay(steps: &[Step], router: &Arc<Program>, settings: &Settings) -> usize {
     let start = Now::new(0, "2026-11-23T10:00:00Z".parse().unwrap());
     let mut session = Session::new(CallId(Uuid::from_u128(1)), None, start);
     let mut sent = 0;
@@ -331,7 +313,7 @@ fn state() {
         variables: BTreeMap::default(),
     };
     let now = Now::new(0, "2026-11-23T10:00:00.123Z".parse().unwrap());
-    let call = Call::begin(arrival, router.0, now);
+    let call = Call::begin(arrival, router, now);
     let (keys, channel) = (&settings.keys, call.state().channel());
     let (former, holder) = (Former::default(), settings.instance);
     let seal =

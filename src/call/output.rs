@@ -219,6 +219,22 @@ pub struct DialOrder {
     pub cancel_key: Option<Digits>,
 }
 
+impl DialOrder {
+    /// Rings these at once, without anything special.
+    pub fn plain(targets: Vec<DialTarget>) -> Self {
+        Self {
+            targets,
+            strategy: Strategy::All,
+            caller_name: None,
+            caller_number: None,
+            ringback: RingTone::Tone,
+            time_limit: None,
+            accept: None,
+            cancel_key: None,
+        }
+    }
+}
+
 /// One target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DialTarget {

@@ -83,45 +83,28 @@ impl Drop for Entered {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::sync::Mutex;
 
     use super::*;
-    use crate::base::ids::{CoreId, FlowName, InstanceId, TenantId};
+    use crate::base::ids::{CoreId, InstanceId, TenantId};
     use crate::driver::call::{Asking, Clock, Counters, Sink, Switchboard};
     use crate::driver::http::{Config, Http};
+    use crate::driver::refuse::Nowhere;
     use crate::driver::registry::Registry;
-    use crate::driver::session::{Router, Settings};
-    use crate::driver::translate::arrival::Inquiry;
+    use crate::driver::session::Settings;
     use crate::driver::wake::Wake;
     use crate::esl::argument;
     use crate::esl::command::Api;
-    use crate::flow::program::Program;
     use crate::model::audit::AuditEntry;
     use crate::model::record::{CallRecord, RecordingNote};
     use crate::model::timeline::Entry;
 
-    struct Nobody;
-    struct Nowhere;
+    struct Unwritten;
 
     #[derive(Default)]
     struct Followed(Mutex<BTreeSet<ChannelId>>);
 
-    impl Router for Nobody {
-        fn route(&self, _: &Inquiry) -> Result<Arc<Program>, String> {
-            Err("unknown_number".into())
-        }
-        fn program(
-            &self,
-            _: TenantId,
-            _: &FlowName,
-            _: &BTreeMap<FlowName, u32>,
-        ) -> Result<Arc<Program>, String> {
-            Err("unknown_number".into())
-        }
-    }
-
-    impl Sink for Nowhere {
+    impl Sink for Unwritten {
         fn note(&self, _: TenantId, _: CallId, _: Box<Entry>) {}
         fn record(&self, _: Box<CallRecord>) {}
         fn audit(&self, _: Box<AuditEntry>) {}
@@ -168,8 +151,8 @@ mod tests {
         let followed = Arc::new(Followed::default());
         let profile = argument::Word::new("profile", "internal").unwrap();
         let shared = Arc::new(Shared {
-            router: Box::new(Nobody),
-            sink: Box::new(Nowhere),
+            router: Box::new(Nowhere),
+            sink: Box::new(Unwritten),
             http: Http::new(&Config::default()).unwrap(),
             settings: Settings::alone(profile).unwrap(),
             clock: Clock::start(),

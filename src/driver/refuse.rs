@@ -42,7 +42,7 @@ pub async fn close(socket: std::net::TcpListener, word: &'static str) -> io::Res
 }
 
 /// Nobody's router: no call gets so far as to be asked for.
-struct Nowhere;
+pub(super) struct Nowhere;
 
 impl Router for Nowhere {
     fn route(&self, _: &Inquiry) -> Result<Arc<Program>, String> {

@@ -151,6 +151,23 @@ impl TenantScope {
     fn key(&self) -> String {
         self.tenant.to_string()
     }
+
+    /// Deletes the row of the tenant's that has this name, in the statement `$1` and `$2`.
+    async fn forget(
+        &self,
+        delete: &'static str,
+        what: &'static str,
+        name: &str,
+    ) -> Result<(), StoreError> {
+        let rows = pool::on!(self.store.ready().await?, db => {
+            sqlx::query(delete).bind(self.key()).bind(name).execute(db).await?.rows_affected()
+        });
+        if rows == 0 {
+            return Err(StoreError::not_found(what, name));
+        }
+        self.store.ring();
+        Ok(())
+    }
 }
 
 /// Milliseconds since 1970, as the tables hold times.

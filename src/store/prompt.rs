@@ -103,19 +103,8 @@ impl TenantScope {
 
     /// Forgets a prompt; its file stays.
     pub async fn remove_prompt(&self, name: &PromptName) -> Result<(), StoreError> {
-        let rows = on!(self.store.ready().await?, db => {
-            sqlx::query("DELETE FROM prompt WHERE tenant = $1 AND name = $2")
-                .bind(self.key())
-                .bind(name.as_str())
-                .execute(db)
-                .await?
-                .rows_affected()
-        });
-        if rows == 0 {
-            return Err(StoreError::not_found("prompt", name));
-        }
-        self.store.ring();
-        Ok(())
+        self.forget("DELETE FROM prompt WHERE tenant = $1 AND name = $2", "prompt", name.as_str())
+            .await
     }
 
     /// A row can't be written for a tenant that does not exist.

@@ -96,18 +96,6 @@ impl TenantScope {
 
     /// Forgets a room; who is in it stays there.
     pub async fn remove_room(&self, name: &RoomName) -> Result<(), StoreError> {
-        let rows = on!(self.store.ready().await?, db => {
-            sqlx::query("DELETE FROM room WHERE tenant = $1 AND name = $2")
-                .bind(self.key())
-                .bind(name.as_str())
-                .execute(db)
-                .await?
-                .rows_affected()
-        });
-        if rows == 0 {
-            return Err(StoreError::not_found("room", name));
-        }
-        self.store.ring();
-        Ok(())
+        self.forget("DELETE FROM room WHERE tenant = $1 AND name = $2", "room", name.as_str()).await
     }
 }

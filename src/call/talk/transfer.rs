@@ -10,10 +10,9 @@ use crate::call::describe;
 use crate::call::input::Ending;
 use crate::call::operator::Obeyed;
 use crate::call::output::Then;
-use crate::call::output::{Action, DialAddress, DialOrder, DialTarget, OriginateOrder, RingTone};
+use crate::call::output::{Action, DialAddress, DialOrder, DialTarget, OriginateOrder};
 use crate::call::step::Running;
 use crate::flow::Step;
-use crate::flow::kind::dial::Strategy;
 use crate::model::record::{TransferKind, TransferRecord};
 use crate::model::talk::{Goal, Side};
 
@@ -106,16 +105,7 @@ impl Call {
         }
         self.worth_writing();
         let (delay, timeout) = (Millis(0), Millis(RING_MS));
-        let order = DialOrder {
-            targets: vec![DialTarget { address: to.at, delay, timeout }],
-            strategy: Strategy::All,
-            caller_name: None,
-            caller_number: None,
-            ringback: RingTone::Tone,
-            time_limit: None,
-            accept: None,
-            cancel_key: None,
-        };
+        let order = DialOrder::plain(vec![DialTarget { address: to.at, delay, timeout }]);
         self.dial(order, RING_MS);
     }
 

@@ -13,9 +13,8 @@ use uuid::Uuid;
 use crate::base::ids::{FlowName, GatewayName, RoomName, TenantId};
 use crate::cli::screen::{BOLD, GREEN, RED, Screen, YELLOW, count, paint};
 use crate::cli::{exit, timeline};
-use crate::driver::session::{Router, Settings};
+use crate::driver::session::Settings;
 use crate::driver::simulate::{Outcome, simulate as run};
-use crate::driver::translate::arrival::Inquiry;
 use crate::esl::argument::Word;
 use crate::flow::check::{World, check as judge};
 use crate::flow::draw::svg;
@@ -100,7 +99,7 @@ pub(super) fn simulate(
     let text = String::from_utf8(files::read(script)?).context("the script is not UTF-8")?;
     let script = Script::from_yaml(&text).with_context(|| format!("`{}`", script.display()))?;
     let settings = Settings::alone(Word::new("profile", "external")?)?;
-    let router = Only(Arc::new(program));
+    let router = Arc::new(program);
     let outcome = run(Arc::new(script), &router, &settings, Timestamp::now());
     let failure = match &outcome.verdict {
         Verdict::Passed => None,
@@ -130,24 +129,6 @@ fn tell(outcome: &Outcome, failure: Option<&str>, screen: Screen) -> std::io::Re
     match failure {
         None => screen.line(format!("{} went as the script says", paint(GREEN, "✓"))),
         Some(failure) => screen.line(format!("{} {}", paint(RED, "✗"), paint(BOLD, failure))),
-    }
-}
-
-/// Every call runs the same program.
-struct Only(Arc<Program>);
-
-impl Router for Only {
-    fn route(&self, _: &Inquiry) -> Result<Arc<Program>, String> {
-        Ok(Arc::clone(&self.0))
-    }
-
-    fn program(
-        &self,
-        _: TenantId,
-        _: &FlowName,
-        _: &BTreeMap<FlowName, u32>,
-    ) -> Result<Arc<Program>, String> {
-        Ok(Arc::clone(&self.0))
     }
 }
 

@@ -83,6 +83,22 @@ pub trait Router {
     }
 }
 
+/// Every call runs the same program.
+impl Router for Arc<Program> {
+    fn route(&self, _: &Inquiry) -> Result<Self, String> {
+        Ok(Self::clone(self))
+    }
+
+    fn program(
+        &self,
+        _: TenantId,
+        _: &FlowName,
+        _: &BTreeMap<FlowName, u32>,
+    ) -> Result<Self, String> {
+        Ok(Self::clone(self))
+    }
+}
+
 /// What a tenant's calls find around them.
 #[derive(Debug, Clone)]
 pub struct Around {

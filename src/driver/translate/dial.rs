@@ -219,7 +219,6 @@ mod tests {
     use super::*;
     use crate::base::millis::Millis;
     use crate::esl::command::Execute;
-    use crate::flow::kind::dial::Strategy;
 
     fn target(address: DialAddress) -> DialTarget {
         DialTarget { address, delay: Millis(0), timeout: Millis(20_000) }
@@ -230,16 +229,7 @@ mod tests {
     }
 
     fn order(targets: Vec<DialTarget>) -> DialOrder {
-        DialOrder {
-            targets,
-            strategy: Strategy::All,
-            caller_name: None,
-            caller_number: None,
-            ringback: RingTone::Tone,
-            time_limit: None,
-            accept: None,
-            cancel_key: None,
-        }
+        DialOrder::plain(targets)
     }
 
     fn sent(order: &DialOrder) -> String {
