@@ -129,9 +129,7 @@ impl Desk {
             Action::Hangup(cause) => Turn::of(vec![self.kill(cause)]),
             Action::Transfer { extension, context } => self.transfer(&extension, &context)?,
             Action::JoinRoom(order) => self.join(id, &order)?,
-            Action::Room { room, order } => {
-                Turn::of(vec![Command::Api(room::order(&room, &order, &self.channel)?)])
-            }
+            Action::Room { room, order } => Turn::api(room::order(&room, &order, &self.channel)?),
             Action::Originate(order) => {
                 let api = legs::originate(&order, &self.channel, &self.profile)?;
                 self.aside(id, order.channel, api)
@@ -144,8 +142,7 @@ impl Desk {
                 let (channel, path) = (self.channel.clone(), FilePath::new(&path)?);
                 let heeded = matches!(change, RecordChange::Start { .. });
                 let change = media::change(change);
-                let command = Command::Api(Api::Record { channel, change, path });
-                Turn { heeded, ..Turn::of(vec![command]) }
+                Turn { heeded, ..Turn::api(Api::Record { channel, change, path }) }
             }
             Action::Overlay { media, far } => {
                 let sound = media::sound(&media)?;
@@ -158,30 +155,19 @@ impl Desk {
             Action::Hold { held, other, on, music } => {
                 Turn::of(legs::hold(&held, &other, on, &music)?.into())
             }
-            Action::Await { .. }
-            | Action::Drop { .. }
-            | Action::Eavesdrop { .. }
-            | Action::Beep { .. } => Turn::of(vec![Command::Api(self.at_once(action)?)]),
+            Action::Await { channel, sound } => {
+                Turn::api(Api::Await { channel, sound: media::sound(&sound)? })
+            }
+            Action::Drop { channel, cause } => Turn::api(Api::Kill { channel, cause }),
+            Action::Eavesdrop { channel, target, speaks } => {
+                Turn::api(Api::Eavesdrop { channel, eavesdrop: legs::eavesdrop(target, speaks) })
+            }
+            Action::Beep { channel } => Turn::api(legs::beep(channel)),
             Action::Follow { channel, on } => {
                 Turn { follow: Some((channel, on)), ..Turn::default() }
             }
             Action::Release { refused } => self.release(&refused),
             Action::Discard { path } => Turn { discard: Some(path), ..Turn::default() },
-        })
-    }
-
-    /// What needs one API command, and no other order waits for.
-    fn at_once(&self, action: Action) -> Result<Api, Refused> {
-        Ok(match action {
-            Action::Await { channel, sound } => {
-                Api::Await { channel, sound: media::sound(&sound)? }
-            }
-            Action::Drop { channel, cause } => Api::Kill { channel, cause },
-            Action::Eavesdrop { channel, target, speaks } => {
-                Api::Eavesdrop { channel, eavesdrop: legs::eavesdrop(target, speaks) }
-            }
-            Action::Beep { channel } => legs::beep(channel),
-            _ => Api::Exists { channel: self.channel.clone() },
         })
     }
 
@@ -444,6 +430,10 @@ impl Desk {
 impl Turn {
     fn of(commands: Vec<Command>) -> Self {
         Self { commands, ..Self::default() }
+    }
+
+    fn api(api: Api) -> Self {
+        Self::of(vec![Command::Api(api)])
     }
 }
 

@@ -50,9 +50,6 @@ impl Call {
         if far.is_none() {
             self.recording_held(on);
         }
-        if far.is_none() {
-            self.recording_held(on);
-        }
         let who = if far.is_some() { "the other party's" } else { "the caller's" };
         let what = if on { "put the call on hold" } else { "took the call back from hold" };
         self.notice(format!("{who} phone {what}"));
