@@ -108,9 +108,104 @@ impl fmt::Debug for Digits {
     }
 }
 
+/// Keys and pauses in one [`Keying`], so that FreeSWITCH takes them with a length beside them
+/// (`switch_core_io.c` switch_core_session_send_dtmf_string: 99 bytes).
+pub const KEYING_MAX: usize = 80;
+
+/// Keys to be sent one after another; `w` is a pause of half a second. `as_str` shows them; `Debug`
+/// does not.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Keying(String);
+
+/// Why a text can't be sent as keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyingError {
+    #[error("only the keys 0-9, *, # and A-D, and w for a pause of half a second, can be sent")]
+    Stranger,
+    #[error("there is no key to send")]
+    Empty,
+    #[error("at most {KEYING_MAX} keys and pauses are sent in one go")]
+    TooLong,
+}
+
+impl Keying {
+    const PAUSE: char = 'w';
+    const PAUSE_MS: u64 = 500;
+    /// What FreeSWITCH leaves between two keys (`sofia.c`, `rtp-digit-delay`).
+    const BETWEEN_MS: u64 = 40;
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// How many keys, without pauses.
+    pub fn keys(&self) -> usize {
+        self.0.chars().filter(|c| *c != Self::PAUSE).count()
+    }
+
+    /// How long it takes to send them, in ms, where each key is so long.
+    pub fn length_ms(&self, key_ms: u64) -> u64 {
+        let one = |c| if c == Self::PAUSE { Self::PAUSE_MS } else { key_ms + Self::BETWEEN_MS };
+        self.0.chars().map(one).sum()
+    }
+}
+
+impl FromStr for Keying {
+    type Err = KeyingError;
+    fn from_str(text: &str) -> Result<Self, KeyingError> {
+        let one = |c: char| match c {
+            'w' | 'W' => Ok(Self::PAUSE),
+            key => Digit::try_from(key).map(char::from).map_err(|_| KeyingError::Stranger),
+        };
+        let keying = Self(text.chars().map(one).collect::<Result<_, _>>()?);
+        match keying.keys() {
+            0 => Err(KeyingError::Empty),
+            _ if keying.0.len() > KEYING_MAX => Err(KeyingError::TooLong),
+            _ => Ok(keying),
+        }
+    }
+}
+
+impl TryFrom<String> for Keying {
+    type Error = KeyingError;
+    fn try_from(text: String) -> Result<Self, KeyingError> {
+        text.parse()
+    }
+}
+
+impl From<Keying> for String {
+    fn from(keying: Keying) -> Self {
+        keying.0
+    }
+}
+
+impl fmt::Debug for Keying {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keying({} keys)", self.keys())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_to_send_have_pauses_and_a_length_and_are_not_shown() {
+        let keying: Keying = "1w2W#".parse().unwrap();
+        assert_eq!((keying.as_str(), keying.keys()), ("1w2w#", 3));
+        assert_eq!(keying.length_ms(100), 3 * 140 + 2 * 500);
+        assert_eq!(format!("{keying:?}"), "Keying(3 keys)");
+        for (text, error) in [
+            ("", KeyingError::Empty),
+            ("ww", KeyingError::Empty),
+            ("1@2000", KeyingError::Stranger),
+            ("1 2", KeyingError::Stranger),
+            (&*"1".repeat(81), KeyingError::TooLong),
+        ] {
+            assert_eq!(text.parse::<Keying>(), Err(error), "{text}");
+        }
+    }
 
     #[test]
     fn keys_are_never_shown_to_a_developer() {

@@ -59,6 +59,9 @@ pub(in crate::call) fn action(action: &Action, party: impl Fn(&str) -> String) -
             format!("let {channel} listen at {target} and speak to it")
         }
         Action::Relay { from, to, .. } => format!("let {from} speak to {to} too"),
+        Action::SendKeys { channel, keys, .. } => {
+            format!("send keys to {channel}: {}", keys.keys())
+        }
         Action::Beep { channel } => format!("a tone for {channel}"),
         Action::RecordCall { path, change } => recording(path, *change),
         Action::Overlay { media, .. } => format!("let be heard besides: {}", medium(media)),

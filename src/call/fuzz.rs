@@ -27,7 +27,7 @@ const FLOW: &str = r##"{
     "answer": { "kind": "answer", "pause": "500ms", "next": "menu" },
     "menu": { "kind": "menu", "prompts": [{ "tone": [440] }, { "silence": "1s" }],
         "choices": { "1": "gather", "2": "dial", "3": "message", "4": "ask", "45": "transfer",
-            "6": "sub", "7": "reject", "*": "room", "8": "back", "/^9\\d$/": "turn" },
+            "6": "sub", "7": "reject", "*": "room", "8": "back", "0": "send", "/^9\\d$/": "turn" },
         "direct_dial": { "min": 3, "max": 4, "into": "n", "next": "dial" } },
     "gather": { "kind": "gather", "prompts": [{ "silence": "1s" }], "into": "pin", "max": 6,
         "secret": true, "accept": ["1234", "{n}"], "next": "copy",
@@ -48,6 +48,7 @@ const FLOW: &str = r##"{
     "transfer": { "kind": "transfer", "extension": "{n}", "on": { "failed": "menu" } },
     "room": { "kind": "conference", "room": "sales", "next": "menu",
         "prompts": [{ "tone": [500] }] },
+    "send": { "kind": "dtmf", "digits": "{n}w1", "next": "menu" },
     "reject": { "kind": "reject" },
     "again": { "kind": "play", "prompts": [{ "say": "{n}" }, { "tone": [400] }], "next": "menu" } }
 }"##;

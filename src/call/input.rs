@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::output::{ActionId, QueryId};
 use super::room::{MemberOp, RoomFound, RoomNews};
 use crate::base::cause::HangupCause;
-use crate::base::digits::{Digit, Digits};
+use crate::base::digits::{Digit, Digits, Keying};
 use crate::base::ids::{ChannelId, StepName};
 use crate::flow::kind::record::RecordAction;
 use crate::model::monitor::Manner;
@@ -140,6 +140,12 @@ pub enum Command {
     Complete,
     /// The far party comes back to the caller; who was consulted is hung up.
     Cancel,
+    /// Send keys to one party's phone.
+    Dtmf {
+        #[serde(default)]
+        side: Side,
+        digits: Keying,
+    },
     /// Send the caller's leg to the dialplan, in a context that the tenant may use; the first of
     /// them where none is named.
     Transfer {

@@ -52,6 +52,7 @@ impl Call {
             Command::Transfer { extension, context } => {
                 self.transfer_by_operator(&extension, context.as_deref())
             }
+            Command::Dtmf { side, digits } => self.send_keys(side, digits),
             Command::Monitor(order) => self.monitor(order),
             Command::Room(op) => self.in_room(op),
             Command::Record { action } => {

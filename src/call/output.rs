@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::room::{JoinOrder, RoomOrder, RoomQuery};
 use crate::base::cause::HangupCause;
-use crate::base::digits::Digits;
+use crate::base::digits::{Digits, Keying};
 use crate::base::ids::{ChannelId, GatewayName};
 use crate::base::masked::Masked;
 use crate::base::millis::Millis;
@@ -115,6 +115,8 @@ pub enum Action {
     /// Make a leg that is nobody's phone, which hears what `from` says and speaks it into what
     /// `to` hears. It ends with either. At once.
     Relay { channel: ChannelId, from: ChannelId, to: ChannelId },
+    /// Send keys to a channel's phone, each so long. At once; a refusal is heard.
+    SendKeys { channel: ChannelId, keys: Keying, length: Millis },
     /// Let another channel's phone hear a short tone, and nobody else. At once.
     Beep { channel: ChannelId },
     /// Record both parties from now on, or change such a recording. At once; that it began and

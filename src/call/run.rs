@@ -417,6 +417,7 @@ impl Call {
             | Running::Gather(_)
             | Running::Http(_)
             | Running::Dial(_)
+            | Running::Dtmf(_)
             | Running::Conference(_)
             | Running::Message(_)
             | Running::Record(_)

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::key::KeyCommand;
 use super::recording::RecordingCommand;
 use crate::base::cause::HangupCause;
+use crate::base::digits::Keying;
 use crate::base::ids::{CallId, FlowName, GatewayName, PromptName, RoomName, StepName, TenantSlug};
 use crate::flow::kind::record::RecordAction;
 
@@ -367,6 +368,13 @@ pub enum CallCommand {
     Complete,
     /// Bring the two together again and hang up who is consulted
     Cancel,
+    /// Send keys to one party's phone
+    Dtmf {
+        /// 0-9, *, #, A-D, and w for a pause of half a second
+        digits: Keying,
+        #[arg(long, default_value = "caller")]
+        leg: Leg,
+    },
     /// Send the caller to an extension of the dialplan
     Transfer {
         extension: String,

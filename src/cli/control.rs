@@ -80,6 +80,9 @@ fn ordered(command: &CallCommand) -> input::Command {
         CallCommand::Toggle => input::Command::Toggle,
         CallCommand::Complete => input::Command::Complete,
         CallCommand::Cancel => input::Command::Cancel,
+        CallCommand::Dtmf { digits, leg } => {
+            input::Command::Dtmf { side: side(*leg), digits: digits.clone() }
+        }
         CallCommand::Transfer { extension, context } => {
             input::Command::Transfer { extension: extension.clone(), context: context.clone() }
         }

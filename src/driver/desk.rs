@@ -144,6 +144,10 @@ impl Desk {
                 let change = media::change(change);
                 Turn { heeded, ..Turn::api(Api::Record { channel, change, path }) }
             }
+            Action::SendKeys { channel, keys, length } => {
+                let api = Api::SendDtmf { channel, keys, key_ms: length.ms() };
+                Turn { heeded: true, ..Turn::of(vec![Command::Api(api)]) }
+            }
             Action::Overlay { media, far } => {
                 let sound = media::sound(&media)?;
                 let hearers = std::iter::once(self.channel.clone()).chain(far);

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::base::cause::HangupCause;
-use crate::base::digits::Digits;
+use crate::base::digits::Keying;
 use crate::base::ids::ChannelId;
 
 use super::application::{Application, Sound};
@@ -170,9 +170,11 @@ pub enum Api {
     CancelTask {
         task: u32,
     },
+    /// Sends keys to the channel's phone, each so many milliseconds long.
     SendDtmf {
         channel: ChannelId,
-        digits: Digits,
+        keys: Keying,
+        key_ms: u64,
     },
     /// Joins two channels.
     Bridge {
@@ -364,8 +366,8 @@ impl Api {
             }
             Self::SchedDel { channel } => format!("sched_del {channel}"),
             Self::CancelTask { task } => format!("sched_del {task}"),
-            Self::SendDtmf { channel, digits } => {
-                format!("uuid_send_dtmf {channel} {}", digits.as_str())
+            Self::SendDtmf { channel, keys, key_ms } => {
+                format!("uuid_send_dtmf {channel} {}@{key_ms}", keys.as_str())
             }
             Self::Bridge { channel, other } => format!("uuid_bridge {channel} {other}"),
             Self::Channels => "show channels as json".to_owned(),

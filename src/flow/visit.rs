@@ -170,6 +170,7 @@ impl Step {
                     }
                 }
             }
+            Self::Dtmf(dtmf) => add("digits".into(), Text::Template(&dtmf.digits), Use::Inside),
             Self::Transfer(transfer) => {
                 add("extension".into(), Text::Template(&transfer.extension), Use::Shown);
             }
@@ -221,6 +222,7 @@ impl Step {
     pub fn waits(&self) -> bool {
         match self {
             Self::Menu(_) | Self::Gather(_) | Self::Message(_) | Self::Dial(_) => true,
+            Self::Dtmf(_) => true,
             Self::Play(play) => !play.prompts.is_empty() && play.times > 0,
             Self::Ring(ring) => ring.duration.ms() > 0,
             Self::Answer(answer) => answer.pause.ms() > 0,

@@ -5,8 +5,10 @@ use super::arguments::split;
 use super::channel::{Channel, Hold, Job, Work};
 use super::events::Kind;
 use super::execute::cause_of;
+use super::observed::Observed;
 use super::wire::{Packet, atoi, until};
 use crate::base::cause::HangupCause;
+use crate::base::digits::Digit;
 
 /// Scheduled commands and background jobs of one call.
 const MAX_JOBS: usize = 256;
@@ -102,6 +104,7 @@ impl Channel {
             b"uuid_ring_ready" => self.ring(),
             b"uuid_flush_dtmf" => self.digits.clear(),
             b"uuid_recv_dtmf" => self.receive_digits(words.get(1)),
+            b"uuid_send_dtmf" => return self.send_digits(words),
             b"uuid_break" => self.api_break(words),
             b"uuid_getvar" => {
                 let value = words.get(1).and_then(|name| self.lookup(name));
@@ -124,10 +127,21 @@ impl Channel {
         let keys = keys.map(Vec::as_slice).unwrap_or_default();
         let now = self.now;
         for byte in until(keys, |b| b == b'@').iter().take(100) {
-            if let Some(digit) = crate::base::digits::Digit::new(*byte) {
+            if let Some(digit) = Digit::new(*byte) {
                 self.press(digit, now);
             }
         }
+    }
+
+    fn send_digits(&mut self, words: &[Vec<u8>]) -> Vec<u8> {
+        let Some(keys) = words.get(1) else { return b"-USAGE: <uuid> <dtmf_data>\n".to_vec() };
+        let sent = until(keys, |b| b == b'@');
+        let count = sent.iter().filter(|byte| Digit::new(**byte).is_some()).count();
+        if count == 0 || keys.len() > 99 {
+            return b"-ERR Operation failed\n".to_vec();
+        }
+        self.note(Observed::KeysSent { count });
+        [b"+OK ", &words[0][..], b" sent DTMF ", keys, b".\n"].concat()
     }
 
     /// One break ends one application; `all` empties the queue before.

@@ -51,6 +51,10 @@ pub enum Observed {
     Unbridged {
         cause: HangupCause,
     },
+    /// So many keys were sent to the caller's phone.
+    KeysSent {
+        count: usize,
+    },
     /// A far end did not come to a conversation.
     Failed {
         target: String,

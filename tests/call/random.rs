@@ -40,7 +40,7 @@ impl Dice {
 }
 
 const STEPS: [&str; 7] = ["start", "a", "b", "c", "d", "e", "f"];
-const KINDS: [&str; 18] = [
+const KINDS: [&str; 19] = [
     "conference",
     "answer",
     "ring",
@@ -53,6 +53,7 @@ const KINDS: [&str; 18] = [
     "hours",
     "http",
     "dial",
+    "dtmf",
     "transfer",
     "message",
     "record",
@@ -139,6 +140,7 @@ fn a_step(dice: &mut Dice, kind: &str, nasty: bool) -> Value {
             "strategy": dice.of(&["all", "in_turn", "rollover"]), "answered_by": "x",
             "targets": [{ "extension": "{x}" }, { "extension": "2", "delay": "1s" }] })
         }
+        "dtmf" => json!({ "kind": kind, "digits": "{x}w9", "next": next, "on": on }),
         "conference" => {
             json!({ "kind": kind, "next": next, "on": on, "keys": keys,
             "role": dice.of(&["member", "moderator"]),

@@ -142,6 +142,8 @@ pub(crate) struct Line {
     pub(crate) found: Found,
     /// The file that the switch was told to record to last.
     pub(crate) file: Option<String>,
+    /// The order to send keys that came last.
+    keys_sent: Option<ActionId>,
     /// What was told of recordings.
     pub(crate) told: Vec<RecordingNote>,
     /// All outputs as a developer sees them.
@@ -177,6 +179,7 @@ impl Line {
             swap,
             found: Found::default(),
             file: None,
+            keys_sent: None,
             told: Vec::new(),
             debug: String::new(),
             swapping: false,
@@ -282,6 +285,7 @@ impl Line {
                 self.running = rest;
                 self.stopped.extend(stopped.into_iter().map(|(id, _)| id));
             }
+            Action::SendKeys { .. } => self.keys_sent = Some(id),
             Action::Reject(_)
             | Action::CancelDial
             | Action::SetVariables(_)
@@ -412,6 +416,10 @@ impl Line {
             "talked" => self.done(dialed(true, rest)),
             "refused" => {
                 let id = self.oldest();
+                self.event(Event::Refused(id, rest.into()));
+            }
+            "unsent" => {
+                let id = self.keys_sent.take().unwrap();
                 self.event(Event::Refused(id, rest.into()));
             }
             "lost-done" => drop(self.running.remove(0)),

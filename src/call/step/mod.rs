@@ -5,6 +5,7 @@ mod answer;
 mod branch;
 mod conference;
 mod dial;
+mod dtmf;
 mod gather;
 mod hangup;
 mod hours;
@@ -110,6 +111,7 @@ pub(in crate::call) enum Running {
     Gather(gather::ExpectInput),
     Http(http::ExpectReply),
     Dial(Box<dial::ExpectOutcome>),
+    Dtmf(dtmf::ExpectSent),
     Conference(Box<conference::ExpectRoom>),
     Transfer(transfer::ExpectDeparture),
     Message(Box<message::ExpectMessage>),
@@ -132,6 +134,7 @@ pub(in crate::call) fn enter(call: &mut Call, step: &Step) -> (Running, Next) {
         Step::Hours(hours) => hours::enter(call, hours),
         Step::Http(http) => http::enter(call, http),
         Step::Dial(dial) => dial::enter(call, dial),
+        Step::Dtmf(dtmf) => dtmf::enter(call, dtmf),
         Step::Transfer(transfer) => transfer::enter(call, transfer),
         Step::Conference(conference) => conference::enter(call, conference),
         Step::Message(message) => message::enter(call, message),
@@ -154,6 +157,7 @@ pub(in crate::call) fn resume(
         (Step::Menu(menu), Running::Menu(left)) => menu::resume(call, menu, left),
         (Step::Gather(gather), Running::Gather(left)) => gather::resume(call, gather, left),
         (Step::Dial(dial), Running::Dial(left)) => dial::resume(call, dial, left, found.dialed),
+        (Step::Dtmf(_), Running::Dtmf(left)) => dtmf::resume(call, left),
         (Step::Message(message), Running::Message(left)) => {
             message::resume(call, message, left, found.recorded)
         }
@@ -180,6 +184,7 @@ pub(in crate::call) fn hear(
         (Running::Gather(state), Step::Gather(gather)) => state.hear(call, gather, heard),
         (Running::Http(state), Step::Http(http)) => state.hear(call, http, heard),
         (Running::Dial(state), Step::Dial(dial)) => state.hear(call, dial, heard),
+        (Running::Dtmf(state), Step::Dtmf(_)) => state.hear(call, heard),
         (Running::Transfer(state), Step::Transfer(_)) => state.hear(call, heard),
         (Running::Conference(state), Step::Conference(step)) => state.hear(call, step, heard),
         (Running::Message(state), Step::Message(message)) => state.hear(call, message, heard),
@@ -202,6 +207,7 @@ pub(in crate::call) const fn kind(step: &Step) -> &'static str {
         Step::Hours(_) => "hours",
         Step::Http(_) => "http",
         Step::Dial(_) => "dial",
+        Step::Dtmf(_) => "dtmf",
         Step::Transfer(_) => "transfer",
         Step::Conference(_) => "conference",
         Step::Message(_) => "message",

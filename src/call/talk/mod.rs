@@ -2,6 +2,7 @@
 //! be done is said in words, and changes nothing.
 
 mod consult;
+mod dtmf;
 mod hold;
 mod keys;
 mod monitor;

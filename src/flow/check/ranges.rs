@@ -4,11 +4,12 @@ use std::fmt::Display;
 
 use super::{Found, place};
 use crate::base::cause::HangupCause;
-use crate::base::digits::Digits;
+use crate::base::digits::{Digits, Keying};
 use crate::base::ids::StepName;
 use crate::base::millis::Millis;
 use crate::flow::keys::{INPUT_MAX, Language};
 use crate::flow::kind::dial::Dial;
+use crate::flow::kind::dtmf::Dtmf;
 use crate::flow::kind::gather::{Gather, Keys};
 use crate::flow::kind::http::Http;
 use crate::flow::kind::menu::Menu;
@@ -40,6 +41,9 @@ const TRIES_MAX: u8 = 20;
 /// Frequencies that a telephone carries, in Hz.
 const TONE_HZ: (u16, u16) = (20, 4_000);
 const SHORTEST: Millis = Millis(100);
+/// How long a sent key sounds: FreeSWITCH knows no shorter one (`switch_types.h`
+/// SWITCH_MIN_DTMF_DURATION).
+const KEY_LENGTH: (Millis, Millis) = (Millis(50), Millis(5_000));
 
 pub(super) fn check(flow: &Flow, found: &mut Found) {
     limits(&flow.limits, found);
@@ -66,6 +70,7 @@ pub(super) fn check(flow: &Flow, found: &mut Found) {
             Step::Set(set) => at.filled("variables", set.variables.len()),
             Step::Http(http) => at.http(http),
             Step::Dial(dial) => at.dial(dial),
+            Step::Dtmf(dtmf) => at.dtmf(dtmf),
             Step::Message(message) => at.message(message),
             Step::Record(record) => at.record(record),
             Step::Answer(answer) => at.range("pause", answer.pause, Millis(0), WAIT_MAX),
@@ -232,6 +237,14 @@ impl At<'_> {
         if let Some(accept) = &dial.accept {
             self.key("accept.key", &accept.key);
             self.range("accept.timeout", accept.timeout, Millis::seconds(1), WAIT_MAX);
+        }
+    }
+
+    fn dtmf(&mut self, dtmf: &Dtmf) {
+        self.range("length", dtmf.length, KEY_LENGTH.0, KEY_LENGTH.1);
+        // What holds expressions is looked at when it is sent.
+        if let Some(Err(error)) = dtmf.digits.literal().map(str::parse::<Keying>) {
+            self.found.error(place(self.step, "digits"), "bad-keys", error.to_string());
         }
     }
 

@@ -40,6 +40,7 @@ pub(super) fn words(step: &Step) -> Vec<String> {
         Step::Hours(hours) => opening(hours),
         Step::Http(http) => request(http),
         Step::Dial(dial) => targets(dial),
+        Step::Dtmf(dtmf) => vec![dtmf.digits.source().to_owned()],
         Step::Transfer(transfer) => {
             let context = transfer.context.as_deref().map(|context| format!("in {context}"));
             vec![transfer.extension.source().to_owned(), context.unwrap_or_default()]

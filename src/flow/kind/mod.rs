@@ -5,6 +5,7 @@ pub mod answer;
 pub mod branch;
 pub mod conference;
 pub mod dial;
+pub mod dtmf;
 pub mod gather;
 pub mod hangup;
 pub mod hours;
@@ -39,6 +40,7 @@ pub enum Step {
     Hours(hours::Hours),
     Http(Box<http::Http>),
     Dial(Box<dial::Dial>),
+    Dtmf(dtmf::Dtmf),
     Transfer(transfer::Transfer),
     Conference(Box<conference::Conference>),
     Message(Box<message::Message>),
@@ -62,6 +64,7 @@ impl Step {
             Self::Hours(_) => Kind::Hours,
             Self::Http(_) => Kind::Http,
             Self::Dial(_) => Kind::Dial,
+            Self::Dtmf(_) => Kind::Dtmf,
             Self::Transfer(_) => Kind::Transfer,
             Self::Conference(_) => Kind::Conference,
             Self::Message(_) => Kind::Message,
@@ -88,6 +91,7 @@ pub enum Kind {
     Hours,
     Http,
     Dial,
+    Dtmf,
     Transfer,
     Conference,
     Message,
@@ -98,7 +102,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Answer,
         Self::Ring,
         Self::Reject,
@@ -110,6 +114,7 @@ impl Kind {
         Self::Hours,
         Self::Http,
         Self::Dial,
+        Self::Dtmf,
         Self::Transfer,
         Self::Conference,
         Self::Message,
@@ -133,6 +138,7 @@ impl Kind {
             Self::Hours => "hours",
             Self::Http => "http",
             Self::Dial => "dial",
+            Self::Dtmf => "dtmf",
             Self::Transfer => "transfer",
             Self::Conference => "conference",
             Self::Message => "message",
@@ -150,9 +156,13 @@ impl Kind {
             Self::Answer | Self::Ring | Self::Set | Self::Branch | Self::Return | Self::Hangup => {
                 &[]
             }
-            Self::Reject | Self::Play | Self::Http | Self::Transfer | Self::Record | Self::Flow => {
-                &[O::Failed]
-            }
+            Self::Reject
+            | Self::Play
+            | Self::Http
+            | Self::Dtmf
+            | Self::Transfer
+            | Self::Record
+            | Self::Flow => &[O::Failed],
             Self::Menu | Self::Gather => &[O::NoInput, O::Invalid, O::TooMany, O::Failed],
             Self::Hours => &[O::Closed, O::Holiday],
             Self::Dial => {

@@ -137,6 +137,7 @@ fn step_of(kind: Kind, tree: Value, path: &str) -> Result<Step, Vec<Problem>> {
         Kind::Hours => shape::read(tree, path).map(Step::Hours),
         Kind::Http => boxed(tree, path, Step::Http),
         Kind::Dial => boxed(tree, path, Step::Dial),
+        Kind::Dtmf => shape::read(tree, path).map(Step::Dtmf),
         Kind::Transfer => shape::read(tree, path).map(Step::Transfer),
         Kind::Conference => boxed(tree, path, Step::Conference),
         Kind::Message => boxed(tree, path, Step::Message),
