@@ -47,6 +47,8 @@ CREATE TABLE recording (
     min_ms BIGINT NOT NULL,
     channels BIGINT NOT NULL,
     masked TEXT NOT NULL,
+    -- When nothing was written, from its begin on.
+    paused TEXT NOT NULL DEFAULT '[]',
     -- What was measured in the file.
     length_ms BIGINT NOT NULL DEFAULT 0,
     rate BIGINT NOT NULL DEFAULT 0,

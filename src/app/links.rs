@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::base::ids::{CallId, ChannelId, CoreId};
-use crate::driver::call::{Asking, Said, Shared, Switchboard};
+use crate::driver::call::{Asking, Hearer, Order, Said, Shared, Switchboard};
 use crate::driver::registry::{Heed, TellError, Word};
 use crate::esl::command::Api;
 use crate::switch::link::{Link, LinkConfig, LinkConfigError, LinkError, LinkEvent, LinkEvents};
@@ -122,19 +122,24 @@ impl Switchboard for Links {
     }
 
     /// Which FreeSWITCH has the call is not known: the others know no such channel.
-    fn order(&self, call: CallId, orders: Vec<Api>) {
+    fn order(&self, call: CallId, orders: Vec<Order>) {
+        let orders = Arc::new(orders);
         for link in &self.links {
-            let (link, orders) = (link.clone(), orders.clone());
+            let (link, orders) = (link.clone(), Arc::clone(&orders));
             tokio::spawn(async move {
-                for order in orders {
+                for Order { api, hearer } in &*orders {
                     // A leg is called where the call is, and nowhere else.
-                    if let Api::Originate(leg) = &order
+                    if let Api::Originate(leg) = api
                         && !has(&link, &leg.beside).await
                     {
                         continue;
                     }
-                    if let Err(error) = link.api(order).await {
+                    let done = link.api(api.clone()).await;
+                    if let Err(error) = &done {
                         tracing::debug!(%call, link = link.name(), %error, "an order is refused");
+                    }
+                    if let Some(hearer) = hearer {
+                        tell(done, hearer);
                     }
                 }
             });
@@ -161,6 +166,25 @@ impl Switchboard for Links {
             }
         }
     }
+}
+
+/// Passes on what became of an order, unless this FreeSWITCH has no such channel.
+fn tell(done: Result<String, LinkError>, hearer: &Hearer) {
+    match done {
+        Ok(said) => match said.strip_prefix("-ERR") {
+            Some(why) if !is_elsewhere(why) => hearer(Err(why.trim().to_owned())),
+            Some(_) => {}
+            None => hearer(Ok(())),
+        },
+        Err(LinkError::Refused(why)) if !is_elsewhere(&why) => hearer(Err(why)),
+        // Nobody knows.
+        Err(_) => {}
+    }
+}
+
+/// `mod_commands.c` session_record_function.
+fn is_elsewhere(why: &str) -> bool {
+    why.contains("Cannot locate session")
 }
 
 /// Whether this FreeSWITCH has a channel.

@@ -125,15 +125,39 @@ fn half(bytes: &[u8], at: usize) -> Result<u16, WavError> {
     bytes.try_into().map(u16::from_le_bytes).map_err(|_| WavError::Cut)
 }
 
-/// The loudest sample of 16-bit sound that comes in pieces of any length.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Level {
+/// Quieter stretches are no silence but a pause between two sounds.
+const STILL_MIN_MS: u64 = 60;
+/// Still stretches of one file that are kept; what follows them is not looked at.
+const STILL_MAX: usize = 20_000;
+
+/// What 16-bit sound is like that comes in pieces of any length: its loudest sample, and where not
+/// one sample of any channel is other than zero.
+#[derive(Debug, Clone)]
+pub struct Meter {
     /// The first half of a sample whose second half is still to come.
     odd: Option<u8>,
     pub peak: u16,
+    channels: u64,
+    rate: u64,
+    samples: u64,
+    /// The first sample of the stretch that is still so far.
+    still_from: Option<u64>,
+    still: Vec<(u64, u64)>,
 }
 
-impl Level {
+impl Meter {
+    pub fn new(head: &Head) -> Self {
+        Self {
+            odd: None,
+            peak: 0,
+            channels: u64::from(head.channels).max(1),
+            rate: u64::from(head.rate).max(1),
+            samples: 0,
+            still_from: None,
+            still: Vec::new(),
+        }
+    }
+
     pub fn hear(&mut self, mut sound: &[u8]) {
         if let (Some(low), Some((high, rest))) = (self.odd, sound.split_first()) {
             self.odd = None;
@@ -148,7 +172,31 @@ impl Level {
     }
 
     fn sample(&mut self, bytes: [u8; 2]) {
-        self.peak = self.peak.max(i16::from_le_bytes(bytes).unsigned_abs());
+        let loud = i16::from_le_bytes(bytes).unsigned_abs();
+        self.peak = self.peak.max(loud);
+        if loud == 0 {
+            self.still_from.get_or_insert(self.samples);
+        } else {
+            self.stir();
+        }
+        self.samples += 1;
+    }
+
+    /// The stretch that was still, if there was one, has ended. A channel that is silent in part of
+    /// a moment is none: whole moments count.
+    fn stir(&mut self) {
+        let Some(from) = self.still_from.take() else { return };
+        let (from, to) = (from.div_ceil(self.channels), self.samples / self.channels);
+        let (from_ms, to_ms) = (from * 1_000 / self.rate, to * 1_000 / self.rate);
+        if to_ms.saturating_sub(from_ms) >= STILL_MIN_MS && self.still.len() < STILL_MAX {
+            self.still.push((from_ms, to_ms));
+        }
+    }
+
+    /// The still stretches of all that was heard, in milliseconds, one after another.
+    pub fn still(mut self) -> Vec<(u64, u64)> {
+        self.stir();
+        self.still
     }
 }
 
@@ -200,13 +248,34 @@ mod tests {
         let samples = [0_i16, -300, 299, 12];
         let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         for cut in 0..bytes.len() {
-            let mut level = Level::default();
-            level.hear(&bytes[..cut]);
-            level.hear(&bytes[cut..]);
-            assert_eq!(level.peak, 300);
+            let mut meter = meter();
+            meter.hear(&bytes[..cut]);
+            meter.hear(&bytes[cut..]);
+            assert_eq!(meter.peak, 300);
         }
-        let mut loudest = Level::default();
+        let mut loudest = meter();
         loudest.hear(&i16::MIN.to_le_bytes());
         assert_eq!(loudest.peak, 32_768);
+    }
+
+    fn meter() -> Meter {
+        Meter::new(&Head::read(&head(0)).unwrap())
+    }
+
+    #[test]
+    fn what_is_still_on_every_channel_is_found_to_the_sample() {
+        let sound = |frames: usize, left: i16, right: i16| {
+            [left.to_le_bytes(), right.to_le_bytes()].concat().repeat(frames)
+        };
+        // At 8 000 samples a second: 100 ms, 1 s, 40 ms, 20 ms, 80 ms.
+        let parts = [(800, 5, 0), (8_000, 0, 0), (320, 0, -1), (160, 0, 0), (640, 1, 1)];
+        let mut bytes: Vec<u8> = parts.iter().flat_map(|(n, l, r)| sound(*n, *l, *r)).collect();
+        bytes.extend(sound(1_600, 0, 0));
+        for cut in [0, 1, 3, 3_201, bytes.len()] {
+            let mut meter = meter();
+            meter.hear(&bytes[..cut]);
+            meter.hear(&bytes[cut..]);
+            assert_eq!(meter.still(), [(100, 1_100), (1_240, 1_440)], "cut at {cut}");
+        }
     }
 }

@@ -33,6 +33,8 @@ pub enum Event {
     Done(ActionId, Ending),
     /// An action could not be given to the switch, or was refused by it; it did not run.
     Refused(ActionId, String),
+    /// The switch has done at once what [`super::output::Action::RecordCall`] says.
+    Obeyed(ActionId),
     /// The caller's leg is answered.
     Answered,
     /// The caller's leg was joined to another.

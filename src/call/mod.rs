@@ -259,6 +259,7 @@ impl Call {
                 self.note_done(id, format!("refused: {}", describe::clean(&reason)));
                 self.refused(id, reason);
             }
+            Event::Obeyed(id) => self.recording_obeyed(id),
             Event::Answered => self.answered(),
             Event::Bridged { other, target } => self.bridged(other, target),
             Event::Unbridged => self.unbridged(),

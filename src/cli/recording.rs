@@ -11,7 +11,7 @@ use crate::app::archive::Archive;
 use crate::app::config::Config;
 use crate::base::ids::{CallId, RecordingId, TenantSlug};
 use crate::base::millis::Millis;
-use crate::model::recording::Recording;
+use crate::model::recording::{Recording, Span};
 use crate::store::{Deed, Kept, Store, TenantScope, Trace};
 
 use super::screen::{BOLD, DIM, Screen, paint};
@@ -222,10 +222,8 @@ fn show(kept: &Kept, screen: Screen) -> std::io::Result<()> {
     let recording = &kept.recording;
     let head = format!("{} {}", paint(BOLD, "recording"), recording.id);
     screen.line(format!("{head}  {}  {}", recording.kind.name(), recording.state.name()))?;
-    let masked = |span: &crate::model::recording::Span| {
-        format!("{} to {} s", seconds(span.from_ms), seconds(span.to_ms))
-    };
-    let masked: Vec<String> = recording.masked.iter().map(masked).collect();
+    let span = |span: &Span| format!("{} to {} s", seconds(span.from_ms), seconds(span.to_ms));
+    let spans = |list: &[Span]| list.iter().map(span).collect::<Vec<_>>().join(", ");
     let time = |at: jiff::Timestamp| at.strftime("%F %T UTC").to_string();
     let lines = [
         ("began", time(recording.began)),
@@ -233,7 +231,8 @@ fn show(kept: &Kept, screen: Screen) -> std::io::Result<()> {
         ("sound", format!("{} channels, {} Hz", recording.channels, recording.rate)),
         ("call", recording.call.map(|call| call.to_string()).unwrap_or_default()),
         ("room", recording.room.clone().unwrap_or_default()),
-        ("masked", masked.join(", ")),
+        ("masked", spans(&recording.masked)),
+        ("paused", spans(&recording.paused)),
         ("note", recording.why.clone()),
         ("trouble", kept.trouble.clone()),
         ("silent", if recording.silent { "yes".to_owned() } else { String::new() }),

@@ -58,12 +58,27 @@ pub trait Sink: Send + Sync {
     fn recording(&self, tenant: TenantId, call: CallId, note: Box<RecordingNote>);
 }
 
+/// Hears whether an order was carried out, or why not. It may be called more than once.
+pub type Hearer = Arc<dyn Fn(Result<(), String>) + Send + Sync>;
+
+/// An order for a call that has no connection of its own.
+pub struct Order {
+    pub api: Api,
+    pub hearer: Option<Hearer>,
+}
+
+impl std::fmt::Debug for Order {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Order").field("api", &self.api).finish_non_exhaustive()
+    }
+}
+
 /// Orders to FreeSWITCH for calls that have no connection of their own; never waits.
 pub trait Switchboard: Send + Sync {
     /// Whether there is a way to FreeSWITCH. Otherwise such calls are given up after a while.
     fn is_there(&self) -> bool;
     /// One after another: none before the one before it has been answered.
-    fn order(&self, call: CallId, orders: Vec<Api>);
+    fn order(&self, call: CallId, orders: Vec<Order>);
     /// From now on so much of the channel's news comes as words to the call.
     fn heed(&self, call: CallId, channel: &ChannelId, heed: Heed);
     /// Asks one FreeSWITCH, or each.
@@ -92,7 +107,7 @@ impl Switchboard for NoSwitchboard {
     fn is_there(&self) -> bool {
         false
     }
-    fn order(&self, _call: CallId, _orders: Vec<Api>) {}
+    fn order(&self, _call: CallId, _orders: Vec<Order>) {}
     fn heed(&self, _call: CallId, _channel: &ChannelId, _heed: Heed) {}
     fn ask(&self, _core: Option<CoreId>, _api: Api) -> Asking<'_> {
         Box::pin(async { Vec::new() })
@@ -276,7 +291,7 @@ impl Link {
                 self.guard(|session, shared| session.far_gone(channel, shared.clock.now()));
             }
             // The connection knows better.
-            Some(Word::Gone(_)) => {}
+            Some(Word::Gone(_) | Word::Obeyed(..)) => {}
             None => {
                 self.entered = None;
                 self.session.superseded();

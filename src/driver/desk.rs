@@ -12,7 +12,7 @@ use crate::base::cause::HangupCause;
 use crate::base::digits::Digits;
 use crate::base::ids::ChannelId;
 use crate::call::input::{Ending, Event, FarNews};
-use crate::call::output::{Action, ActionId, DialOrder, Media, RecordChange, RecordOrder};
+use crate::call::output::{Action, ActionId, DialOrder, Media, RecordOrder};
 use crate::call::room::JoinOrder;
 use crate::esl;
 use crate::esl::application::Application;
@@ -65,7 +65,7 @@ pub struct Turn {
     pub joins: bool,
     /// The channel leaves us: nothing more can be ordered.
     pub leaves: bool,
-    /// The call hears it where FreeSWITCH can't do what a command says.
+    /// The call hears whether FreeSWITCH did what the commands say.
     pub heeded: bool,
 }
 
@@ -140,13 +140,12 @@ impl Desk {
             }
             Action::RecordCall { path, change } => {
                 let (channel, path) = (self.channel.clone(), FilePath::new(&path)?);
-                let heeded = matches!(change, RecordChange::Start { .. });
                 let change = media::change(change);
-                Turn { heeded, ..Turn::api(Api::Record { channel, change, path }) }
+                Turn { heeded: true, ..Turn::api(Api::Record { channel, change, path }) }
             }
             Action::SendKeys { channel, keys, length } => {
                 let api = Api::SendDtmf { channel, keys, key_ms: length.ms() };
-                Turn { heeded: true, ..Turn::of(vec![Command::Api(api)]) }
+                Turn { heeded: true, ..Turn::api(api) }
             }
             Action::Overlay { media, far } => {
                 let sound = media::sound(&media)?;

@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
     use crate::base::ids::{CoreId, InstanceId, TenantId};
-    use crate::driver::call::{Asking, Clock, Counters, Sink, Switchboard};
+    use crate::driver::call::{Asking, Clock, Counters, Order, Sink, Switchboard};
     use crate::driver::http::{Config, Http};
     use crate::driver::refuse::Nowhere;
     use crate::driver::registry::Registry;
@@ -116,7 +116,7 @@ mod tests {
         fn is_there(&self) -> bool {
             true
         }
-        fn order(&self, _: CallId, _: Vec<Api>) {}
+        fn order(&self, _: CallId, _: Vec<Order>) {}
         fn heed(&self, _: CallId, channel: &ChannelId, heed: Heed) {
             let mut followed = self.0.lock().unwrap();
             if heed == Heed::Not {

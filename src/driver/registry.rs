@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::base::ids::{CallId, ChannelId, TenantId};
 use crate::call::input::Command;
+use crate::call::output::ActionId;
 use crate::esl::event::Event;
 
 /// Words that wait for one call.
@@ -70,6 +71,8 @@ pub enum Word {
     News(Box<Event>),
     /// Another channel that the call follows is gone.
     FarGone(ChannelId),
+    /// Over the link an order was carried out, or why not.
+    Obeyed(ActionId, Result<(), String>),
     /// FreeSWITCH has no such channel any more, and why that is known.
     Gone(&'static str),
 }

@@ -54,6 +54,7 @@ mod tests {
 
     use super::*;
     use crate::base::ids::{CallId, ChannelId};
+    use crate::driver::call::Order;
     use crate::driver::registry::Heed;
     use crate::esl::command::Api;
 
@@ -68,7 +69,7 @@ mod tests {
         fn is_there(&self) -> bool {
             !self.0.is_empty()
         }
-        fn order(&self, _call: CallId, _orders: Vec<Api>) {}
+        fn order(&self, _call: CallId, _orders: Vec<Order>) {}
         fn heed(&self, _call: CallId, _channel: &ChannelId, _heed: Heed) {}
         fn ask(
             &self,

@@ -7,17 +7,17 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::call::Shared;
+use super::call::{Hearer, Order, Shared};
 use super::entered::Entered;
 use super::registry::{Heed, Hold, Word};
 use super::seal::Opened;
 use super::session::running::Running;
 use super::translate::{event, far, hangup_cause, hung_up_by_caller};
 use crate::base::cause::HangupCause;
-use crate::base::ids::{ChannelId, TenantId};
+use crate::base::ids::{CallId, ChannelId, TenantId};
 use crate::base::now::Now;
 use crate::call::input::{Command as Operator, Ending, Event, FarNews, Input};
-use crate::call::output::Output;
+use crate::call::output::{ActionId, Output};
 use crate::call::{Call, ResumeError};
 use crate::esl::command::{Api, Command};
 use crate::esl::event::EventName;
@@ -48,7 +48,8 @@ pub struct Stray {
 pub enum Told {
     Note(TenantId, Box<Entry>),
     Recording(TenantId, Box<RecordingNote>),
-    Order(Api),
+    /// Where there is a number, the call hears whether it was carried out.
+    Order(Api, Option<ActionId>),
     /// Who listened to whom, as far as it is known now.
     Audit(Box<AuditEntry>),
     /// The command that was heard last is done, or why not.
@@ -141,6 +142,15 @@ impl Stray {
         self.input(Input::Event(Event::Far { channel, news }), now);
     }
 
+    /// An order was carried out, or not.
+    pub fn obeyed(&mut self, id: ActionId, obeyed: Result<(), String>, now: Now) {
+        let event = match obeyed {
+            Ok(()) => Event::Obeyed(id),
+            Err(why) => Event::Refused(id, why),
+        };
+        self.input(Input::Event(event), now);
+    }
+
     /// The channel is gone; how it ended nobody saw.
     pub fn gone(&mut self, reason: &str, now: Now) {
         self.input(Input::Event(Event::LinkLost { reason: reason.to_owned() }), now);
@@ -182,12 +192,14 @@ impl Stray {
                 Output::Recording(note) => told.push(Told::Recording(self.tenant, note)),
                 Output::Boundary | Output::Typed => {
                     let cut = !self.running.call.runs_on();
-                    told.extend(order(self.running.write(cut)));
+                    told.extend(order(self.running.write(cut), None));
                 }
                 Output::Action(id, action) => {
                     match self.running.desk.order(id, action, now.mono_ms) {
                         Ok(turn) => {
-                            told.extend(turn.commands.into_iter().filter_map(order));
+                            let heeded = turn.heeded.then_some(id);
+                            let commands = turn.commands.into_iter();
+                            told.extend(commands.filter_map(|command| order(command, heeded)));
                             let heed = |on| if on { Heed::All } else { Heed::Not };
                             let follow = turn.follow;
                             told.extend(follow.map(|(far, on)| Told::Follow(far, heed(on))));
@@ -214,9 +226,9 @@ impl Stray {
     }
 }
 
-fn order(command: Command) -> Option<Told> {
+fn order(command: Command, heeded: Option<ActionId>) -> Option<Told> {
     match command {
-        Command::Api(api) | Command::BackgroundApi { api, .. } => Some(Told::Order(api)),
+        Command::Api(api) | Command::BackgroundApi { api, .. } => Some(Told::Order(api, heeded)),
         _ => None,
     }
 }
@@ -263,6 +275,7 @@ async fn run(shared: Arc<Shared>, mut stray: Stray, mut entered: Entered) {
                     }
                     Some(Word::FarGone(channel)) => stray.far_gone(channel, now),
                     Some(Word::News(news)) => stray.heard(&news, now),
+                    Some(Word::Obeyed(id, obeyed)) => stray.obeyed(id, obeyed, now),
                     Some(Word::Gone(reason)) => stray.gone(reason, now),
                     // The next process finds it.
                     Some(Word::HandOver(_)) | None => break,
@@ -275,9 +288,20 @@ async fn run(shared: Arc<Shared>, mut stray: Stray, mut entered: Entered) {
     }
 }
 
+/// Tells the call what became of an order, if it waits for that.
+fn hearer(shared: &Arc<Shared>, call: CallId, id: ActionId) -> Hearer {
+    let shared = Arc::downgrade(shared);
+    Arc::new(move |obeyed| {
+        if let Some(shared) = shared.upgrade() {
+            // A call that has ended, or is too busy, waits for it in vain, and not for ever.
+            let _ = shared.registry.say(call, Word::Obeyed(id, obeyed));
+        }
+    })
+}
+
 /// Carries out what the call wants; false after a fault of ours.
 fn work(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     stray: &mut Stray,
     entered: &mut Entered,
     asker: &mut Option<oneshot::Sender<Result<(), String>>>,
@@ -291,7 +315,10 @@ fn work(
             Told::Note(tenant, entry) => shared.sink.note(tenant, call, entry),
             Told::Audit(entry) => shared.sink.audit(entry),
             Told::Recording(tenant, note) => shared.sink.recording(tenant, call, note),
-            Told::Order(api) => orders.push(api),
+            Told::Order(api, heeded) => {
+                let hearer = heeded.map(|id| hearer(shared, call, id));
+                orders.push(Order { api, hearer });
+            }
             Told::Follow(channel, heed) => entered.heed(channel, heed),
             Told::Answered(obeyed) => {
                 // Whoever asked may be gone.
@@ -316,7 +343,7 @@ mod tests {
 
     use super::*;
     use crate::base::cause::Party;
-    use crate::base::ids::{CallId, FlowName, RecordingId};
+    use crate::base::ids::{FlowName, RecordingId};
     use crate::call::arrival::Arrival;
     use crate::driver::session::Settings;
     use crate::driver::translate::variables::Former;
@@ -383,10 +410,10 @@ steps:
         let (orders, rest) = stray
             .drain(now(at))
             .into_iter()
-            .partition::<Vec<_>, _>(|told| matches!(told, Told::Order(_)));
+            .partition::<Vec<_>, _>(|told| matches!(told, Told::Order(..)));
         let orders = orders.into_iter().filter_map(|told| match told {
-            Told::Order(Api::SetVariables { .. }) => None,
-            Told::Order(api) => Some(
+            Told::Order(Api::SetVariables { .. }, _) => None,
+            Told::Order(api, _) => Some(
                 String::from_utf8_lossy(&Command::Api(api).encode().unwrap()).trim().to_owned(),
             ),
             _ => None,

@@ -17,7 +17,7 @@ const OVER_MAX: i64 = 200;
 
 /// The columns of [`RecordingRow`].
 pub(super) const COLUMNS: &str = "id, tenant, call, kind, room, state, why, path, began_ms, \
-     told_ms, min_ms, channels, masked, length_ms, rate, silent, bytes, hash, object, \
+     told_ms, min_ms, channels, masked, paused, length_ms, rate, silent, bytes, hash, object, \
      stored_bytes, stored_hash, key_number, wrapped, claim, attempts, trouble, hold, \
      delete_after_ms";
 
@@ -36,6 +36,7 @@ pub(super) struct RecordingRow {
     min_ms: i64,
     channels: i64,
     masked: String,
+    paused: String,
     length_ms: i64,
     rate: i64,
     silent: bool,
@@ -113,6 +114,7 @@ impl TryFrom<RecordingRow> for Kept {
             channels: unsigned(row.channels)?,
             rate: unsigned(row.rate)?,
             masked: serde_json::from_str(&row.masked).map_err(StoreError::corrupt)?,
+            paused: serde_json::from_str(&row.paused).map_err(StoreError::corrupt)?,
             silent: row.silent,
             bytes: unsigned(row.bytes)?,
             hash: row.hash,

@@ -11,7 +11,7 @@ use super::recording::{COLUMNS, Kept, RecordingRow, StoredAudio, over};
 use super::{Operator, StoreError, TenantScope, timestamp};
 use crate::base::ids::{InstanceId, RecordingId, TenantId};
 use crate::base::millis::Millis;
-use crate::model::recording::{RecordingKind, RecordingState};
+use crate::model::recording::{RecordingKind, RecordingState, Span};
 use crate::model::timeline::{Entry, What};
 
 /// Recordings that are claimed at once, at most.
@@ -31,6 +31,8 @@ pub struct Measured {
     /// 0 where it is no sound that is known.
     pub rate: u32,
     pub silent: bool,
+    /// Where it is masked, as the sound has it.
+    pub masked: Vec<Span>,
     pub bytes: u64,
     pub hash: String,
     /// What is odd about it.
@@ -231,7 +233,7 @@ impl TenantScope {
     ) -> Result<bool, StoreError> {
         let sql = "UPDATE recording SET length_ms = $4, channels = $5, rate = $6, silent = $7, \
              bytes = $8, hash = $9, why = $10, object = $11, stored_bytes = $12, \
-             stored_hash = $13, key_number = $14, wrapped = $15, trouble = '' \
+             stored_hash = $13, key_number = $14, wrapped = $15, masked = $16, trouble = '' \
              WHERE tenant = $1 AND id = $2 AND claim = $3 AND state = 'pending'";
         Ok(in_transaction!(self.store.ready().await?, tx => {
             // Holds the key, which may be about to be rotated away, until this is written.
@@ -262,6 +264,7 @@ impl TenantScope {
                     .bind(&audio.stored_hash)
                     .bind(i64::from(audio.key_number))
                     .bind(&audio.wrapped)
+                    .bind(serde_json::to_string(&measured.masked).map_err(StoreError::corrupt)?)
                     .execute(&mut *tx)
                     .await?
                     .rows_affected();

@@ -175,8 +175,8 @@ macro_rules! put_live {
 /// Notes come in any order and more than once: a recording that has ended does not begin again,
 /// what is known of it only grows, and one that was deleted stays so.
 const PUT_RECORDING: &str = "INSERT INTO recording (tenant, id, call, kind, room, state, path, \
-     began_ms, told_ms, min_ms, channels, masked, due_ms) \
-     SELECT $1, $2, $3, $4, $5, $6, $7, COALESCE($8, now_ms), $9, $10, $11, $12, now_ms \
+     began_ms, told_ms, min_ms, channels, masked, paused, due_ms) \
+     SELECT $1, $2, $3, $4, $5, $6, $7, COALESCE($8, now_ms), $9, $10, $11, $12, $13, now_ms \
      FROM clock WHERE NOT EXISTS (SELECT 1 FROM recording_trace \
      WHERE tenant = $1 AND recording = $2 AND deed = 'deleted') \
      ON CONFLICT (tenant, id) DO UPDATE SET call = excluded.call, kind = excluded.kind, \
@@ -192,8 +192,11 @@ const PUT_RECORDING: &str = "INSERT INTO recording (tenant, id, call, kind, room
      ELSE recording.began_ms END, \
      told_ms = CASE WHEN excluded.told_ms > recording.told_ms THEN excluded.told_ms \
      ELSE recording.told_ms END, \
-     masked = CASE WHEN length(excluded.masked) > length(recording.masked) \
-     THEN excluded.masked ELSE recording.masked END";
+     masked = CASE WHEN recording.length_ms = 0 \
+     AND length(excluded.masked) > length(recording.masked) \
+     THEN excluded.masked ELSE recording.masked END, \
+     paused = CASE WHEN length(excluded.paused) > length(recording.paused) \
+     THEN excluded.paused ELSE recording.paused END";
 
 /// A note without an id is of a file that is left where it is.
 macro_rules! put_recording {
@@ -215,6 +218,7 @@ macro_rules! put_recording {
                 .bind(bounded(note.min_length_ms))
                 .bind(i64::from(note.channels))
                 .bind(serde_json::to_string(&note.masked).map_err(StoreError::corrupt)?)
+                .bind(serde_json::to_string(&note.paused).map_err(StoreError::corrupt)?)
                 .execute(&mut *$tx)
                 .await?;
         }

@@ -138,6 +138,61 @@ fn masks_are_where_the_file_has_them_though_its_beginning_was_heard_late() {
 }
 
 #[test]
+fn a_change_counts_from_when_the_switch_has_done_it() {
+    let script = "answered\n done\n".to_owned()
+        + &command("start")
+        + "wait 700ms\n obeyed\n began\n wait 1s\n"
+        + &command("mask")
+        + "wait 400ms\n obeyed\n wait 1s\n"
+        + &command("unmask")
+        + "wait 300ms\n obeyed\n wait 1s\n"
+        + &command("pause")
+        + "wait 500ms\n obeyed\n wait 1s\n"
+        + &command("resume")
+        + "wait 100ms\n obeyed\n wait 1s\n"
+        + &command("stop")
+        + "wait 600ms\n obeyed\n stopped";
+    let line = played(&listen(), &script);
+    let [note] = ended(&line)[..] else { panic!("{:?}", line.told) };
+    // It began with its own answer; 1.4 s, then masked for 1.3 s, 1.5 s more, 1.1 s of pause,
+    // 1.6 s.
+    assert_eq!(note.masked, [span(1_400, 2_700)]);
+    assert_eq!(note.paused, [span(4_200, 5_300)]);
+    assert_eq!(note.length_ms, 5_800);
+}
+
+#[test]
+fn a_change_that_is_not_done_is_told_and_may_be_asked_for_again() {
+    let script = "answered\n done\n".to_owned()
+        + &command("start")
+        + "obeyed\n wait 1s\n"
+        + &command("mask")
+        + &command("mask")
+        + "disobeyed Cannot mask recording session!\n"
+        + &command("mask")
+        + "obeyed\n wait 1s\n hangup NORMAL_CLEARING caller";
+    let line = played(&listen(), &script);
+    let refused = "the recording can't be changed: Cannot mask recording session!";
+    assert!(line.text.contains(refused), "{}", line.text);
+    let already = Err("the recording is masked already".to_owned());
+    assert_eq!(line.answers, [Ok(()), Ok(()), already, Ok(())]);
+    assert_eq!(ended(&line)[0].masked, [span(1_000, 2_000)]);
+}
+
+#[test]
+fn what_one_process_ordered_and_nobody_answered_counts_from_the_order() {
+    let script = "answered\n done\n".to_owned()
+        + &command("start")
+        + "obeyed\n wait 1s\n"
+        + &command("mask")
+        + "resume\n wait 1s\n"
+        + &command("unmask")
+        + "wait 200ms\n unheard\n obeyed\n hangup NORMAL_CLEARING caller";
+    let line = played(&listen(), &script);
+    assert_eq!(ended(&line)[0].masked, [span(1_000, 2_200)]);
+}
+
+#[test]
 fn a_number_whose_calls_are_recorded_needs_no_other_rule() {
     let steps = json!({
         "start": { "kind": "answer", "next": "talk" },

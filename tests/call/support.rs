@@ -144,6 +144,8 @@ pub(crate) struct Line {
     pub(crate) file: Option<String>,
     /// The order to send keys that came last.
     keys_sent: Option<ActionId>,
+    /// What it was told about recordings and has not answered.
+    pub(crate) unanswered: Vec<ActionId>,
     /// What was told of recordings.
     pub(crate) told: Vec<RecordingNote>,
     /// All outputs as a developer sees them.
@@ -180,6 +182,7 @@ impl Line {
             found: Found::default(),
             file: None,
             keys_sent: None,
+            unanswered: Vec::new(),
             told: Vec::new(),
             debug: String::new(),
             swapping: false,
@@ -265,6 +268,9 @@ impl Line {
         self.write(&format!("! {}", order(&action)));
         if let Action::RecordCall { path, change: RecordChange::Start { .. } } = &action {
             self.file = Some(path.clone());
+        }
+        if let Action::RecordCall { .. } = &action {
+            self.unanswered.push(id);
         }
         if let Action::Originate(order) = &action {
             self.called.push(order.channel.to_string());
@@ -432,6 +438,15 @@ impl Line {
             "far" => self.far(rest),
             "held" => self.event(Event::Held(rest == "on")),
             "began" => self.event(self.began()),
+            "obeyed" => {
+                let id = self.unanswered.remove(0);
+                self.event(Event::Obeyed(id));
+            }
+            "unheard" => drop(self.unanswered.remove(0)),
+            "disobeyed" => {
+                let id = self.unanswered.remove(0);
+                self.event(Event::Refused(id, rest.into()));
+            }
             "stopped" => self.event(self.stopped(rest.parse::<Millis>().ok().map(Millis::ms))),
             "hangup" => self.hangup(rest),
             "lost" => self.event(Event::LinkLost { reason: rest.into() }),

@@ -28,11 +28,18 @@ const SOON: Duration = Duration::from_secs(20);
 const OLD_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const NEW_KEY: &str = "HxsdHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=";
 
+/// Where the sound is masked, in ms; its call saw that a little earlier.
+const MASKED: std::ops::Range<u32> = 110..230;
+
 /// A WAV file of 8 kHz stereo as FreeSWITCH writes it, with a tone on the left.
 fn wav(ms: u32) -> Vec<u8> {
     let mut file = head(ms * 32);
     for sample in 0..ms * 8 {
-        let left = if sample % 16 < 8 { 8_000_i16 } else { -8_000 };
+        let left = match sample {
+            _ if MASKED.contains(&(sample / 8)) => 0_i16,
+            _ if sample % 16 < 8 => 8_000,
+            _ => -8_000,
+        };
         file.extend([left.to_le_bytes(), 0_i16.to_le_bytes()].concat());
     }
     file
@@ -112,6 +119,7 @@ impl Kept {
             state,
             length_ms,
             masked: vec![Span { from_ms: 100, to_ms: 200 }],
+            paused: vec![Span { from_ms: 700, to_ms: 900 }],
             min_length_ms: 500,
             ..RecordingNote::default()
         };
@@ -543,7 +551,8 @@ async fn notes_of_a_recording_may_come_in_any_order_and_again(bench: Bench) {
     kept.settled().await;
     let recording = kept.bench.store.tenant(kept.tenant).recording(id).await.unwrap().recording;
     assert_eq!((recording.state, recording.length_ms), (RecordingState::Ready, 2_000));
-    assert_eq!(recording.masked, [Span { from_ms: 100, to_ms: 200 }]);
+    assert_eq!(recording.masked, [Span { from_ms: 110, to_ms: 230 }], "as the sound has it");
+    assert_eq!(recording.paused, [Span { from_ms: 700, to_ms: 900 }]);
     assert_eq!(recording.call, Some(call));
 }
 

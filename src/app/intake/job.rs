@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use super::{Intake, object};
 use crate::base::ids::RecordingId;
-use crate::base::wav::{Head, Level};
-use crate::model::recording::RecordingState;
+use crate::base::wav::{Head, Meter};
+use crate::model::recording::{self, RecordingState};
 use crate::store::{Kept, Measured, StoredAudio};
 use crate::vault::keys::{DataKey, TenantKey};
 use crate::vault::objects::ObjectError;
@@ -151,16 +151,21 @@ impl Job {
         let target = intake.sealed(self.kept.recording.tenant, &name);
         let work = move || encrypt(&path, &found, id, &tenant, &target);
         let made = tokio::task::spawn_blocking(work).await.map_err(failed)??;
-        let Made { sealed, level, head, wrapped, key_number } = made;
+        let Made { sealed, meter, head, wrapped, key_number } = made;
         let length_ms = head.map_or(0, |(head, sound)| head.length_ms(sound));
+        let peak = meter.as_ref().map(|meter| meter.peak);
+        let mut masked = self.kept.recording.masked.clone();
+        let still = meter.map(Meter::still);
+        let unmasked = still.is_some_and(|s| !recording::align(&mut masked, &s, length_ms));
         let measured = Measured {
             length_ms,
             channels: head.map_or(0, |(head, _)| head.channels),
             rate: head.map_or(0, |(head, _)| head.rate),
-            silent: level.is_some_and(|level| level.peak <= SILENT_PEAK),
+            silent: peak.is_some_and(|peak| peak <= SILENT_PEAK),
+            masked,
             bytes: sealed.bytes,
             hash: sealed.hash,
-            why: self.odd(head.is_some(), length_ms),
+            why: self.odd(head.is_some(), length_ms, unmasked),
         };
         let audio = StoredAudio {
             object: name,
@@ -174,12 +179,14 @@ impl Job {
     }
 
     /// What is odd about a file.
-    fn odd(&self, is_sound: bool, length_ms: u64) -> String {
+    fn odd(&self, is_sound: bool, length_ms: u64, unmasked: bool) -> String {
         let told = self.kept.recording.length_ms;
         if !is_sound {
             "FreeSWITCH's file is no WAV file; it is kept as it is".to_owned()
         } else if told > 0 && told.abs_diff(length_ms) > TOLERANCE_MS {
             format!("it is {length_ms} ms long, where the call tells of {told}")
+        } else if unmasked {
+            "there is sound where it should be masked".to_owned()
         } else {
             String::new()
         }
@@ -331,7 +338,7 @@ fn look_at(path: &Path) -> io::Result<Option<Found>> {
 /// What was made of a plain file.
 struct Made {
     sealed: Sealed,
-    level: Option<Level>,
+    meter: Option<Meter>,
     /// The head, and bytes of sound.
     head: Option<(Head, u64)>,
     wrapped: String,
@@ -356,13 +363,13 @@ fn encrypt(
     let mut sound = Metered {
         inner: Cursor::new(&found.start).chain((&mut file).take(rest)),
         skip: meter.map_or(0, |head| head.data_at),
-        level: Level::default(),
+        meter: meter.as_ref().map(Meter::new),
     };
     let part = target.with_extension("part");
     let written =
         OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&part)?;
     let sealed = seal::seal(&mut sound, io::BufWriter::new(&written), id, &key)?;
-    let level = meter.map(|_| sound.level);
+    let meter = sound.meter;
     if sealed.bytes != found.bytes || fs::metadata(path)?.len() != found.bytes {
         return Err(Trouble::Early("it grew while it was read".to_owned()));
     }
@@ -373,7 +380,7 @@ fn encrypt(
         File::open(folder)?.sync_all()?;
     }
     let head = found.head.map(|head| (head, head.sound_bytes(found.bytes)));
-    Ok(Made { sealed, level, head, wrapped, key_number: tenant.number })
+    Ok(Made { sealed, meter, head, wrapped, key_number: tenant.number })
 }
 
 /// Hears what passes.
@@ -381,7 +388,7 @@ struct Metered<R> {
     inner: R,
     /// Bytes before the sound.
     skip: u64,
-    level: Level,
+    meter: Option<Meter>,
 }
 
 impl<R: Read> Read for Metered<R> {
@@ -389,7 +396,9 @@ impl<R: Read> Read for Metered<R> {
         let read = self.inner.read(into)?;
         let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(read);
         self.skip -= skipped as u64;
-        self.level.hear(into.get(skipped..read).unwrap_or_default());
+        if let Some(meter) = &mut self.meter {
+            meter.hear(into.get(skipped..read).unwrap_or_default());
+        }
         Ok(read)
     }
 }

@@ -1,7 +1,7 @@
 //! The recording of a call: one file, on the caller's channel, which keeps it through holds,
 //! transfers of the far end, other processes and the dialplan.
 
-use super::tape::{Recording, Stage, add};
+use super::tape::{Change, ORDERED_MAX, Recording, Stage, add};
 use crate::base::millis::Millis;
 use crate::call::Call;
 use crate::call::describe;
@@ -134,6 +134,7 @@ impl Call {
             gaps: Vec::new(),
             gap_ms: None,
             hold_ms: None,
+            ordered: Vec::new(),
         });
         self.worth_writing();
         match announcement.map(|name| self.file(&name)) {
@@ -186,7 +187,6 @@ impl Call {
 
     /// False where nothing is being recorded.
     pub(in crate::call) fn stop_recording(&mut self) -> bool {
-        let age_ms = self.state.age_ms;
         let Some(recording) = &mut self.state.talk.recording else { return false };
         match recording.stage {
             Stage::Stopped => return false,
@@ -196,13 +196,11 @@ impl Call {
                 self.worth_writing();
                 return true;
             }
-            Stage::Ordered(_) | Stage::Running => {}
+            Stage::Ordered(_) => recording.settle(self.state.age_ms),
+            Stage::Running => {}
         }
-        recording.unmask(age_ms);
-        recording.settle(age_ms);
         recording.stage = Stage::Stopped;
-        recording.since_ms = None;
-        self.change_file(RecordChange::Stop);
+        self.change_file(RecordChange::Stop, Change::Stop);
         self.state.timers.clear(Timer::RecordingLimit);
         self.state.after(Timer::RecordingOverdue, TOLD_MS);
         self.worth_writing();
@@ -217,32 +215,23 @@ impl Call {
     }
 
     fn pause_recording(&mut self, on: bool) -> Obeyed {
-        let age_ms = self.state.age_ms;
-        let recording = self.running_recording()?;
-        if recording.paused == on {
+        if self.running_recording()?.is_paused() == on {
             let what = if on { "paused already" } else { "not paused" };
             return Err(format!("the recording is {what}"));
         }
-        recording.paused = on;
-        recording.settle(age_ms);
-        self.change_file(if on { RecordChange::Pause } else { RecordChange::Resume });
+        let change = if on { RecordChange::Pause } else { RecordChange::Resume };
+        self.change_file(change, Change::Pause(on));
         self.worth_writing();
         Ok(())
     }
 
     fn mask_recording(&mut self, on: bool) -> Obeyed {
-        let age_ms = self.state.age_ms;
-        let recording = self.running_recording()?;
-        if recording.mask_ms.is_some() == on {
+        if self.running_recording()?.is_masked() == on {
             let what = if on { "masked already" } else { "not masked" };
             return Err(format!("the recording is {what}"));
         }
-        if on {
-            recording.mask_ms = Some(recording.position(age_ms));
-        } else {
-            recording.unmask(age_ms);
-        }
-        self.change_file(if on { RecordChange::Mask } else { RecordChange::Unmask });
+        let change = if on { RecordChange::Mask } else { RecordChange::Unmask };
+        self.change_file(change, Change::Mask(on));
         self.worth_writing();
         Ok(())
     }
@@ -251,13 +240,34 @@ impl Call {
         let runs = |stage| matches!(stage, Stage::Ordered(_) | Stage::Running);
         let recording = self.state.talk.recording.as_mut();
         let recording = recording.filter(|recording| runs(recording.stage));
-        recording.ok_or_else(|| "nothing is being recorded".to_owned())
+        let recording = recording.ok_or_else(|| "nothing is being recorded".to_owned())?;
+        if recording.ordered.len() >= ORDERED_MAX {
+            return Err("the switch has not done earlier changes of the recording yet".to_owned());
+        }
+        Ok(recording)
     }
 
-    fn change_file(&mut self, change: RecordChange) {
+    fn change_file(&mut self, what: RecordChange, change: Change) {
         let path = self.state.talk.recording.as_ref().map(|recording| recording.path(self));
-        if let Some(path) = path {
-            self.order(Action::RecordCall { path, change });
+        let Some(path) = path else { return };
+        let id = self.order(Action::RecordCall { path, change: what });
+        let age_ms = self.state.age_ms;
+        if let Some(recording) = &mut self.state.talk.recording {
+            recording.ordered.push((id, change, age_ms));
+        }
+    }
+
+    /// The switch has done what this order was, if it was one about a recording.
+    pub(in crate::call) fn recording_obeyed(&mut self, id: ActionId) {
+        let age_ms = self.state.age_ms;
+        let started = |recording: &&Recording| recording.stage == Stage::Ordered(id);
+        if let Some(recording) = self.state.talk.recording.as_ref().filter(started) {
+            let path = recording.path(self);
+            return self.recording_began(&path);
+        }
+        let recording = self.state.talk.recording.as_mut();
+        if recording.is_some_and(|recording| recording.obeyed(id, age_ms)) {
+            self.worth_writing();
         }
     }
 
@@ -298,14 +308,21 @@ impl Call {
         recording.filter(|recording| recording.path(self) == path)
     }
 
-    /// Whether this was the order to begin, which the switch could not carry out.
+    /// Whether this was an order about the recording, which the switch could not carry out.
     pub(in crate::call) fn recording_refused(&mut self, id: ActionId, reason: &str) -> bool {
-        let ordered = |recording: &Recording| recording.stage == Stage::Ordered(id);
-        if !self.state.talk.recording.as_ref().is_some_and(ordered) {
-            return false;
+        let Some(recording) = &mut self.state.talk.recording else { return false };
+        let reason = describe::clean(reason);
+        if recording.stage == Stage::Ordered(id) {
+            self.notice(format!("the call can't be recorded: {reason}"));
+            self.recording_over(Some(0));
+            return true;
         }
-        self.notice(format!("the call can't be recorded: {}", describe::clean(reason)));
-        self.recording_over(Some(0));
+        let Some(place) = recording.ordered.iter().position(|(ordered, ..)| *ordered == id) else {
+            return false;
+        };
+        recording.ordered.remove(place);
+        self.notice(format!("the recording can't be changed: {reason}"));
+        self.worth_writing();
         true
     }
 
@@ -349,6 +366,7 @@ impl Call {
             self.state.talk.recording = None;
             return;
         }
+        recording.unanswered();
         recording.unmask(age_ms);
         recording.settle(age_ms);
         if let Some(from_ms) = recording.gap_ms.take() {

@@ -17,6 +17,8 @@ use crate::model::recording::{RecordingKind, RecordingState, Span};
 const SPANS_MAX: usize = 100;
 /// How much longer than counted a file may be.
 const LATE_MS: u64 = 60_000;
+/// Changes that FreeSWITCH has not answered yet; one more is refused.
+pub(super) const ORDERED_MAX: usize = 16;
 
 /// A recording that runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +56,19 @@ pub(super) struct Recording {
     /// Where in the file the caller's leg was held first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hold_ms: Option<u64>,
+    /// What FreeSWITCH was told and has not answered yet, with the time of the order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) ordered: Vec<(ActionId, Change, u64)>,
+}
+
+/// A change of a recording that runs. It counts from FreeSWITCH's answer on, which comes as soon as
+/// it is done; a busy machine may do it long after the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Change {
+    Mask(bool),
+    Pause(bool),
+    Stop,
 }
 
 /// How far it has come.
@@ -84,6 +99,59 @@ impl Recording {
         self.written_ms.saturating_add(more)
     }
 
+    /// Whether it is masked, or will be as soon as FreeSWITCH has done what it was told.
+    pub(super) fn is_masked(&self) -> bool {
+        let wish = self.ordered.iter().rev().find_map(|(_, change, _)| match change {
+            Change::Mask(on) => Some(*on),
+            Change::Pause(_) | Change::Stop => None,
+        });
+        wish.unwrap_or_else(|| self.mask_ms.is_some())
+    }
+
+    /// As `is_masked`.
+    pub(super) fn is_paused(&self) -> bool {
+        let wish = self.ordered.iter().rev().find_map(|(_, change, _)| match change {
+            Change::Pause(on) => Some(*on),
+            Change::Mask(_) | Change::Stop => None,
+        });
+        wish.unwrap_or(self.paused)
+    }
+
+    /// FreeSWITCH has done what it was told by `id`; the answers to what it was told before are lost
+    /// then. False where that is nothing of this.
+    pub(super) fn obeyed(&mut self, id: ActionId, age_ms: u64) -> bool {
+        let Some(place) = self.ordered.iter().position(|(ordered, ..)| *ordered == id) else {
+            return false;
+        };
+        let done: Vec<_> = self.ordered.drain(..=place).collect();
+        for (ordered, change, at_ms) in done {
+            self.apply(change, if ordered == id { age_ms } else { at_ms });
+        }
+        true
+    }
+
+    /// Nobody will tell any more when FreeSWITCH did what it was told: the order's time counts.
+    pub(super) fn unanswered(&mut self) {
+        for (_, change, at_ms) in std::mem::take(&mut self.ordered) {
+            self.apply(change, at_ms);
+        }
+    }
+
+    fn apply(&mut self, change: Change, age_ms: u64) {
+        match change {
+            Change::Mask(true) => self.mask_ms = Some(self.position(age_ms)),
+            Change::Mask(false) => self.unmask(age_ms),
+            Change::Pause(on) => {
+                self.paused = on;
+                self.settle(age_ms);
+            }
+            Change::Stop => {
+                self.unmask(age_ms);
+                self.settle(age_ms);
+            }
+        }
+    }
+
     /// Goes on, or stands still, from now on.
     pub(super) fn settle(&mut self, age_ms: u64) {
         let writes = self.stage == Stage::Running && !self.paused && !self.held;
@@ -99,11 +167,11 @@ impl Recording {
         }
     }
 
-    pub(super) fn unmask(&mut self, age_ms: u64) -> bool {
+    pub(super) fn unmask(&mut self, age_ms: u64) {
         let position = self.position(age_ms);
-        let Some(from_ms) = self.mask_ms.take() else { return false };
-        add(&mut self.masks, from_ms, position);
-        true
+        if let Some(from_ms) = self.mask_ms.take() {
+            add(&mut self.masks, from_ms, position);
+        }
     }
 
     /// Where the file is longer than was counted, we heard late that it had begun, and all of it

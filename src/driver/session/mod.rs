@@ -438,14 +438,15 @@ impl Session {
         }
     }
 
-    /// A call hears it where an order of its could not be carried out, if it waits for that.
+    /// A call hears whether an order of its was carried out, if it waits for that.
     fn answered(&mut self, ticket: Ticket, output: &[u8], now: Now) {
         let at = self.heeded.iter().position(|(heeded, _)| *heeded == ticket);
         let Some((_, id)) = at.map(|at| self.heeded.swap_remove(at)) else { return };
-        if let Some(why) = output.strip_prefix(b"-ERR") {
-            let why = String::from_utf8_lossy(why).trim().to_owned();
-            self.hear(vec![Event::Refused(id, why)], now);
-        }
+        let event = match output.strip_prefix(b"-ERR") {
+            Some(why) => Event::Refused(id, String::from_utf8_lossy(why).trim().to_owned()),
+            None => Event::Obeyed(id),
+        };
+        self.hear(vec![event], now);
     }
 
     fn unguard(&mut self, now: Now) {
