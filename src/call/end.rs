@@ -140,6 +140,9 @@ impl Call {
                 (Party::Operator, "the call was ended at the switch")
             }
             (_, HangupCause::SystemShutdown) => (Party::Us, "the switch was shut down"),
+            (_, HangupCause::BlindTransfer | HangupCause::AttendedTransfer) => {
+                (Party::Caller, "the caller's phone transferred the other party")
+            }
             (_, HangupCause::AllottedTimeout) => (Party::Us, "the call met a time limit"),
             (Some(false), HangupCause::DestinationOutOfOrder) => {
                 (Party::Us, "the switch could not do what it was told")

@@ -62,6 +62,8 @@ pub struct Found {
     pub dialed: Option<Dialed>,
     /// How the last recording ended, where it has.
     pub recorded: Option<Ending>,
+    /// The number to which a phone sent the caller's channel.
+    pub referred: Option<String>,
     /// Whether the caller has been in a room since it was last sent to one.
     pub roomed: bool,
 }

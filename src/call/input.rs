@@ -45,6 +45,12 @@ pub enum Event {
     },
     /// The two were parted.
     Unbridged,
+    /// A phone joined the caller to somebody with whom it had spoken itself; the call's own
+    /// connection is over. `party` is their number, where known.
+    Replaced { other: ChannelId, party: String },
+    /// The caller's phone sent the other party to this number, or to somebody with whom it spoke
+    /// besides; the caller's leg is about to end.
+    Refers { to: Option<String> },
     /// News of the caller in a conference room.
     Room(RoomNews),
     /// The caller's phone put us on hold, or took us back.

@@ -60,6 +60,7 @@ use timer::Timer;
 use variables::Secrets;
 
 pub use fuzz::fuzz_inputs;
+pub use talk::Tie;
 
 /// One call's machine.
 #[derive(Debug)]
@@ -263,6 +264,8 @@ impl Call {
             Event::Answered => self.answered(),
             Event::Bridged { other, target } => self.bridged(other, target),
             Event::Unbridged => self.unbridged(),
+            Event::Replaced { other, party } => self.replaced(other, &party),
+            Event::Refers { to } => self.refers(to.as_deref()),
             Event::Room(news) => self.hear(Heard::Room(news)),
             Event::Held(on) => self.held_by_phone(None, on),
             Event::Far { channel, news } => self.far(&channel, news),
@@ -284,6 +287,7 @@ impl Call {
         self.talk_joined();
         self.hear(Heard::Bridged(target));
         self.listen_to_keys();
+        self.tie();
         let dialed = self
             .state
             .legs

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::room::{JoinOrder, RoomOrder, RoomQuery};
+use super::talk::Tie;
 use crate::base::cause::HangupCause;
 use crate::base::digits::{Digits, Keying};
 use crate::base::ids::{ChannelId, GatewayName};
@@ -97,6 +98,10 @@ pub enum Action {
     /// Join the caller to a channel that waits. The caller leaves our connection, and comes back on
     /// a new one when they part. At once.
     Join { other: ChannelId },
+    /// The same where somebody else has joined the two: only the way back is laid. At once.
+    Return { other: ChannelId },
+    /// Let another channel carry this. At once.
+    Tie { channel: ChannelId, tie: Box<Tie> },
     /// Join two other channels. With `keep`, one stays in silence when the other is gone. At once.
     Connect { one: ChannelId, other: ChannelId, keep: bool },
     /// Take another channel out of what it does, and let it hear this. At once.

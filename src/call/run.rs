@@ -28,10 +28,15 @@ const SILENCE_MS: u64 = 1_000;
 impl Call {
     /// The first step of the first flow.
     pub(in crate::call) fn start(&mut self) {
-        self.state.timers.set(Timer::Duration, self.limits().duration.ms());
+        self.limit_duration();
         let main = self.state.main.clone();
         let next = self.enter_flow(&main, BTreeMap::new());
         self.walk(next);
+    }
+
+    /// However long the call lasts, its first flow's limit ends it.
+    pub(in crate::call) fn limit_duration(&mut self) {
+        self.state.timers.set(Timer::Duration, self.limits().duration.ms());
     }
 
     /// The step that another process left, again.
@@ -42,7 +47,7 @@ impl Call {
         let Some((published, name)) = self.here() else { return };
         self.note(What::Resumed { step: name.clone() });
         self.end_monitoring("the conversation ended");
-        if std::mem::take(&mut self.state.talk.outside) {
+        if std::mem::take(&mut self.state.talk.outside) || found.referred.is_some() {
             self.state.talk.returns += 1;
         }
         self.parted();

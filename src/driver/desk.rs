@@ -131,7 +131,8 @@ impl Desk {
             Action::JoinRoom(order) => self.join(id, &order)?,
             Action::Room { room, order } => Turn::api(room::order(&room, &order, &self.channel)?),
             Action::Originate(order) => {
-                let api = legs::originate(&order, &self.channel, &self.profile)?;
+                let (profile, away) = (&self.profile, self.former.transfers());
+                let api = legs::originate(&order, &self.channel, profile, away)?;
                 self.aside(id, order.channel, api)
             }
             Action::Relay { channel, from, to } => {
@@ -153,7 +154,8 @@ impl Desk {
                 let overlay = |channel| Api::Overlay { channel, sound: sound.clone() };
                 Turn::of(hearers.map(|hearer| Command::Api(overlay(hearer))).collect())
             }
-            Action::Join { other } => self.join_channel(&other)?,
+            Action::Join { other } => self.join_channel(&other, true)?,
+            Action::Return { other } => self.join_channel(&other, false)?,
             Action::Connect { one, other, keep } => Turn::of(legs::connect(&one, &other, keep)),
             Action::Hold { held, other, on, music } => {
                 Turn::of(legs::hold(&held, &other, on, &music)?.into())
@@ -166,6 +168,8 @@ impl Desk {
                 Turn::api(Api::Eavesdrop { channel, eavesdrop: legs::eavesdrop(target, speaks) })
             }
             Action::Beep { channel } => Turn::api(legs::beep(channel)),
+            // The session ties it: it has the keys.
+            Action::Tie { .. } => Turn::default(),
             Action::Follow { channel, on } => {
                 Turn { follow: Some((channel, on)), ..Turn::default() }
             }
@@ -252,7 +256,7 @@ impl Desk {
     fn dial(&mut self, id: ActionId, order: &DialOrder) -> Result<Turn, Refused> {
         let execute = execute_id(id, 0);
         let settings = dial::settings(&self.channel, order)?;
-        let application = dial::bridge(order, execute, &self.profile)?;
+        let application = dial::bridge(order, execute, &self.profile, self.former.transfers())?;
         let limit = |limit: crate::base::millis::Millis| u32::try_from(limit.whole_seconds());
         let time_limit_s = order.time_limit.and_then(|length| limit(length).ok());
         let dialing = Dialing { execute, time_limit_s, joined: false };
@@ -311,12 +315,12 @@ impl Desk {
 
     /// Our dialplan brings the caller back afterwards (`switch_ivr_bridge.c`
     /// transfer_after_bridge).
-    fn join_channel(&self, other: &ChannelId) -> Result<Turn, Refused> {
+    fn join_channel(&self, other: &ChannelId, ordered: bool) -> Result<Turn, Refused> {
         let Some(back) = self.former.way_back() else {
             return Err(Refused { argument: "channel", why: Why::NoWayBack });
         };
-        let commands = legs::join(&self.channel, other, back);
-        Ok(Turn { joins: true, ..Turn::of(commands) })
+        let commands = legs::join(&self.channel, other, back, ordered);
+        Ok(Turn { joins: ordered, ..Turn::of(commands) })
     }
 
     fn release(&self, reason: &str) -> Turn {

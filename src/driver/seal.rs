@@ -16,12 +16,14 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::digest::{SHA256, digest};
 use ring::hkdf::{HKDF_SHA256, Prk, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use zstd::bulk::{Compressor, Decompressor};
 
 use super::translate::variables::Former;
 use crate::base::ids::{ChannelId, InstanceId};
+use crate::call::Tie;
 use crate::call::handover::{Kept, Taken};
 use crate::esl::argument::{Refused, VariableValue};
 
@@ -66,6 +68,23 @@ pub struct Opened {
     pub holder: InstanceId,
     #[serde(default)]
     pub former: Former,
+}
+
+/// What a sealed text is: one can't be put in the place of the other.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    State,
+    Tie,
+}
+
+impl Kind {
+    /// What is authenticated besides.
+    const fn named(self) -> &'static [u8] {
+        match self {
+            Self::State => &[FORMAT],
+            Self::Tie => &[FORMAT, b't'],
+        }
+    }
 }
 
 /// Why a state can't be written.
@@ -173,6 +192,23 @@ impl Keys {
         channel: &ChannelId,
         carried: &Carried<'_>,
     ) -> Result<VariableValue, SealError> {
+        self.seal_as(Kind::State, channel, carried)
+    }
+
+    /// Seals what the far party's channel carries of its call.
+    ///
+    /// # Errors
+    /// As [`Keys::seal`].
+    pub fn seal_tie(&self, channel: &ChannelId, tie: &Tie) -> Result<VariableValue, SealError> {
+        self.seal_as(Kind::Tie, channel, tie)
+    }
+
+    fn seal_as(
+        &self,
+        kind: Kind,
+        channel: &ChannelId,
+        carried: &impl Serialize,
+    ) -> Result<VariableValue, SealError> {
         let json = serde_json::to_vec(carried)?;
         if json.len() > STATE_MAX {
             return Err(SealError::TooLong(json.len()));
@@ -183,7 +219,7 @@ impl Keys {
         let mut body = compressed(&json)?;
         let aead = key.of(channel).ok_or(SealError::Cipher)?;
         let nonce_once = Nonce::assume_unique_for_key(nonce);
-        aead.seal_in_place_append_tag(nonce_once, Aad::from([FORMAT]), &mut body)
+        aead.seal_in_place_append_tag(nonce_once, Aad::from(kind.named()), &mut body)
             .map_err(|_| SealError::Cipher)?;
         let mut sealed = Vec::with_capacity(HEAD_BYTES + body.len());
         sealed.push(FORMAT);
@@ -198,6 +234,23 @@ impl Keys {
     /// # Errors
     /// It is not ours, not this channel's, or not of this release.
     pub fn open(&self, channel: &ChannelId, text: &str) -> Result<Opened, OpenError> {
+        self.open_as(Kind::State, channel, text)
+    }
+
+    /// Opens what a far party's channel carries.
+    ///
+    /// # Errors
+    /// As [`Keys::open`].
+    pub fn open_tie(&self, channel: &ChannelId, text: &str) -> Result<Tie, OpenError> {
+        self.open_as(Kind::Tie, channel, text)
+    }
+
+    fn open_as<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        channel: &ChannelId,
+        text: &str,
+    ) -> Result<T, OpenError> {
         let sealed = URL_SAFE_NO_PAD.decode(text).map_err(|_| OpenError::Damaged)?;
         let (head, body) = sealed.split_at_checked(HEAD_BYTES).ok_or(OpenError::Damaged)?;
         let (format, head) = head.split_first().ok_or(OpenError::Damaged)?;
@@ -209,7 +262,7 @@ impl Keys {
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| OpenError::Damaged)?;
         let mut body = body.to_vec();
         let aead = key.of(channel).ok_or(OpenError::Forged)?;
-        let plain = aead.open_in_place(nonce, Aad::from([FORMAT]), &mut body);
+        let plain = aead.open_in_place(nonce, Aad::from(kind.named()), &mut body);
         let plain = plain.map_err(|_| OpenError::Forged)?;
         let json = Decompressor::with_dictionary(SAMPLE)
             .and_then(|mut decompressor| decompressor.decompress(plain, STATE_MAX))

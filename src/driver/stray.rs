@@ -12,12 +12,12 @@ use super::entered::Entered;
 use super::registry::{Heed, Hold, Word};
 use super::seal::Opened;
 use super::session::running::Running;
-use super::translate::{event, far, hangup_cause, hung_up_by_caller};
+use super::translate::{event, far, hangup_cause, hung_up_by_caller, refers, replaced};
 use crate::base::cause::HangupCause;
 use crate::base::ids::{CallId, ChannelId, TenantId};
 use crate::base::now::Now;
 use crate::call::input::{Command as Operator, Ending, Event, FarNews, Input};
-use crate::call::output::{ActionId, Output};
+use crate::call::output::{Action, ActionId, Output};
 use crate::call::{Call, ResumeError};
 use crate::esl::command::{Api, Command};
 use crate::esl::event::EventName;
@@ -105,6 +105,9 @@ impl Stray {
         }
         match news.name() {
             EventName::ChannelHangupComplete => {
+                if let Some(referral) = refers(news) {
+                    self.input(Input::Event(referral), now);
+                }
                 let cause = hangup_cause(news);
                 let by_caller = hung_up_by_caller(news);
                 self.input(Input::Event(Event::HungUp { cause, by_caller }), now);
@@ -115,9 +118,12 @@ impl Stray {
                     self.input(Input::Event(event), now);
                 }
             }
+            EventName::ChannelUnbridge => {
+                let event = self.parted(news);
+                self.input(Input::Event(event), now);
+            }
             // What is played or executed now is another connection's.
             EventName::ChannelBridge
-            | EventName::ChannelUnbridge
             | EventName::ChannelAnswer
             | EventName::ChannelHold
             | EventName::ChannelUnhold
@@ -130,6 +136,23 @@ impl Stray {
             }
             _ => {}
         }
+    }
+
+    /// The caller left its partner: for nobody, or for whom a phone joined it to.
+    fn parted(&self, news: &crate::esl::event::Event) -> Event {
+        let partner = self.running.call.state().bridged();
+        match replaced(news) {
+            Some(Event::Replaced { other, party }) if Some(&other) != partner => {
+                Event::Replaced { other, party }
+            }
+            _ => Event::Unbridged,
+        }
+    }
+
+    /// What a connection may have lost at its end.
+    fn again(&mut self) -> Vec<Order> {
+        let said = self.running.said_last().into_iter().filter_map(api);
+        said.map(|api| Order { api, hearer: None }).collect()
     }
 
     pub fn command(&mut self, command: Operator, now: Now) {
@@ -194,6 +217,9 @@ impl Stray {
                     let cut = !self.running.call.runs_on();
                     told.extend(order(self.running.write(cut), None));
                 }
+                Output::Action(_, Action::Tie { channel, tie }) => {
+                    told.extend(self.running.tie(&channel, &tie).and_then(|tie| order(tie, None)));
+                }
                 Output::Action(id, action) => {
                     match self.running.desk.order(id, action, now.mono_ms) {
                         Ok(turn) => {
@@ -227,8 +253,12 @@ impl Stray {
 }
 
 fn order(command: Command, heeded: Option<ActionId>) -> Option<Told> {
+    api(command).map(|api| Told::Order(api, heeded))
+}
+
+fn api(command: Command) -> Option<Api> {
     match command {
-        Command::Api(api) | Command::BackgroundApi { api, .. } => Some(Told::Order(api, heeded)),
+        Command::Api(api) | Command::BackgroundApi { api, .. } => Some(api),
         _ => None,
     }
 }
@@ -255,6 +285,10 @@ async fn run(shared: Arc<Shared>, mut stray: Stray, mut entered: Entered) {
     entered.heed(stray.running.channel.clone(), Heed::All);
     if let Some(other) = stray.call().state().bridged() {
         entered.heed(other.clone(), Heed::Holds);
+    }
+    let again = stray.again();
+    if !again.is_empty() {
+        shared.switchboard.order(stray.running.call.id(), again);
     }
     let mut asker = None;
     loop {

@@ -87,6 +87,10 @@ pub struct TransferRecord {
     pub to: String,
     /// What came of it; empty where the call ended before.
     pub outcome: String,
+    /// The call that the party was in, where that one is over: its caller sent it here.
+    #[schemars(with = "Option<String>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<CallId>,
 }
 
 /// In which way a party was moved.

@@ -8,6 +8,7 @@ mod monitor;
 mod operator;
 mod random;
 mod recording;
+mod refer;
 mod resume;
 mod rooms;
 mod steps;

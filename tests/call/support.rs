@@ -8,7 +8,6 @@ use callwright::base::digits::Digit;
 use callwright::base::ids::{CallId, TenantId};
 use callwright::base::millis::Millis;
 use callwright::base::now::Now;
-use callwright::call::Call;
 use callwright::call::arrival::Arrival;
 use callwright::call::handover::{Found, Taken};
 use callwright::call::input::{
@@ -16,6 +15,7 @@ use callwright::call::input::{
 };
 use callwright::call::output::{Action, ActionId, Output, Query, QueryId, RecordChange};
 use callwright::call::room::{JoinOrder, RoomFacts, RoomFound, RoomNews, RoomOrder, RoomSound};
+use callwright::call::{Call, Tie};
 use callwright::flow::Flow;
 use callwright::flow::program::{Program, PromptFile, Published, Rooms, Settings, SpeechEngine};
 use callwright::model::audit::AuditEntry;
@@ -130,6 +130,8 @@ pub(crate) struct Line {
     pub(crate) queries: Vec<QueryId>,
     /// Channels that were called besides the caller's and those of dials.
     pub(crate) called: Vec<String>,
+    /// What the far party's channel carries.
+    pub(crate) tied: Option<Tie>,
     /// Other channels that hung up.
     pub(crate) gone: Vec<String>,
     pub(crate) boundaries: Vec<Vec<u8>>,
@@ -161,9 +163,14 @@ impl Line {
     }
 
     pub(crate) fn with(program: Arc<Program>, arrival: Arrival, show: Show, swap: bool) -> Self {
+        Self::of(Call::begin(arrival, program.clone(), start()), program, show, swap)
+    }
+
+    /// A call that has just begun.
+    pub(crate) fn of(call: Call, program: Arc<Program>, show: Show, swap: bool) -> Self {
         let now = start();
         let mut line = Self {
-            call: Call::begin(arrival, program.clone(), now),
+            call,
             program,
             now,
             born: now,
@@ -174,6 +181,7 @@ impl Line {
             running: Vec::new(),
             queries: Vec::new(),
             called: Vec::new(),
+            tied: None,
             gone: Vec::new(),
             boundaries: Vec::new(),
             answers: Vec::new(),
@@ -272,6 +280,9 @@ impl Line {
         if let Action::RecordCall { .. } = &action {
             self.unanswered.push(id);
         }
+        if let Action::Tie { tie, .. } = &action {
+            self.tied = Some((**tie).clone());
+        }
         if let Action::Originate(order) = &action {
             self.called.push(order.channel.to_string());
         }
@@ -299,6 +310,8 @@ impl Line {
             | Action::Hold { .. }
             | Action::Room { .. }
             | Action::Join { .. }
+            | Action::Return { .. }
+            | Action::Tie { .. }
             | Action::Connect { .. }
             | Action::Await { .. }
             | Action::Follow { .. }
@@ -458,6 +471,18 @@ impl Line {
             "http" => self.http(rest),
             "room" => self.room(rest),
             "resume" => self.change_hands(),
+            "referred" => {
+                self.found.referred = Some(rest.to_owned());
+                self.change_hands();
+            }
+            "replaced" => {
+                let other = rest.parse().unwrap();
+                self.event(Event::Replaced { other, party: "300".into() });
+            }
+            "refers" => {
+                let to = (!rest.is_empty()).then(|| rest.to_owned());
+                self.event(Event::Refers { to });
+            }
             _ => panic!("`{line}` is not a line of a script"),
         }
         self.report_stopped();
@@ -629,6 +654,8 @@ fn order(action: &Action) -> String {
 fn moved(action: &Action) -> String {
     match action {
         Action::Join { other } => format!("join {other}"),
+        Action::Return { other } => format!("return from {other}"),
+        Action::Tie { channel, .. } => format!("tie {channel}"),
         Action::Connect { one, other, keep } => {
             format!("connect {one} {other}{}", if *keep { ", keep" } else { "" })
         }

@@ -4,7 +4,7 @@
 //! transfer; one that leaves while it rings has made a blind one of it. Who is consulted and
 //! leaves brings the two others together again.
 
-use super::moved::{Moved, Other, Stage, TELL_MS};
+use super::moved::{Address, Moved, Other, Stage, TELL_MS};
 use crate::base::cause::HangupCause;
 use crate::base::ids::ChannelId;
 use crate::base::millis::Millis;
@@ -78,13 +78,13 @@ impl Call {
         Ok(())
     }
 
-    fn new_other(&mut self, party: &str) -> Other {
-        let leg = self.add_leg(party);
+    fn new_other(&mut self, at: Address) -> Other {
+        let leg = self.add_leg(&at.party);
         let channel = self.new_channel();
         if let Some(leg) = self.state.legs.get_mut(leg) {
             leg.channel = Some(channel.clone());
         }
-        Other { channel, leg }
+        Other { channel, leg, at: Some(at) }
     }
 
     /// Calls the third; whom an earlier process called for the same is hung up.
@@ -95,7 +95,7 @@ impl Call {
             self.order(Action::Follow { channel, on: false });
         }
         let Some(Stage::Ringing { to, .. }) = self.stage().cloned() else { return };
-        let third = self.new_other(&to.party);
+        let third = self.new_other(to.clone());
         let channel = third.channel.clone();
         if let Some(moved) = self.moved_mut() {
             moved.third = Some(third);

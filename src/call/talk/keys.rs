@@ -40,19 +40,28 @@ impl Call {
         if self.program.settings.talk.keys.is_off() || self.state.closing.is_some() {
             return false;
         }
+        !self.is_loose() && self.is_inside(side)
+    }
+
+    /// Whether the step that dialed holds this side for the tenant's own.
+    pub(super) fn names_inside(&self, side: Inside) -> bool {
         let Running::Dial(running) = &self.state.running else { return false };
         let Some((published, name)) = self.here() else { return false };
         let Some(Step::Dial(dial)) = published.flow.steps.get(&name) else { return false };
         if let Some(inside) = &dial.inside {
-            return inside.contains(&match side {
-                Side::Caller => Inside::Caller,
-                Side::Far => Inside::Target,
-            });
+            return inside.contains(&side);
         }
         let target = running.answered_place().and_then(|place| dial.targets.get(place));
         let own = target.is_some_and(|target| matches!(target.to, Address::Extension { .. }));
-        // Whom the caller was moved to is not whom the step dialed.
-        side == Side::Far && own && self.state.talk.transfers.is_empty()
+        side == Inside::Target && own
+    }
+
+    /// Whether the step dialed this channel.
+    pub(super) fn was_dialed(&self, channel: &ChannelId) -> bool {
+        match &self.state.running {
+            Running::Dial(running) => running.place_of(channel).is_some(),
+            _ => false,
+        }
     }
 
     /// The far party's keys are listened to only where they can mean something.

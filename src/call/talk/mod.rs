@@ -8,6 +8,7 @@ mod keys;
 mod monitor;
 mod moved;
 pub(in crate::call) mod record;
+mod refer;
 mod tape;
 mod transfer;
 
@@ -18,10 +19,12 @@ use monitor::Monitoring;
 
 use hold::Waiting;
 use moved::Moved;
+use refer::Tied;
 use tape::Recording;
 
 pub(in crate::call) use keys::Typing;
 pub(in crate::call) use moved::Address;
+pub use refer::Tie;
 
 /// What was begun and nothing has ended yet.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -51,6 +54,9 @@ pub(in crate::call) struct Talk {
     /// The caller was joined to somebody outside of our connection.
     #[serde(skip_serializing_if = "is_not")]
     pub(in crate::call) outside: bool,
+    /// The call began as the other party of another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tied: Option<Box<Tied>>,
     /// How often the call came back on a new connection by our own will.
     #[serde(skip_serializing_if = "is_none")]
     pub(in crate::call) returns: u32,

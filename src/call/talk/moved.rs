@@ -54,7 +54,15 @@ pub(super) enum Stage {
     /// The caller and the far party speak, outside of our connection.
     Together,
     /// The caller is called for: first whom it was moved to, then who moved it.
-    Dialing { to: Address, back: Option<Address>, leg: Option<usize>, joined: bool },
+    Dialing {
+        to: Address,
+        /// Where else they may be: called where no such extension is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instead: Option<Address>,
+        back: Option<Address>,
+        leg: Option<usize>,
+        joined: bool,
+    },
     /// The caller is on its way to a step.
     Leaving { step: StepName },
 }
@@ -65,6 +73,9 @@ pub(super) struct Other {
     pub(super) channel: ChannelId,
     /// Its place among the record's legs.
     pub(super) leg: usize,
+    /// Where it was called, if not by the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) at: Option<Address>,
 }
 
 /// Where somebody is called, and how the record names them.
@@ -72,6 +83,13 @@ pub(super) struct Other {
 pub(in crate::call) struct Address {
     pub(in crate::call) at: DialAddress,
     pub(in crate::call) party: String,
+}
+
+impl Address {
+    /// Whether it is one of the tenant's extensions.
+    pub(super) const fn is_own(&self) -> bool {
+        matches!(self.at, DialAddress::Extension { .. })
+    }
 }
 
 impl Moved {
@@ -221,6 +239,11 @@ impl Call {
     /// Goes on in our hands with what another connection, or another process, left. False where
     /// nothing was moved.
     pub(in crate::call) fn pick_up_moved(&mut self, found: &Found) -> bool {
+        if let Some(to) = &found.referred
+            && self.referred(to)
+        {
+            return true;
+        }
         let Some(stage) = self.stage().cloned() else { return false };
         self.state.bridged = None;
         let others = [self.far_channel(), self.third_channel()];
@@ -266,6 +289,9 @@ impl Call {
         self.state.timers.clear(Timer::Talk);
         self.state.bridged = None;
         self.stop_action();
+        if self.is_loose() {
+            return self.close_loose(cause, "the conversation is over");
+        }
         let dialed = Dialed { answered: true, cause, target: None, other: None };
         self.hear(Heard::Ended(Ending::Dialed(dialed)));
     }
@@ -276,6 +302,9 @@ impl Call {
         self.state.talk.moved = None;
         self.state.timers.clear(Timer::Talk);
         self.stop_action();
+        if self.is_loose() {
+            return self.close_loose(HangupCause::NormalTemporaryFailure, why);
+        }
         self.walk(Next::leave(outcome, why));
     }
 
@@ -341,6 +370,6 @@ impl Call {
             }
             leg
         });
-        Other { channel, leg }
+        Other { channel, leg, at: None }
     }
 }

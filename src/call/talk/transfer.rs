@@ -43,7 +43,7 @@ impl Call {
         let transfer = self.note_transfer(TransferKind::Blind, by, 0, &to.party);
         let far = self.known(far);
         let channel = far.channel;
-        let stage = Stage::Dialing { to, back, leg: None, joined: false };
+        let stage = Stage::Dialing { to, instead: None, back, leg: None, joined: false };
         let moved = Moved { stage, far: None, third: None, transfer };
         self.state.talk.moved = Some(Box::new(moved));
         self.worth_writing();
@@ -115,7 +115,7 @@ impl Call {
             Ending::Dialed(dialed) => (dialed.answered, dialed.cause),
             _ => (false, HangupCause::NormalTemporaryFailure),
         };
-        let Some(Stage::Dialing { back, leg, .. }) = self.stage().cloned() else { return };
+        let Some(Stage::Dialing { instead, back, leg, .. }) = self.stage().cloned() else { return };
         if let Some(leg) = leg.and_then(|leg| self.state.legs.get_mut(leg)) {
             leg.ended.get_or_insert(now);
             leg.cause.get_or_insert(cause);
@@ -124,12 +124,21 @@ impl Call {
             self.transfer_came_to("answered");
             return self.talk_over(cause);
         }
+        // FreeSWITCH's word for a user that its directory does not have (`mod_dptools.c`
+        // user_outgoing_channel).
+        if let (HangupCause::SubscriberAbsent, Some(to)) = (cause, instead) {
+            // It was never called, and is no leg.
+            self.state.legs.truncate(leg.unwrap_or(self.state.legs.len()).max(1));
+            self.state.counters.legs = self.state.counters.legs.saturating_sub(1);
+            self.set_stage(Stage::Dialing { to, instead: None, back, leg: None, joined: false });
+            return self.dial_again();
+        }
         self.transfer_came_to(cause.name());
         match back.filter(|_| self.legs_exceeded(1).is_none()) {
             Some(to) => {
                 self.notice(format!("nobody is reached: {cause}; who moved the caller is called"));
-                let stage = Stage::Dialing { to, back: None, leg: None, joined: false };
-                self.set_stage(stage);
+                let (instead, back, leg) = (None, None, None);
+                self.set_stage(Stage::Dialing { to, instead, back, leg, joined: false });
                 self.dial_again();
             }
             None => self.nobody_left(crate::call::step::outcome_of(cause), cause.name()),
@@ -155,13 +164,19 @@ impl Call {
 
     /// Whether the step is one that dialed.
     pub(super) fn dials(&self) -> bool {
-        matches!(self.state.running, Running::Dial(_))
+        matches!(self.state.running, Running::Dial(_)) || self.is_loose()
     }
 
     /// Where the far party was called, so that it can be called again.
-    fn address_of_far(&self, far: &ChannelId) -> Option<Address> {
+    pub(super) fn address_of_far(&self, far: &ChannelId) -> Option<Address> {
         if let Some(Stage::Dialing { to, .. }) = self.stage() {
             return Some(to.clone());
+        }
+        let others = self.moved().map(|moved| [&moved.far, &moved.third]);
+        let mut others = others.into_iter().flatten().flatten();
+        if let Some(at) = others.find(|other| other.channel == *far).and_then(|far| far.at.clone())
+        {
+            return Some(at);
         }
         let (published, name) = self.here()?;
         let Step::Dial(dial) = published.flow.steps.get(&name)? else { return None };
@@ -225,7 +240,9 @@ impl Call {
             return None;
         }
         let (at, by, outcome) = (self.live.now.wall, describe::clean(by), String::new());
-        let transfer = TransferRecord { at, kind, by, moved, to, outcome };
+        let first = self.state.talk.transfers.is_empty();
+        let from = self.state.talk.tied.as_ref().filter(|_| first).map(|tied| tied.call);
+        let transfer = TransferRecord { at, kind, by, moved, to, outcome, from };
         self.state.talk.transfers.push(transfer);
         self.last_transfer()
     }

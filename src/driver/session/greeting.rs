@@ -21,6 +21,8 @@ use crate::esl::event::Event;
 
 /// A state was found that this release can't read.
 const FOREIGN: &str = "state";
+/// A channel that nobody who may has sent here.
+const UNKNOWN: &str = "unknown_number";
 /// The call brings one process down after the other.
 const UNSTABLE: &str = "unstable";
 
@@ -51,6 +53,7 @@ impl Session {
             self.phase = Phase::Away;
             return;
         }
+        let referred = variables::referred(facts);
         let state = whole(facts, variables::STATE, SEALED_MAX);
         let opened = state.map(|text| settings.keys.open(&channel, &text));
         let refusal = match (opened, refusal) {
@@ -59,11 +62,14 @@ impl Session {
             (Some(Ok(opened)), refusal) if !refusal.is_some_and(is_leaving) => {
                 return self.take_back(opened, &channel, facts, now, settings, router);
             }
-            (Some(Err(error)), None) => {
+            (Some(Err(error)), None) if referred.is_none() => {
                 return self.distrust(&error, &channel, facts, now, settings, router);
             }
             (_, refusal) => refusal,
         };
+        if let (Some(to), None) = (referred, refusal) {
+            return self.begin_tied(&to, &channel, facts, now, settings, router);
+        }
         match refusal {
             Some(reason) => self.pass_on(&channel, reason, now),
             None => self.begin(&channel, facts, now, settings, router),
@@ -85,6 +91,35 @@ impl Session {
         let Some(arrival) = arrival(facts, self.call, &program.channel_variables()) else { return };
         let mask = program.settings.mask_parties;
         let call = Call::begin(arrival, program, now);
+        self.run(call, channel, facts, Former::of(facts), mask, settings, now);
+    }
+
+    /// The other party of a call, which that call's caller sent to `to`; whoever is not known here
+    /// was sent by nobody who may.
+    fn begin_tied(
+        &mut self,
+        to: &str,
+        channel: &ChannelId,
+        facts: &Event,
+        now: Now,
+        settings: &Settings,
+        router: &dyn Router,
+    ) {
+        let tie = whole(facts, variables::TIE, SEALED_MAX);
+        let tie = tie.and_then(|tie| settings.keys.open_tie(channel, &tie).ok());
+        let refuse = |session: &mut Self, reason: &str| {
+            session.refuse(Some(channel), mode(facts), reason, now);
+        };
+        let Some(tie) = tie else { return refuse(self, UNKNOWN) };
+        let program = match router.program(tie.tenant(), tie.main(), tie.versions()) {
+            Ok(program) => program,
+            Err(reason) => return refuse(self, &reason),
+        };
+        let reads = program.channel_variables();
+        let Some(arrival) = arrival(facts, self.call, &reads) else { return };
+        tracing::info!(call = %self.call, of = %tie.call(), "a party goes on in a call of its own");
+        let mask = program.settings.mask_parties;
+        let call = Call::begin_tied(tie, arrival, to, program, now);
         self.run(call, channel, facts, Former::of(facts), mask, settings, now);
     }
 
@@ -128,6 +163,7 @@ impl Session {
         };
         let found = Found {
             dialed: dial::found(facts),
+            referred: variables::referred(facts),
             recorded: desk::found(facts),
             roomed: room::was_in(facts),
         };

@@ -77,6 +77,14 @@ impl Session {
         }
     }
 
+    /// The dialplan brings the call back on another connection, or it ends on its way there.
+    pub(super) fn brought_back(&mut self) {
+        if let Phase::Running(running) = std::mem::replace(&mut self.phase, Phase::Away) {
+            tracing::info!(call = %self.call, "a phone sent the call elsewhere");
+            self.offers.push_back(Offer::Adrift(running));
+        }
+    }
+
     pub(super) fn give(&mut self, cut: bool, now: Now) {
         let Phase::Running(running) = &mut self.phase else { return };
         running.call.hand_over("the process is about to stop and gives the call to the next");

@@ -26,7 +26,7 @@ use running::{Joined, Running};
 use super::registry::Heed;
 use super::seal::{KeyError, Keys};
 use super::translate::arrival::Inquiry;
-use super::translate::{SUBSCRIBED, event, far, hangup_cause, hung_up_by_caller};
+use super::translate::{SUBSCRIBED, event, far, hangup_cause, hung_up_by_caller, refers, replaced};
 use crate::base::cause::HangupCause;
 use crate::base::ids::{CallId, ChannelId, CoreId, FlowName, InstanceId, PromptName, TenantId};
 use crate::base::now::Now;
@@ -392,7 +392,9 @@ impl Session {
             Happening::Connected { event, .. } => self.connected(&event, now, settings, router),
             Happening::Completed { id, event } => {
                 self.unguard(now);
-                self.look_for_transfer(&event, now);
+                if self.look_for_transfer(&event, now) {
+                    return;
+                }
                 if let Phase::Running(running) = &mut self.phase {
                     match &running.parting {
                         Some(parting) => {
@@ -420,8 +422,9 @@ impl Session {
                 if event.name() == EventName::ChannelBridge {
                     self.unguard(now);
                 }
-                self.look_for_transfer(&event, now);
-                self.event(&event, now);
+                if !self.look_for_transfer(&event, now) {
+                    self.event(&event, now);
+                }
             }
             Happening::Disconnected(end) => self.disconnected(&end.to_string(), now),
             Happening::JobDone { job, event } => {
@@ -458,10 +461,11 @@ impl Session {
 
     /// A REFER, or another program, may take the caller's leg away while we hold its connection.
     /// From then on nothing of ours may touch it.
-    fn look_for_transfer(&mut self, news: &esl::event::Event, now: Now) {
-        let Phase::Running(running) = &mut self.phase else { return };
+    /// True where there is nothing more in these news.
+    fn look_for_transfer(&mut self, news: &esl::event::Event, now: Now) -> bool {
+        let Phase::Running(running) = &mut self.phase else { return false };
         if running.left || !moved(running, news) {
-            return;
+            return false;
         }
         match running.joined {
             Joined::Never => {}
@@ -469,16 +473,31 @@ impl Session {
             Joined::Ordered => {
                 running.joined = Joined::Since;
                 running.profile = profile(news);
-                return;
+                return false;
             }
             // Its dialplan brings it back, on another connection.
-            Joined::Since => return self.superseded(),
+            Joined::Since => {
+                self.superseded();
+                return false;
+            }
+        }
+        if running.is_referred(news) {
+            self.brought_back();
+            return false;
+        }
+        if let Some(Event::Replaced { other, party }) = replaced(news) {
+            running.joined = Joined::Since;
+            running.profile = profile(news);
+            running.replaced = Some(other.clone());
+            self.hear(vec![Event::Replaced { other, party }], now);
+            return true;
         }
         running.left = true;
         running.taken = true;
         let to = news.header("Caller-Destination-Number");
         let to = to.map(|to| to.text().into_owned()).unwrap_or_default();
         self.hear(vec![Event::TakenAway { to }], now);
+        false
     }
 
     fn event(&mut self, news: &esl::event::Event, now: Now) {
@@ -508,8 +527,10 @@ impl Session {
             (EventName::ChannelHangup, None) => {
                 let free = running.desk.parted();
                 let until_ms = now.mono_ms.saturating_add(PARTING_MS);
+                let referral = refers(news);
                 running.parting = Some(Parting { cause: hangup_cause(news), until_ms });
                 self.say(free.as_slice());
+                self.hear(referral.into_iter().collect(), now);
             }
             (_, None) => {
                 let Some(event) = event(news) else { return };

@@ -77,6 +77,11 @@ impl Session {
         if running.left {
             return Vec::new();
         }
+        if let Action::Tie { channel, tie } = &action {
+            let tie = running.tie(channel, tie);
+            self.say(tie.as_slice());
+            return Vec::new();
+        }
         match running.desk.order(id, action, now.mono_ms) {
             Ok(turn) => self.take(Some(id), turn),
             Err(refused) => vec![Event::Refused(id, refused.to_string())],

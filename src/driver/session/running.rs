@@ -5,13 +5,15 @@ use std::sync::Arc;
 use super::{Parting, Settings};
 use crate::base::ids::{ChannelId, InstanceId};
 use crate::base::now::Now;
-use crate::call::Call;
+use crate::call::{Call, Tie};
 use crate::driver::desk::Desk;
 use crate::driver::registry::When;
 use crate::driver::seal::{Carried, Keys};
+use crate::driver::translate::legs;
 use crate::driver::translate::variables::{self, Former};
 use crate::esl::argument::{VariableName, VariableValue};
 use crate::esl::command::Command;
+use crate::esl::event::Event;
 
 /// How long the dialplan's timer stays at most: a process that dies within a millisecond or two of
 /// `connect`, when `socket_resume` is off already, leaves a call that only the timer takes out of
@@ -31,6 +33,8 @@ pub struct Running {
     pub(super) profile: Option<String>,
     /// Whether the caller was joined to somebody outside of this connection.
     pub(super) joined: Joined,
+    /// Whom a phone joined the caller to, outside of this connection.
+    pub(super) replaced: Option<ChannelId>,
     /// Somebody else sent the channel elsewhere.
     pub(super) taken: bool,
     pub(super) hand_over: Option<When>,
@@ -60,6 +64,7 @@ impl Running {
         former: Former,
         settings: &Settings,
     ) -> Self {
+        let unsaid = variables::ours().into_iter().chain(former.forced()).collect();
         let desk = Desk::new(channel.clone(), settings.profile.clone(), former.clone());
         Self {
             call,
@@ -69,12 +74,13 @@ impl Running {
             left: false,
             profile: None,
             joined: Joined::Never,
+            replaced: None,
             taken: false,
             hand_over: None,
             former,
             keys: Arc::clone(&settings.keys),
             holder: settings.instance,
-            unsaid: variables::ours(),
+            unsaid,
             guarded: None,
             unwritten: false,
         }
@@ -99,6 +105,33 @@ impl Running {
         }
         pairs.extend(variables::state(state, cut));
         variables::set(&self.channel, pairs)
+    }
+
+    /// Has the far party's channel carry what it needs if the caller's phone sends it elsewhere.
+    pub(in crate::driver) fn tie(&self, channel: &ChannelId, tie: &Tie) -> Option<Command> {
+        // Without a dialplan that brings it back it has no use for that.
+        self.former.transfers()?;
+        let sealed = self.keys.seal_tie(channel, tie).inspect_err(|error| {
+            tracing::warn!(call = %self.call.id(), %error, "a channel can't be tied to its call");
+        });
+        Some(variables::tie(channel, sealed.ok()?))
+    }
+
+    /// Whether somebody's phone has sent the channel where our dialplan brings it back.
+    pub(super) fn is_referred(&self, news: &Event) -> bool {
+        let context = news.text("Caller-Context");
+        let away = self.former.transfers();
+        away.zip(context).is_some_and(|(away, context)| away.as_str() == context)
+    }
+
+    /// What was said on a connection that may have been over: FreeSWITCH closes it when a phone
+    /// joins the caller to somebody else.
+    pub(in crate::driver) fn said_last(&mut self) -> Vec<Command> {
+        let Some(other) = self.replaced.take() else { return Vec::new() };
+        let state = self.write(!self.call.runs_on());
+        let back = self.former.way_back();
+        let back = back.map(|back| legs::join(&self.channel, &other, back, false));
+        std::iter::once(state).chain(back.into_iter().flatten()).collect()
     }
 
     /// What is still to be set, where no state was written since.

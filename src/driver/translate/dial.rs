@@ -60,7 +60,12 @@ pub fn mark(dial: ExecuteId) -> (VariableName, Word) {
 ///
 /// # Errors
 /// A value that can't be carried safely.
-pub fn bridge(order: &DialOrder, id: ExecuteId, profile: &Word) -> Result<Application, Refused> {
+pub fn bridge(
+    order: &DialOrder,
+    id: ExecuteId,
+    profile: &Word,
+    away: Option<Word>,
+) -> Result<Application, Refused> {
     let targets = order.targets.iter().enumerate();
     let legs = targets
         .map(|(position, target)| leg(position, target, profile))
@@ -72,6 +77,7 @@ pub fn bridge(order: &DialOrder, id: ExecuteId, profile: &Word) -> Result<Applic
         DialVariable { name: mark(id).0, value: DialValue::Word(mark(id).1) },
         variable("originate_timeout", DialValue::Number(timeout)),
     ];
+    variables.extend(self::away(away));
     let ringing: &[&str] = match order.ringback {
         RingTone::Tone | RingTone::File { .. } => &["ignore_early_media", "instant_ringback"],
         RingTone::EarlyMedia => &["bridge_early_media"],
@@ -80,6 +86,18 @@ pub fn bridge(order: &DialOrder, id: ExecuteId, profile: &Word) -> Result<Applic
     caller_id(order, &mut variables)?;
     accept(order, &mut variables)?;
     Ok(Application::Bridge(DialString { variables, groups: vec![legs] }))
+}
+
+/// Where a leg goes that somebody's phone sends elsewhere.
+pub(super) fn away(context: Option<Word>) -> Vec<DialVariable> {
+    let Some(context) = context else { return Vec::new() };
+    let dialplan = variable("force_transfer_dialplan", DialValue::Word(xml()));
+    vec![dialplan, variable("force_transfer_context", DialValue::Word(context))]
+}
+
+#[allow(clippy::unwrap_used, reason = "a constant of ours")]
+fn xml() -> Word {
+    Word::new("dialplan", "XML").unwrap()
 }
 
 const fn accepting_s(accept: &AcceptOrder) -> u64 {
@@ -234,7 +252,7 @@ mod tests {
 
     fn sent(order: &DialOrder) -> String {
         let profile = Word::new("profile", "external").unwrap();
-        match bridge(order, ExecuteId(1), &profile) {
+        match bridge(order, ExecuteId(1), &profile, None) {
             Ok(application) => {
                 let command = Command::Execute(Execute::new(ExecuteId(1), application));
                 let bytes = command.encode().unwrap();

@@ -2,7 +2,7 @@
 
 use super::dial::{self, variable};
 use super::media;
-use super::variables::{pair, set};
+use super::variables::{TIE, pair, set};
 use crate::base::ids::ChannelId;
 use crate::call::output::{Media, OriginateOrder, Then as Ordered};
 use crate::esl::application::Sound;
@@ -22,6 +22,7 @@ pub fn originate(
     order: &OriginateOrder,
     beside: &ChannelId,
     profile: &Word,
+    away: Option<Word>,
 ) -> Result<Api, Refused> {
     let seconds = DialValue::Number(order.timeout.whole_seconds().max(1));
     let mut variables = vec![
@@ -36,6 +37,7 @@ pub fn originate(
         let number = DialPart::new(number)?;
         variables.push(variable("origination_caller_id_number", DialValue::Part(number)));
     }
+    variables.extend(dial::away(away));
     let then = match &order.then {
         Ordered::Park => Then::Park,
         Ordered::Eavesdrop { target, speaks } => {
@@ -88,25 +90,27 @@ const REMINDER: &str = "v=-25;%(150,9850,850)";
 pub fn connect(one: &ChannelId, other: &ChannelId, keep: bool) -> Vec<Command> {
     let stay = if keep { "true" } else { "" };
     let (channel, with) = (one.clone(), other.clone());
-    vec![
-        set(one, vec![pair("park_after_bridge", stay), pair("park_timeout", STAY)]),
-        set(other, vec![pair("park_after_bridge", stay), pair("park_timeout", STAY)]),
-        Command::Api(Api::Bridge { channel, other: with }),
-    ]
+    let set = |channel| {
+        let stays = [("park_after_bridge", stay), ("park_timeout", STAY), (TIE, "")];
+        set(channel, stays.iter().map(|(name, value)| pair(name, value)).collect())
+    };
+    vec![set(one), set(other), Command::Api(Api::Bridge { channel, other: with })]
 }
 
 /// How long a leg is left in silence by a process that is gone, in seconds.
 const STAY: &str = "30";
 
-/// Joins the caller to another channel; `back` is where its dialplan takes it afterwards.
-pub fn join(caller: &ChannelId, other: &ChannelId, back: &str) -> Vec<Command> {
+/// Joins the caller to another channel, unless that is done; `back` is where its dialplan takes it
+/// afterwards.
+pub fn join(caller: &ChannelId, other: &ChannelId, back: &str, ordered: bool) -> Vec<Command> {
     let (channel, with) = (caller.clone(), other.clone());
     let way = format!("callwright_after:XML:{back}");
-    vec![
+    let bridge = ordered.then_some(Command::Api(Api::Bridge { channel, other: with }));
+    let settings = [
         set(other, vec![pair("park_after_bridge", ""), pair("hangup_after_bridge", "true")]),
         set(caller, vec![pair("transfer_after_bridge", &way)]),
-        Command::Api(Api::Bridge { channel, other: with }),
-    ]
+    ];
+    settings.into_iter().chain(bridge).collect()
 }
 
 /// Replaces what two parties hear of one another.

@@ -11,6 +11,7 @@ pub mod variables;
 use std::borrow::Cow;
 
 use crate::base::cause::HangupCause;
+use crate::base::ids::ChannelId;
 use crate::call::input::{Event, FarNews};
 use crate::esl;
 use crate::esl::event::EventName;
@@ -72,6 +73,26 @@ pub fn far(event: &esl::event::Event) -> Option<Event> {
         _ => return None,
     };
     Some(Event::Far { channel, news })
+}
+
+/// Whom somebody else has joined the caller to (`switch_ivr_bridge.c` switch_ivr_uuid_bridge).
+pub fn replaced(event: &esl::event::Event) -> Option<Event> {
+    let source = event.variable("transfer_source")?;
+    let (_, other) =
+        source.text().rsplit_once(":uuid_br:").map(|(a, b)| (a.len(), b.to_owned()))?;
+    let other: ChannelId = other.parse().ok()?;
+    let known = event.other_leg().is_some_and(|leg| leg == other);
+    let party = event.text("Other-Leg-Destination-Number").filter(|_| known);
+    Some(Event::Replaced { other, party: party.unwrap_or_default().into_owned() })
+}
+
+/// Where the phone of the channel that is gone sent its other party (`sofia.c`
+/// sofia_handle_sip_i_refer).
+pub fn refers(event: &esl::event::Event) -> Option<Event> {
+    let text = |name| event.variable(name).map(|value| value.text().into_owned());
+    let blind = text("transfer_destination").and_then(|to| Some(to.strip_prefix("blind:")?.into()));
+    let attended = text("transfer_to").is_some_and(|to| to.starts_with("att:"));
+    (blind.is_some() || attended).then_some(Event::Refers { to: blind })
 }
 
 /// The file of a recording (`switch_ivr_async.c` send_record_stop_event).

@@ -32,6 +32,14 @@ pub const STATE: &str = "callwright_state";
 
 /// Where our dialplan brings a call back to us: no variable of the channel's.
 const BACK: &str = "context";
+/// Where our dialplan takes a channel that somebody's phone sends elsewhere.
+const TRANSFERS: &str = "callwright_transfers";
+/// That it came from there.
+const REFERRED: &str = "callwright_referred";
+/// What the far party's channel carries of its call, sealed.
+pub const TIE: &str = "callwright_tie";
+/// Where mod_sofia has a channel go that it transfers (`switch_ivr.c` switch_ivr_session_transfer).
+const FORCED: [&str; 2] = ["force_transfer_dialplan", "force_transfer_context"];
 
 /// What some orders set besides.
 const MORE: [&str; 10] = [
@@ -54,13 +62,17 @@ pub struct Former(BTreeMap<String, String>);
 
 impl Former {
     pub fn of(event: &Event) -> Self {
-        let names = OURS.iter().map(|(name, _)| *name).chain(MORE);
+        let names = OURS.iter().map(|(name, _)| *name).chain(MORE).chain(FORCED);
         let mut former: BTreeMap<_, _> =
             names.filter_map(|name| Some((name.to_owned(), variable(event, name)?))).collect();
         let ours = event.variable("callwright_offered").is_some_and(|value| value == "true");
         let context = event.text("Caller-Context").map(|context| context.into_owned());
         if let Some(context) = context.filter(|context| ours && Word::new(BACK, context).is_ok()) {
             former.insert(BACK.to_owned(), context);
+        }
+        let transfers = variable(event, TRANSFERS).filter(|_| ours);
+        if let Some(transfers) = transfers.filter(|name| Word::new(TRANSFERS, name).is_ok()) {
+            former.insert(TRANSFERS.to_owned(), transfers);
         }
         Self(former)
     }
@@ -70,11 +82,24 @@ impl Former {
         self.0.get(BACK).map(String::as_str)
     }
 
+    /// The context of the dialplan that brings a channel back which somebody's phone sends
+    /// elsewhere.
+    pub fn transfers(&self) -> Option<Word> {
+        Word::new(TRANSFERS, self.0.get(TRANSFERS)?).ok()
+    }
+
+    /// What has a phone's transfer bring the channel back.
+    pub fn forced(&self) -> Vec<(VariableName, VariableValue)> {
+        let context = self.0.get(TRANSFERS);
+        let values = context.map(|context| FORCED.iter().zip(["XML", context.as_str()]));
+        values.into_iter().flatten().map(|(name, value)| pair(name, value)).collect()
+    }
+
     /// Puts everything back, and lets the connection's end mean nothing any more: a late end of it
     /// would tear the call from where it has gone (`mod_event_socket.c` listener_run).
     pub fn put_back(&self, channel: &ChannelId) -> Command {
         let former = |name: &str| self.0.get(name).map_or("", String::as_str);
-        let names = OURS.iter().map(|(name, _)| *name).chain(MORE);
+        let names = OURS.iter().map(|(name, _)| *name).chain(MORE).chain(FORCED);
         let mut variables: Vec<_> = names.map(|name| pair(name, former(name))).collect();
         variables.extend([pair("socket_resume", ""), pair(STATE, "")]);
         set(channel, variables)
@@ -83,7 +108,7 @@ impl Former {
 
 /// What makes the channel fit for a call of ours, and says in the dialplan that we have it.
 pub fn ours() -> Vec<(VariableName, VariableValue)> {
-    let said = [("callwright_refused", ""), (TRIES, "")];
+    let said = [("callwright_refused", ""), (TRIES, ""), (REFERRED, ""), (TIE, "")];
     OURS.iter().chain(&said).map(|(name, value)| pair(name, value)).collect()
 }
 
@@ -117,6 +142,17 @@ pub fn is_taken(facts: &Event) -> bool {
 /// A call's state, and what becomes of what runs when the connection breaks.
 pub fn state(state: VariableValue, cut: bool) -> [(VariableName, VariableValue); 2] {
     [(named(STATE), state), pair("socket_resume", if cut { "true" } else { "false" })]
+}
+
+/// To which number somebody's phone sent the channel, so that it came here.
+pub fn referred(facts: &Event) -> Option<String> {
+    let is = facts.variable(REFERRED).is_some_and(|value| value == "true");
+    is.then(|| facts.text("Caller-Destination-Number").unwrap_or_default().into_owned())
+}
+
+/// Ties a channel to the call with whose caller it speaks.
+pub fn tie(channel: &ChannelId, tie: VariableValue) -> Command {
+    set(channel, vec![(named(TIE), tie)])
 }
 
 /// Forgets how the last dial and the last recording ended.

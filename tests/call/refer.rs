@@ -1,0 +1,176 @@
+//! What phones transfer by themselves: who may, whom it reaches, and what the record tells.
+
+use std::sync::Arc;
+
+use callwright::call::Call;
+use callwright::call::arrival::Arrival;
+use callwright::call::handover::Found;
+use callwright::flow::program::Program;
+use callwright::model::record::{TransferKind, TransferRecord};
+use serde_json::{Value, json};
+
+use super::support::{Line, Show, arrival, program, start};
+
+fn flow(inside: &Value) -> Arc<Program> {
+    program(&[(
+        "main",
+        &json!({
+            "start": { "kind": "dial", "targets": [{ "extension": "200" }], "next": "after",
+                "inside": inside, "on": { "busy": "sorry", "rejected": "sorry" } },
+            "after": { "kind": "play", "prompts": ["bye"], "next": "end" },
+            "sorry": { "kind": "play", "prompts": ["sorry"], "next": "end" },
+            "end": { "kind": "hangup" } }),
+    )])
+}
+
+fn talking(inside: &Value) -> Line {
+    let mut line = Line::new(flow(inside), Show::Moves);
+    line.play_script("answered\n bridged\n wait 1s");
+    line.text.clear();
+    line
+}
+
+/// What was ordered since, in order.
+fn orders(line: &mut Line) -> Vec<String> {
+    let text = std::mem::take(&mut line.text);
+    let orders = text.lines().filter_map(|line| line.split_once(" ! "));
+    orders.map(|(_, order)| order.to_owned()).collect()
+}
+
+fn transfers(line: &mut Line) -> Vec<TransferRecord> {
+    if line.record.is_none() {
+        line.step("hangup NORMAL_CLEARING caller");
+    }
+    let record = line.record.as_ref().unwrap();
+    assert!(record.legs.iter().all(|leg| leg.ended.is_some()), "{:?}", record.legs);
+    record.transfers.clone()
+}
+
+/// Kind, by whom, whom, to whom, and what came of it.
+fn told(line: &mut Line) -> Vec<String> {
+    let told = transfers(line).into_iter().map(|transfer| {
+        let TransferRecord { kind, by, moved, to, outcome, .. } = transfer;
+        format!("{kind:?}: {by} moves {moved} to {to}: {outcome}")
+    });
+    told.collect()
+}
+
+#[test]
+fn whom_the_far_partys_phone_names_is_called_in_the_same_call() {
+    let mut line = talking(&json!(["target"]));
+    line.step("referred 300");
+    assert_eq!(orders(&mut line), ["dial 300@t.example +0s 30s"]);
+    line.play_script("bridged c-leg\n wait 5s\n talked NORMAL_CLEARING");
+    assert_eq!(orders(&mut line).last().unwrap(), "play bye", "the flow goes on");
+    assert_eq!(told(&mut line), ["Blind: 200 moves +15550100 to 300: answered"]);
+    assert_eq!(line.record.unwrap().hands, 0, "no other process had it");
+}
+
+#[test]
+fn a_busy_target_leads_back_to_whose_phone_it_was_and_then_to_a_step() {
+    let mut line = talking(&json!(["target"]));
+    line.play_script("referred 300\n dialed USER_BUSY");
+    assert_eq!(orders(&mut line)[1..], ["dial 200@t.example +0s 30s"]);
+    line.step("dialed USER_BUSY");
+    assert_eq!(orders(&mut line).last().unwrap(), "play sorry");
+    assert_eq!(told(&mut line), ["Blind: 200 moves +15550100 to 300: USER_BUSY"]);
+}
+
+#[test]
+fn what_is_no_extension_is_a_number_and_an_unregistered_extension_is_not() {
+    let mut line = talking(&json!(["target"]));
+    line.play_script("referred 300\n dialed SUBSCRIBER_ABSENT");
+    assert_eq!(orders(&mut line)[1..], ["dial 300 via carrier +0s 30s"]);
+    assert_eq!(told(&mut line), ["Blind: 200 moves +15550100 to 300: "]);
+    assert_eq!(line.record.unwrap().legs.len(), 3, "who was never called is no leg");
+    let mut line = talking(&json!(["target"]));
+    line.play_script("referred 300\n dialed USER_NOT_REGISTERED");
+    assert_eq!(orders(&mut line)[1..], ["dial 200@t.example +0s 30s"], "back");
+}
+
+#[test]
+fn nobody_but_the_tenants_own_phones_transfers_and_nothing_hostile_is_dialed() {
+    for (inside, to) in [
+        (json!([]), "300"),
+        (json!(["caller"]), "300"),
+        (json!(["target"]), "3 XML default"),
+        (json!(["target"]), "sofia/external/1@evil"),
+        (json!(["target"]), "${hostname}"),
+        (json!(["target"]), "-both"),
+        (json!(["target"]), ""),
+    ] {
+        let mut line = talking(&inside);
+        line.step(&format!("referred {to}"));
+        assert_eq!(orders(&mut line), ["dial 200@t.example +0s 30s"], "{to:?} by {inside}");
+        line.step("bridged d-leg");
+        assert!(told(&mut line)[0].ends_with(": refused"), "{to:?} by {inside}");
+    }
+}
+
+#[test]
+fn whom_a_phone_joined_the_caller_to_is_the_far_party_from_then_on() {
+    let mut line = talking(&json!(["target"]));
+    line.step("replaced x-leg");
+    assert_eq!(orders(&mut line), ["return from x-leg"]);
+    // What the `dial` still tells is of the past.
+    line.step("talked NORMAL_CLEARING");
+    line.step(r#"command {"hold":{"on":true}}"#);
+    assert_eq!(orders(&mut line), ["hold a-leg against x-leg"]);
+    line.play_script("wait 3s\n unbridged\n resume");
+    assert_eq!(orders(&mut line).last().unwrap(), "play bye", "the flow goes on");
+    assert_eq!(told(&mut line), ["Attended: 200 moves +15550100 to 300: done"]);
+    assert_eq!(line.record.unwrap().legs[0].held_ms, 3_000);
+}
+
+#[test]
+fn a_far_party_that_the_callers_phone_sends_elsewhere_goes_on_in_its_own_call() {
+    let program = flow(&json!(["caller", "target"]));
+    let mut line = Line::new(program.clone(), Show::Moves);
+    line.play_script("answered\n bridged\n wait 1s");
+    let tie = line.tied.take().unwrap();
+    line.play_script("refers 300\n hangup BLIND_TRANSFER switch");
+    let whole = told(&mut line);
+    assert_eq!(whole, ["Blind: +15550100 moves 200 to 300: goes on in a call of its own"]);
+
+    let arrival = Arrival { channel: "b-leg".parse().unwrap(), ..arrival() };
+    let call = Call::begin_tied(tie.clone(), arrival.clone(), "300", program.clone(), start());
+    let mut line = Line::of(call, program.clone(), Show::Moves, false);
+    assert_eq!(orders(&mut line)[0], "dial 300@t.example +0s 30s");
+    line.play_script("resume\n bridged x-leg\n wait 2s\n talked NORMAL_CLEARING");
+    assert_eq!(orders(&mut line).last().unwrap(), "Hangup(NormalClearing)");
+    line.step("hangup NORMAL_CLEARING switch");
+    let transfers = transfers(&mut line);
+    assert_eq!((transfers[0].moved.as_str(), transfers[0].to.as_str()), ("200", "300"));
+    assert_eq!(transfers[0].from, Some(tie.call()));
+
+    // Nobody is there: there is no way back to an outside caller.
+    let call = Call::begin_tied(tie, arrival, "300", program.clone(), start());
+    let mut line = Line::of(call, program, Show::Moves, false);
+    line.step("dialed USER_BUSY");
+    assert!(orders(&mut line).last().unwrap().starts_with("Hangup"));
+}
+
+#[test]
+fn the_far_party_of_an_outside_caller_carries_nothing() {
+    let mut line = talking(&json!(["target"]));
+    assert!(line.tied.is_none());
+    line.play_script("refers 300\n hangup BLIND_TRANSFER switch");
+    assert_eq!(told(&mut line), ["Blind: +15550100 moves 200 to 300: refused"]);
+}
+
+#[test]
+fn a_transfer_that_no_conversation_explains_changes_nothing() {
+    let mut line = Line::new(flow(&json!(["target"])), Show::Moves);
+    line.text.clear();
+    line.step("referred 300");
+    assert_eq!(orders(&mut line), ["dial 200@t.example +0s 30s"], "as after any other loss");
+    assert_eq!(line.found, Found::default());
+    assert!(transfers(&mut line).is_empty());
+}
+
+#[test]
+fn the_kinds_of_transfers_keep_their_names() {
+    let kinds = [TransferKind::Blind, TransferKind::Attended, TransferKind::Step];
+    let names = kinds.map(|kind| serde_json::to_value(kind).unwrap());
+    assert_eq!(names, ["blind", "attended", "step"]);
+}
