@@ -44,6 +44,7 @@ pub(in crate::call) fn action(action: &Action, party: impl Fn(&str) -> String) -
         Action::Room { order, .. } => room(order).to_owned(),
         Action::Hold { held, on: true, .. } => format!("let {held} wait"),
         Action::Hold { held, on: false, .. } => format!("let {held} wait no more"),
+        Action::Enter { channel, .. } => format!("send {channel} to the room"),
         Action::Return { other } => format!("bring the caller back from {other}"),
         Action::Tie { channel, .. } => format!("tie {channel} to the call"),
         Action::Join { other } => format!("join the caller to {other}"),

@@ -134,6 +134,10 @@ pub enum Command {
         side: Side,
         to: Goal,
     },
+    /// Move both parties to a room.
+    SendBoth {
+        to: Goal,
+    },
     /// Move the caller to a step of the flow.
     Move {
         step: StepName,
@@ -146,6 +150,8 @@ pub enum Command {
     Toggle,
     /// The far party leaves the caller to who was consulted.
     Complete,
+    /// Both and who was consulted go to a room of their own.
+    Merge,
     /// The far party comes back to the caller; who was consulted is hung up.
     Cancel,
     /// Send keys to one party's phone.

@@ -90,6 +90,7 @@ struct Live {
     rest: Option<listen::Rest>,
     secrets: Secrets,
     departure: Option<operator::Departure>,
+    asked: Option<talk::Asked>,
     /// What is being typed in a conversation.
     typing: talk::Typing,
     /// Whether any flow of the program asks for secret digits: then no key is shown before it is
@@ -189,6 +190,7 @@ impl Call {
             rest: None,
             secrets: Secrets::default(),
             departure: None,
+            asked: None,
             typing: talk::Typing::default(),
             guarded_keys,
         };
@@ -326,7 +328,9 @@ impl Call {
         if self.state.waits.query == Some(id) {
             self.state.waits.query = None;
             self.state.timers.clear(Timer::AnswerOverdue);
-            self.hear(Heard::Answer(answer));
+            if !self.far_room_found(Some(&answer)) {
+                self.hear(Heard::Answer(answer));
+            }
         }
     }
 

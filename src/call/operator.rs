@@ -44,10 +44,12 @@ impl Call {
             }
             Command::Hold { on, side } => self.hold(OPERATOR, side, on),
             Command::Send { side, to } => self.send(OPERATOR, side, &to),
+            Command::SendBoth { to } => self.send_both(OPERATOR, &to),
             Command::Move { step } => self.move_to_step(OPERATOR, &step),
             Command::Consult { to } => self.consult(OPERATOR, &to),
             Command::Toggle => self.toggle(),
             Command::Complete => self.complete(),
+            Command::Merge => self.merge(),
             Command::Cancel => self.cancel(),
             Command::Transfer { extension, context } => {
                 self.transfer_by_operator(&extension, context.as_deref())

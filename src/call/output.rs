@@ -129,6 +129,8 @@ pub enum Action {
     RecordCall { path: String, change: RecordChange },
     /// Let the caller hear something, and `far` too, without stopping what they do. At once.
     Overlay { media: Media, far: Option<ChannelId> },
+    /// Take another channel out of what it does, into a room. It ends with the room. At once.
+    Enter { channel: ChannelId, order: Box<JoinOrder> },
     /// Join a conference room. Ends when the caller is not in it any more.
     JoinRoom(Box<JoinOrder>),
     /// Order something in a room. At once.

@@ -27,6 +27,26 @@ pub struct JoinOrder {
     pub music: Option<String>,
     /// The lock does not hold it back.
     pub passes_lock: bool,
+    /// The room is over when one is left of several.
+    pub ends_alone: bool,
+}
+
+impl JoinOrder {
+    /// As anybody joins a room without rules.
+    pub const fn plain(room: String) -> Self {
+        Self {
+            room,
+            role: Role::Member,
+            muted: false,
+            deaf: false,
+            ends_it: false,
+            waits: false,
+            most: None,
+            music: None,
+            passes_lock: false,
+            ends_alone: false,
+        }
+    }
 }
 
 /// Who of a room is meant.

@@ -88,6 +88,9 @@ impl Call {
         if self.state.closing.is_some() || self.is_leaving() {
             return;
         }
+        if self.goes_to_room() {
+            return self.room_hear(heard);
+        }
         let Some((published, name)) = self.here() else { return };
         let Some(step) = published.flow.steps.get(&name) else { return };
         let mut running = std::mem::take(&mut self.state.running);
@@ -133,6 +136,7 @@ impl Call {
         match (&self.state.running, step) {
             // A PIN is typed before, and codes are nobody's business.
             (Running::Conference(_), _) => false,
+            _ if self.goes_to_room() => false,
             (Running::Menu(state), Some(Step::Menu(menu))) if state.takes_keys(menu) => true,
             (Running::Gather(state), Some(Step::Gather(gather))) if state.takes_keys(gather) => {
                 !gather.secret

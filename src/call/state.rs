@@ -308,6 +308,7 @@ impl State {
     /// Whether the caller is in a conference room.
     pub fn is_in_room(&self) -> bool {
         matches!(&self.running, Running::Conference(state) if state.entered().is_some())
+            || self.talk.is_in_room()
     }
 
     pub fn term(&self) -> u32 {

@@ -348,12 +348,13 @@ pub enum CallCommand {
         #[arg(long, default_value = "caller")]
         leg: Leg,
     },
-    /// Move one of the two to another party; back to who was left when nobody is reached
+    /// Move one of the two to another party, or to a room; back to who was left when nobody is
+    /// reached
     Send {
         #[command(flatten)]
         to: Goal,
         #[arg(long, default_value = "caller")]
-        leg: Leg,
+        leg: Legs,
     },
     /// Move the caller to a step of its flow
     Move { step: StepName },
@@ -366,6 +367,8 @@ pub enum CallCommand {
     Toggle,
     /// Leave the caller to who is consulted
     Complete,
+    /// Make a conference of all three
+    Merge,
     /// Bring the two together again and hang up who is consulted
     Cancel,
     /// Send keys to one party's phone
@@ -392,7 +395,7 @@ pub enum CallCommand {
 /// To whom a party is moved.
 #[derive(Debug, Clone, Args)]
 pub struct Goal {
-    /// An extension, or with --gateway a number
+    /// An extension, with --gateway a number, or room:NAME
     pub target: String,
     /// The tenant's gateway through which the number is reached
     #[arg(long)]
@@ -404,6 +407,14 @@ pub struct Goal {
 pub enum Leg {
     Caller,
     Far,
+}
+
+/// One party of a conversation, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Legs {
+    Caller,
+    Far,
+    Both,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

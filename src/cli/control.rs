@@ -13,7 +13,7 @@ use crate::control::protocol::{Answer, Request, Status};
 use crate::driver::registry::{Scope, When};
 use crate::model::talk::{Goal, Side};
 
-use super::args::{self, CallCommand, Leg};
+use super::args::{self, CallCommand, Leg, Legs};
 use super::screen::{GREEN, Screen, YELLOW, count, paint};
 
 pub(super) async fn ask(config: &Config, request: &Request) -> anyhow::Result<Answer> {
@@ -64,20 +64,28 @@ pub(super) async fn tell(
     call: CallId,
     command: &CallCommand,
 ) -> anyhow::Result<ExitCode> {
-    let command = ordered(command);
+    let command = ordered(command)?;
     ask(config, &Request::Tell { scope, call, command }).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn ordered(command: &CallCommand) -> input::Command {
-    match command {
+fn ordered(command: &CallCommand) -> anyhow::Result<input::Command> {
+    Ok(match command {
         CallCommand::Hangup { cause } => input::Command::Hangup { cause: *cause },
         CallCommand::Hold { leg } => input::Command::Hold { on: true, side: side(*leg) },
         CallCommand::Unhold { leg } => input::Command::Hold { on: false, side: side(*leg) },
-        CallCommand::Send { to, leg } => input::Command::Send { side: side(*leg), to: goal(to) },
+        CallCommand::Send { to, leg } => {
+            let to = goal(to)?;
+            match leg {
+                Legs::Caller => input::Command::Send { side: Side::Caller, to },
+                Legs::Far => input::Command::Send { side: Side::Far, to },
+                Legs::Both => input::Command::SendBoth { to },
+            }
+        }
         CallCommand::Move { step } => input::Command::Move { step: step.clone() },
-        CallCommand::Consult { to } => input::Command::Consult { to: goal(to) },
+        CallCommand::Consult { to } => input::Command::Consult { to: goal(to)? },
         CallCommand::Toggle => input::Command::Toggle,
+        CallCommand::Merge => input::Command::Merge,
         CallCommand::Complete => input::Command::Complete,
         CallCommand::Cancel => input::Command::Cancel,
         CallCommand::Dtmf { digits, leg } => {
@@ -88,7 +96,7 @@ fn ordered(command: &CallCommand) -> input::Command {
         }
         CallCommand::Monitor(monitor) => input::Command::Monitor(monitor.into()),
         CallCommand::Record { what } => input::Command::Record { action: (*what).into() },
-    }
+    })
 }
 
 const fn side(leg: Leg) -> Side {
@@ -98,10 +106,13 @@ const fn side(leg: Leg) -> Side {
     }
 }
 
-fn goal(to: &args::Goal) -> Goal {
+fn goal(to: &args::Goal) -> anyhow::Result<Goal> {
     let target = to.target.clone();
-    match &to.gateway {
+    if let Some(room) = target.strip_prefix("room:") {
+        return Ok(Goal::Room(room.parse()?));
+    }
+    Ok(match &to.gateway {
         None => Goal::Extension(target),
         gateway => Goal::Number { number: target, gateway: gateway.clone() },
-    }
+    })
 }

@@ -128,6 +128,7 @@ impl Desk {
             Action::Reject(reason) => Turn::of(vec![self.kill(reason.cause())]),
             Action::Hangup(cause) => Turn::of(vec![self.kill(cause)]),
             Action::Transfer { extension, context } => self.transfer(&extension, &context)?,
+            Action::Enter { channel, order } => Turn::of(room::enter(channel, &order)?),
             Action::JoinRoom(order) => self.join(id, &order)?,
             Action::Room { room, order } => Turn::api(room::order(&room, &order, &self.channel)?),
             Action::Originate(order) => {
@@ -241,7 +242,8 @@ impl Desk {
     }
 
     fn join(&mut self, id: ActionId, order: &JoinOrder) -> Result<Turn, Refused> {
-        let (settings, application) = (room::settings(&self.channel, order)?, room::join(order)?);
+        let settings = room::settings(&self.channel, order)?;
+        let application = Application::Conference(room::join(order)?);
         self.tasks.insert(id, Task::Plain);
         Ok(Turn::of(vec![settings, execute(id, 0, application)]))
     }

@@ -11,7 +11,7 @@ use crate::base::ids::ChannelId;
 
 use super::application::{Application, Sound};
 use super::argument::{DialPart, FilePath, Refused, Tones, VariableName, VariableValue, Why, Word};
-use super::conference::{RoomApi, RoomArg};
+use super::conference::{Join, RoomApi, RoomArg};
 use super::credentials::Credentials;
 use super::event::EventName;
 use super::filter::Filter;
@@ -236,6 +236,11 @@ pub enum Api {
         channel: ChannelId,
         sound: Sound,
     },
+    /// Takes the channel out of what it does, into a conference room.
+    Enter {
+        channel: ChannelId,
+        join: Join,
+    },
 }
 
 impl Command {
@@ -397,6 +402,9 @@ impl Api {
             }
             // What can't be played ends at once: then there is still a tone (`mod_dptools.c`
             // endless_playback_function).
+            Self::Enter { channel, join } => {
+                format!("uuid_transfer {channel} 'm:^:conference:{}' inline", join.checked()?)
+            }
             Self::Await { channel, sound } => {
                 let (sound, tone) = (sound.endless(), Sound::comfort().endless());
                 format!(

@@ -55,6 +55,8 @@ pub enum JoinFlag {
     WaitsForModerator,
     /// Must not make the room.
     JoinOnly,
+    /// The room is over when fewer than two are left of two or more.
+    MinTwo,
 }
 
 impl JoinFlag {
@@ -66,6 +68,7 @@ impl JoinFlag {
             Self::EndsIt => "mandatory_member_endconf",
             Self::WaitsForModerator => "wait-mod",
             Self::JoinOnly => "join-only",
+            Self::MinTwo => "mintwo",
         }
     }
 }
@@ -85,6 +88,11 @@ impl Join {
             return Err(Refused { argument: "list of flags", why });
         }
         Ok(())
+    }
+
+    pub(super) fn checked(&self) -> Result<String, Refused> {
+        self.check()?;
+        Ok(self.argument())
     }
 
     pub(super) fn argument(&self) -> String {

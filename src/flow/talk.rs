@@ -63,6 +63,8 @@ pub enum TalkKey {
     Complete,
     Cancel,
     Toggle,
+    /// All three of a consultation go to a room of their own.
+    Merge,
     /// Let the other party wait, or talk again.
     Hold,
     /// Record, or stop that.

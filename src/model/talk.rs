@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::ids::GatewayName;
+use crate::base::ids::{GatewayName, RoomName};
 
 /// A side of a conversation.
 #[derive(
@@ -50,4 +50,6 @@ pub enum Goal {
         #[serde(default)]
         gateway: Option<GatewayName>,
     },
+    /// A room of the tenant.
+    Room(RoomName),
 }

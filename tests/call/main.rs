@@ -3,6 +3,7 @@
 
 mod dtmf;
 mod ends;
+mod gathered;
 mod keys;
 mod monitor;
 mod operator;

@@ -216,6 +216,9 @@ fn an_input(dice: &mut Dice, line: &mut Line, nasty: bool) -> Option<Input> {
         37 => return Some(Input::Timeout),
         39 | 40 => line.began(),
         41 => line.stopped(dice.chance(80).then(|| dice.below(9_000))),
+        42 if dice.chance(30) => {
+            Event::Replaced { other: "x-leg".parse().unwrap(), party: String::new() }
+        }
         42 => Event::Held(dice.chance(50)),
         43.. => return Some(Input::Command(a_command(dice))),
         38 if dice.chance(10) => Event::HungUp { cause, by_caller: None },
@@ -241,12 +244,16 @@ fn a_command(dice: &mut Dice) -> Command {
 fn an_order(dice: &mut Dice) -> Command {
     let to = json!({ "extension": "300" });
     let side = dice.of(&["caller", "far"]);
-    let order = match dice.below(8) {
+    let room = json!({ "room": dice.of(&["open", "talk"]) });
+    let order = match dice.below(12) {
         0 => json!({ "hold": { "on": dice.chance(50), "side": side } }),
         1 | 2 => json!({ "consult": { "to": to } }),
         3 => json!("toggle"),
         4 => json!("complete"),
         5 => json!("cancel"),
+        7 | 8 => json!("merge"),
+        9 => json!({ "send_both": { "to": room } }),
+        10 => json!({ "send": { "side": side, "to": room } }),
         6 => json!({ "send": { "side": side, "to": to } }),
         _ => json!({ "move": { "step": dice.of(&STEPS) } }),
     };
@@ -297,6 +304,8 @@ fn run(seed: u64, nasty: bool, swap: bool) -> Line {
         if dice.chance(25) {
             line.wait(dice.below(4_000));
         } else if nasty && dice.chance(5) {
+            line.found.referred = dice.chance(30).then(|| "300".to_owned());
+            line.found.roomed = dice.chance(50);
             line.change_hands();
         } else if let Some(input) = an_input(&mut dice, &mut line, nasty) {
             if let Input::Event(Event::Done(id, _)) = &input {
@@ -402,7 +411,7 @@ fn nobody_waits_alone(line: &Line, seed: u64) {
         let words: Vec<_> = text.split([' ', ':', ',']).collect();
         match words[..] {
             ["await", channel, ..] | ["call", channel, ..] => drop(waits.insert(channel)),
-            ["drop", channel, ..] | ["join", channel, ..] => drop(waits.remove(channel)),
+            ["drop" | "join" | "enter", channel, ..] => drop(waits.remove(channel)),
             ["connect", one, other, ..] => {
                 waits.remove(one);
                 waits.remove(other);

@@ -310,6 +310,7 @@ impl Line {
             | Action::Hold { .. }
             | Action::Room { .. }
             | Action::Join { .. }
+            | Action::Enter { .. }
             | Action::Return { .. }
             | Action::Tie { .. }
             | Action::Connect { .. }
@@ -654,6 +655,7 @@ fn order(action: &Action) -> String {
 fn moved(action: &Action) -> String {
     match action {
         Action::Join { other } => format!("join {other}"),
+        Action::Enter { channel, .. } => format!("enter {channel}"),
         Action::Return { other } => format!("return from {other}"),
         Action::Tie { channel, .. } => format!("tie {channel}"),
         Action::Connect { one, other, keep } => {

@@ -3,7 +3,7 @@
 
 mod answer;
 mod branch;
-mod conference;
+pub(in crate::call) mod conference;
 mod dial;
 mod dtmf;
 mod gather;

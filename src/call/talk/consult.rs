@@ -117,10 +117,12 @@ impl Call {
             FarNews::HungUp(cause) if is_third => {
                 self.end_other(Some(channel.clone()), *cause);
                 self.third_failed(*cause);
+                self.other_left_room(channel);
             }
             FarNews::HungUp(cause) if is_far => {
                 self.end_other(Some(channel.clone()), *cause);
                 self.far_left(*cause);
+                self.other_left_room(channel);
             }
             _ => {}
         }
@@ -195,7 +197,11 @@ impl Call {
             Some(Stage::Consulting) => self.complete_with_third("the far party hung up"),
             // The caller comes back to us by itself.
             Some(
-                Stage::Toggled | Stage::Together | Stage::Dialing { .. } | Stage::Leaving { .. },
+                Stage::Toggled
+                | Stage::Together
+                | Stage::Dialing { .. }
+                | Stage::Room { .. }
+                | Stage::Leaving { .. },
             )
             | None => {}
         }

@@ -172,6 +172,7 @@ impl Call {
             TalkKey::Complete => self.complete(),
             TalkKey::Cancel => self.cancel(),
             TalkKey::Toggle => self.toggle(),
+            TalkKey::Merge => self.merge(),
             TalkKey::Hold => self.hold(&by, other, !self.is_on_hold(other)),
             TalkKey::Record => {
                 let runs = self.state.talk.recording.is_some();

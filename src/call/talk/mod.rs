@@ -9,6 +9,7 @@ mod monitor;
 mod moved;
 pub(in crate::call) mod record;
 mod refer;
+mod room;
 mod tape;
 mod transfer;
 
@@ -25,6 +26,7 @@ use tape::Recording;
 pub(in crate::call) use keys::Typing;
 pub(in crate::call) use moved::Address;
 pub use refer::Tie;
+pub(in crate::call) use room::Asked;
 
 /// What was begun and nothing has ended yet.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -79,6 +81,11 @@ impl Talk {
 
     pub(in crate::call) fn is_nothing(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// The caller is in a room to which the conversation went.
+    pub(in crate::call) fn is_in_room(&self) -> bool {
+        self.moved.as_ref().is_some_and(|moved| moved.is_in_room())
     }
 
     /// The caller and the far party are joined outside of our connection, or about to be.

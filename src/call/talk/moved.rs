@@ -8,8 +8,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::room::Place;
 use crate::base::cause::HangupCause;
-use crate::base::ids::{ChannelId, StepName};
+use crate::base::ids::{ChannelId, RoomName, StepName};
 use crate::call::Call;
 use crate::call::handover::Found;
 use crate::call::input::{Dialed, Ending};
@@ -63,6 +64,15 @@ pub(super) enum Stage {
         leg: Option<usize>,
         joined: bool,
     },
+    /// The caller goes to a room, or is in it. `sent`: the others were sent there too.
+    Room {
+        /// None: one of their own.
+        name: Option<RoomName>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        place: Option<Place>,
+        back: Option<Address>,
+        sent: bool,
+    },
     /// The caller is on its way to a step.
     Leaving { step: StepName },
 }
@@ -93,6 +103,13 @@ impl Address {
 }
 
 impl Moved {
+    pub(super) fn is_in_room(&self) -> bool {
+        match &self.stage {
+            Stage::Room { place: Some(place), .. } => place.is_entered(),
+            _ => false,
+        }
+    }
+
     pub(super) const fn joins(&self) -> bool {
         matches!(self.stage, Stage::Together | Stage::Toggled)
     }
@@ -194,6 +211,14 @@ impl Call {
                 self.dialed_again(ending);
                 true
             }
+            Some(Stage::Room { place: None, .. }) => {
+                self.enter_room();
+                true
+            }
+            Some(Stage::Room { .. }) => {
+                self.room_hear(Heard::Ended(ending.clone()));
+                true
+            }
             Some(Stage::Leaving { step }) => {
                 let step = step.clone();
                 self.leave_for(step);
@@ -223,7 +248,13 @@ impl Call {
                 self.note_guard("two channels were not joined in time");
                 self.pick_up_moved(&Found::default());
             }
-            Some(Stage::Consulting | Stage::Dialing { .. } | Stage::Leaving { .. }) | None => {}
+            Some(
+                Stage::Consulting
+                | Stage::Dialing { .. }
+                | Stage::Room { .. }
+                | Stage::Leaving { .. },
+            )
+            | None => {}
         }
     }
 
@@ -277,6 +308,7 @@ impl Call {
                     None => self.dial_again(),
                 }
             }
+            Stage::Room { .. } => self.pick_up_room(found.roomed),
             Stage::Leaving { step } => self.leave_for(step),
         }
         true
@@ -309,11 +341,11 @@ impl Call {
     }
 
     fn leave_for(&mut self, step: StepName) {
+        self.transfer_came_to("done");
         self.release_others();
         self.state.talk.moved = None;
         self.state.timers.clear(Timer::Talk);
         self.stop_action();
-        self.transfer_came_to("done");
         let way = Way::Choice { label: "moved".to_owned(), to: step };
         self.walk(Next::Leave { way, why: "the caller was moved to a step".to_owned() });
     }
@@ -323,7 +355,13 @@ impl Call {
     pub(in crate::call) fn release_others(&mut self) {
         let Some(moved) = self.moved().cloned() else { return };
         let (far, third) = (moved.far, moved.third);
-        if let (Stage::Consulting, Some(one), Some(other)) = (&moved.stage, &far, &third) {
+        let speak = match moved.stage {
+            // In the room they go on without the caller.
+            Stage::Room { sent: true, .. } => return,
+            Stage::Consulting | Stage::Room { .. } => true,
+            _ => false,
+        };
+        if let (true, Some(one), Some(other)) = (speak, &far, &third) {
             let (one, other) = (one.channel.clone(), other.channel.clone());
             self.order(Action::Connect { one, other, keep: false });
             return;

@@ -268,10 +268,7 @@ impl Call {
         };
         let by = self.party(&self.state.arrival.caller_number);
         let to = to.unwrap_or("whom the caller spoke with besides");
-        if let Some(place) = self.note_transfer(kind, &by, leg, to)
-            && let Some(transfer) = self.state.talk.transfers.get_mut(place)
-        {
-            outcome.clone_into(&mut transfer.outcome);
-        }
+        let transfer = self.note_transfer(kind, &by, leg, to);
+        self.transfer_is(transfer, outcome);
     }
 }

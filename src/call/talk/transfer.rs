@@ -26,9 +26,11 @@ const TRANSFERS_MAX: usize = 50;
 impl Call {
     /// Moves one of the two who speak.
     pub(in crate::call) fn send(&mut self, by: &str, side: Side, to: &Goal) -> Obeyed {
-        match side {
-            Side::Far => self.call_third(by, to, TransferKind::Blind, true),
-            Side::Caller => self.send_caller(by, to),
+        match (side, to) {
+            (Side::Far, Goal::Room(room)) => self.send_far_to(by, room),
+            (Side::Caller, Goal::Room(room)) => self.send_caller_to(by, room),
+            (Side::Far, _) => self.call_third(by, to, TransferKind::Blind, true),
+            (Side::Caller, _) => self.send_caller(by, to),
         }
     }
 
@@ -147,6 +149,7 @@ impl Call {
 
     fn leave_now(&mut self, step: StepName) -> Obeyed {
         let stage = Stage::Leaving { step };
+        self.leave_room();
         if self.stage().is_some() {
             self.release_others();
             self.state.talk.moved = None;
@@ -203,6 +206,7 @@ impl Call {
                 let number = address::number(number).ok_or("that is not a number")?;
                 DialAddress::Number { number, gateway }
             }
+            Goal::Room(_) => return Err("nobody can be called in a room".to_owned()),
         };
         let party = match &at {
             DialAddress::Extension { extension, .. } => extension.clone(),
@@ -247,9 +251,13 @@ impl Call {
         self.last_transfer()
     }
 
-    /// The first word counts.
     pub(super) fn transfer_came_to(&mut self, outcome: &str) {
         let place = self.moved().and_then(|moved| moved.transfer);
+        self.transfer_is(place, outcome);
+    }
+
+    /// The first word counts.
+    pub(super) fn transfer_is(&mut self, place: Option<usize>, outcome: &str) {
         let transfer = place.and_then(|place| self.state.talk.transfers.get_mut(place));
         if let Some(transfer) = transfer.filter(|transfer| transfer.outcome.is_empty()) {
             transfer.outcome = outcome.to_owned();

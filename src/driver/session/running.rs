@@ -121,6 +121,7 @@ impl Running {
     pub(super) fn is_referred(&self, news: &Event) -> bool {
         let context = news.text("Caller-Context");
         let away = self.former.transfers();
+        let away = away.filter(|_| news.text("Caller-Dialplan").is_some_and(|is| is == "XML"));
         away.zip(context).is_some_and(|(away, context)| away.as_str() == context)
     }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::variables::{pair, set};
 use crate::base::ids::ChannelId;
 use crate::call::room::{JoinOrder, RoomFacts, RoomNews, RoomOrder, RoomSound, Who};
-use crate::esl::application::{Application, Sound};
+use crate::esl::application::Sound;
 use crate::esl::argument::{FilePath, Refused, Word};
 use crate::esl::command::{Api, Command};
 use crate::esl::conference::{Join, JoinFlag, MEMBER, Member, RoomApi, RoomArg};
@@ -45,20 +45,30 @@ pub fn settings(channel: &ChannelId, order: &JoinOrder) -> Result<Command, Refus
 
 /// # Errors
 /// A value that can't be carried safely.
-pub fn join(order: &JoinOrder) -> Result<Application, Refused> {
+pub fn join(order: &JoinOrder) -> Result<Join, Refused> {
     let given = [
         (order.muted, JoinFlag::Mute),
         (order.deaf, JoinFlag::Deaf),
         (order.role == Role::Moderator, JoinFlag::Moderator),
         (order.ends_it, JoinFlag::EndsIt),
         (order.waits, JoinFlag::WaitsForModerator),
+        (order.ends_alone, JoinFlag::MinTwo),
     ];
     let flags = given.into_iter().filter_map(|(is, flag)| is.then_some(flag));
-    Ok(Application::Conference(Join {
+    Ok(Join {
         room: RoomArg::new(&order.room)?,
         profile: Word::new("profile", PROFILE)?,
         flags: flags.collect(),
-    }))
+    })
+}
+
+/// Sends another channel than the caller's to a room.
+///
+/// # Errors
+/// A value that can't be carried safely.
+pub fn enter(channel: ChannelId, order: &JoinOrder) -> Result<Vec<Command>, Refused> {
+    let settings = settings(&channel, order)?;
+    Ok(vec![settings, Command::Api(Api::Enter { channel, join: join(order)? })])
 }
 
 /// `me` is the channel in whose name it is ordered.

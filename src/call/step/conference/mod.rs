@@ -16,13 +16,14 @@ use crate::call::input::{Answer, Ending};
 use crate::call::listen::Listening;
 use crate::call::output::{Action, Query};
 use crate::call::room::{JoinOrder, RoomFound, RoomNews, RoomOrder, RoomQuery, RoomSound};
-use crate::call::state::Awaited;
+use crate::call::state::{Awaited, State};
 use crate::call::timer::Timer;
 use crate::call::{Call, describe};
-use crate::flow::Outcome;
 use crate::flow::kind::conference::Conference;
+use crate::flow::kind::gather::Keys;
 use crate::flow::prompt::TonePrompt;
 use crate::flow::room::{Permission, Role, RoomSettings, address};
+use crate::flow::{Exits, Outcome};
 
 /// How long the question where a room is may take.
 const ASK_MS: u64 = 3_000;
@@ -83,18 +84,7 @@ pub(in crate::call) fn enter(call: &mut Call, step: &Conference) -> (Running, Ne
         let why = format!("the tenant has no room `{}`", describe::clean(&text));
         return (Running::Nothing, Next::leave(Outcome::NoRoom, why));
     };
-    let mut state = Box::new(ExpectRoom {
-        room: address(call.state.tenant(), &name),
-        name,
-        role: step.role.unwrap_or_default(),
-        expect: Expect::Place { refused: false },
-        member: None,
-        muted: false,
-        deaf: false,
-        volume: 0,
-        kicked: false,
-        leaves: false,
-    });
+    let mut state = Box::new(ExpectRoom::new(call, name, step.role.unwrap_or_default()));
     let next = if step.role.is_none() && settings.asks() {
         state.ask_pin(call, step, &settings)
     } else {
@@ -122,11 +112,69 @@ pub(in crate::call) fn resume(
     (Running::Conference(state), next)
 }
 
+/// The caller is sent to a room of the tenant: no step says how, and no PIN is asked.
+pub(in crate::call) fn sent(call: &mut Call, name: RoomName) -> (Box<ExpectRoom>, Next) {
+    let mut state = Box::new(ExpectRoom::new(call, name, Role::Member));
+    call.drop_keys_ahead();
+    let next = state.ask_place(call, false);
+    (state, next)
+}
+
+/// The step that stands for nothing but being in a room.
+#[allow(clippy::unwrap_used, reason = "the texts are constants of ours")]
+pub(in crate::call) fn plain() -> Conference {
+    Conference {
+        room: "room".parse().unwrap(),
+        role: Some(Role::Member),
+        prompts: Vec::new(),
+        keys: Keys::default(),
+        muted: false,
+        deaf: false,
+        next: "next".parse().unwrap(),
+        on: Exits::default(),
+    }
+}
+
+/// How somebody with this role joins a room.
+pub(in crate::call) fn order_to_join(
+    state: &State,
+    name: &RoomName,
+    settings: &RoomSettings,
+    role: Role,
+) -> JoinOrder {
+    let member = role == Role::Member;
+    JoinOrder {
+        role,
+        muted: !settings.may(role, Permission::Speak) || (member && settings.join_muted),
+        deaf: member && settings.join_deaf,
+        ends_it: settings.end_with_moderator && !member,
+        waits: settings.wait_for_moderator,
+        most: settings.most,
+        passes_lock: settings.may(role, Permission::Lock),
+        ..JoinOrder::plain(address(state.tenant(), name))
+    }
+}
+
 fn settings(call: &Call, name: &RoomName) -> Option<RoomSettings> {
     call.program.settings.rooms.get(name).cloned()
 }
 
 impl ExpectRoom {
+    fn new(call: &Call, name: RoomName, role: Role) -> Self {
+        Self {
+            room: address(call.state.tenant(), &name),
+            name,
+            role,
+            expect: Expect::Place { refused: false },
+            member: None,
+            muted: false,
+            deaf: false,
+            volume: 0,
+            kicked: false,
+            leaves: false,
+        }
+    }
+
     /// The room in which the caller is, as FreeSWITCH knows it.
     pub(in crate::call) fn entered(&self) -> Option<&str> {
         self.member.map(|_| self.room.as_str())
@@ -223,19 +271,10 @@ impl ExpectRoom {
         if music.is_none() && settings.music.is_some() {
             call.notice("the room's music is missing");
         }
-        let member = self.role == Role::Member;
-        let speaks = settings.may(self.role, Permission::Speak);
-        let order = JoinOrder {
-            room: self.room.clone(),
-            role: self.role,
-            muted: !speaks || step.muted || (member && settings.join_muted),
-            deaf: step.deaf || (member && settings.join_deaf),
-            ends_it: settings.end_with_moderator && !member,
-            waits: settings.wait_for_moderator,
-            most: settings.most,
-            music,
-            passes_lock: settings.may(self.role, Permission::Lock),
-        };
+        let mut order = order_to_join(&call.state, &self.name, settings, self.role);
+        order.muted |= step.muted;
+        order.deaf |= step.deaf;
+        order.music = music;
         (self.muted, self.deaf) = (order.muted, order.deaf);
         self.expect = Expect::Entry;
         call.worth_writing();
