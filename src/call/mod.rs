@@ -352,6 +352,7 @@ impl Call {
             Timer::RecordingLimit => self.recording_full(),
             Timer::Talk => self.talk_overdue(),
             Timer::TalkKeys => self.talk_keys_overdue(),
+            Timer::HoldLimit => self.held_too_long(),
             Timer::FirstKey | Timer::NextKey | Timer::Pause => self.hear(Heard::Due(timer)),
         }
     }

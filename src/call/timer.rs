@@ -34,6 +34,8 @@ pub enum Timer {
     Talk,
     /// No further key of a code was pressed.
     TalkKeys,
+    /// Somebody has been on hold for as long as the tenant lets them.
+    HoldLimit,
 }
 
 /// Deadlines on the call's own clock, milliseconds since its first input: what is left of each
@@ -70,6 +72,7 @@ impl Timers {
             | Timer::NextKey
             | Timer::Talk
             | Timer::TalkKeys
+            | Timer::HoldLimit
             | Timer::Pause => false,
         };
         self.0.retain(|timer, _| stays(timer));

@@ -363,6 +363,23 @@ steps:
     }
 
     #[test]
+    fn a_tie_opens_on_its_own_channel_and_is_no_state() {
+        let keys = Keys::ephemeral().unwrap();
+        let (own, other): (ChannelId, ChannelId) = ("b-leg".parse().unwrap(), "x".parse().unwrap());
+        let tie: Tie = serde_json::from_str(
+            r#"{"call": "00000000-0000-0000-0000-000000000007", "main": "main", "versions": {},
+            "tenant": "00000000-0000-0000-0000-000000000001", "party": "200", "by": "100"}"#,
+        )
+        .unwrap();
+        let tied = keys.seal_tie(&own, &tie).unwrap();
+        assert_eq!(keys.open_tie(&own, tied.as_str()).unwrap(), tie);
+        assert!(matches!(keys.open_tie(&other, tied.as_str()), Err(OpenError::Forged)));
+        assert!(matches!(keys.open(&own, tied.as_str()), Err(OpenError::Forged)));
+        let state = sealed(&keys, "b-leg");
+        assert!(matches!(keys.open_tie(&own, &state), Err(OpenError::Forged)));
+    }
+
+    #[test]
     fn what_was_sealed_opens_on_its_own_channel_and_is_small() {
         let keys = Keys::ephemeral().unwrap();
         let text = sealed(&keys, CHANNEL);

@@ -22,6 +22,10 @@ pub struct TalkSettings {
     /// What somebody hears who waits; a soft tone where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub music: Option<PromptName>,
+    /// How long a party may be put on hold by an operator or by keys; then both hear a tone and
+    /// talk again. Without it as long as it takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold_limit: Option<Millis>,
     #[serde(skip_serializing_if = "TalkKeys::is_off")]
     pub keys: TalkKeys,
 }

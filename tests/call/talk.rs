@@ -66,6 +66,40 @@ fn outcome(line: &Line) -> (TransferKind, String) {
 }
 
 #[test]
+fn a_forgotten_hold_ends_by_itself_and_its_time_is_kept() {
+    let mut program = Arc::unwrap_or_clone(program(&[("main", &dial())]));
+    program.settings.talk = serde_json::from_value(json!({ "hold_limit": "30s" })).unwrap();
+    let mut line = talking(Arc::new(program));
+    line.step(r#"command {"hold":{"on":true}}"#);
+    // Another process finds the conversation.
+    line.wait(10_000);
+    line.watch();
+    assert_eq!(orders(&mut line), ["hold a-leg against b-leg"]);
+    line.wait(19_900);
+    assert!(orders(&mut line).is_empty());
+    line.wait(200);
+    let tone = "Beep { channel";
+    assert_eq!(orders(&mut line), ["free a-leg against b-leg", tone, tone]);
+    line.play_script("wait 60s\n hangup NORMAL_CLEARING caller");
+    assert!(orders(&mut line).is_empty(), "it ends once");
+    assert_eq!(line.record.unwrap().legs[0].held_ms, 30_000);
+}
+
+#[test]
+fn a_hold_that_was_ended_has_no_limit_any_more() {
+    let mut program = Arc::unwrap_or_clone(program(&[("main", &dial())]));
+    program.settings.talk = serde_json::from_value(json!({ "hold_limit": "30s" })).unwrap();
+    let mut line = talking(Arc::new(program));
+    line.play_script(
+        r#"command {"hold":{"on":true}}
+        wait 20s
+        command {"hold":{"on":false}}
+        wait 60s"#,
+    );
+    assert_eq!(orders(&mut line), ["hold a-leg against b-leg", "free a-leg against b-leg"]);
+}
+
+#[test]
 fn the_third_is_called_only_when_the_caller_is_in_our_hands() {
     let mut line = conversation();
     line.step(CONSULT);

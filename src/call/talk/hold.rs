@@ -12,6 +12,7 @@ use crate::base::millis::Millis;
 use crate::call::Call;
 use crate::call::operator::Obeyed;
 use crate::call::output::{Action, Media};
+use crate::call::timer::Timer;
 use crate::flow::prompt::TonePrompt;
 use crate::model::talk::Side;
 
@@ -83,11 +84,27 @@ impl Call {
         if on {
             self.waits_now(side, false);
             self.order_hold(held, other, true);
+            if let Some(limit) = self.program.settings.talk.hold_limit {
+                self.state.after(Timer::HoldLimit, limit.ms());
+            }
         } else {
             self.end_hold();
         }
         self.worth_writing();
         Ok(())
+    }
+
+    /// A hold that somebody forgot: the two hear a tone, and one another.
+    pub(in crate::call) fn held_too_long(&mut self) {
+        let mut waiting = self.state.talk.waiting.iter().filter(|waiting| !waiting.by_phone);
+        let two = waiting.next().map(|waiting| [waiting.held.clone(), waiting.other.clone()]);
+        let Some(two) = two else { return };
+        self.note_guard("a party was on hold for as long as the tenant allows");
+        self.end_hold();
+        for channel in two {
+            self.order(Action::Beep { channel });
+        }
+        self.worth_writing();
     }
 
     pub(super) fn is_on_hold(&self, side: Side) -> bool {
@@ -140,6 +157,7 @@ impl Call {
         for (held, other) in held {
             self.order_hold(held, other, false);
         }
+        self.state.timers.clear(Timer::HoldLimit);
         self.waits_no_more(|waiting| !waiting.by_phone);
     }
 
