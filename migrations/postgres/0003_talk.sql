@@ -107,3 +107,11 @@ CREATE TABLE recording_trace (
     at_ms BIGINT NOT NULL
 );
 CREATE INDEX recording_trace_of ON recording_trace (tenant, recording, deed);
+
+-- Which FreeSWITCH is about to have a room, so that two who come first, each on its own, do not make
+-- two rooms of it.
+CREATE TABLE room_claim (
+    room TEXT PRIMARY KEY NOT NULL,
+    core TEXT NOT NULL,
+    until_ms BIGINT NOT NULL
+);

@@ -2,21 +2,29 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use dashmap::DashMap;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::base::ids::{CallId, ChannelId, CoreId};
-use crate::driver::call::{Asking, Hearer, Order, Said, Shared, Switchboard};
+use crate::driver::call::{Asking, Claiming, Hearer, Order, Said, Shared, Switchboard};
 use crate::driver::registry::{Heed, TellError, Word};
 use crate::esl::command::Api;
+use crate::store::Store;
 use crate::switch::link::{Link, LinkConfig, LinkConfigError, LinkError, LinkEvent, LinkEvents};
+
+/// How long the database may take to say who is about to have a room.
+const CLAIM: Duration = Duration::from_secs(1);
 
 /// Every link, and which channels are followed.
 #[derive(Debug, Default)]
 pub(super) struct Links {
     links: Vec<Link>,
+    /// Where it is written which FreeSWITCH is about to have a room.
+    store: Option<Store>,
     followed: DashMap<ChannelId, CallId>,
     /// Somebody has to look at all channels again.
     doubt: Notify,
@@ -31,10 +39,12 @@ impl Links {
     /// A link's settings make no sense.
     pub(super) fn start(
         configs: &[LinkConfig],
+        store: &Store,
     ) -> Result<(Arc<Self>, Vec<LinkEvents>), LinkConfigError> {
         let started = configs.iter().map(Link::start).collect::<Result<Vec<_>, _>>()?;
         let (links, events) = started.into_iter().unzip();
-        Ok((Arc::new(Self { links, ..Self::default() }), events))
+        let store = Some(store.clone());
+        Ok((Arc::new(Self { links, store, ..Self::default() }), events))
     }
 
     pub(super) fn all(&self) -> &[Link] {
@@ -53,6 +63,16 @@ impl Links {
 
     pub(super) fn was_restarted(&self) -> bool {
         self.restarted.load(Ordering::Relaxed)
+    }
+
+    /// What operators call a FreeSWITCH.
+    async fn name_of(&self, core: CoreId) -> String {
+        for link in &self.links {
+            if link.api(Api::CoreUuid).await.is_ok_and(|own| own.trim().parse() == Ok(core)) {
+                return link.name().to_owned();
+            }
+        }
+        core.to_string()
     }
 
     /// For ever: hands what the links hear to the calls that it is about.
@@ -118,6 +138,22 @@ impl Switchboard for Links {
                 all.extend(asked(link, core, api.clone()).await);
             }
             all
+        })
+    }
+
+    /// With one FreeSWITCH nothing can go wrong. Calls don't wait for a database that is away.
+    fn claim<'a>(&'a self, room: &'a str, core: CoreId) -> Claiming<'a> {
+        Box::pin(async move {
+            let store = self.store.as_ref().filter(|_| self.links.len() > 1)?;
+            match timeout(CLAIM, store.operator().claim_room(room, core)).await {
+                Ok(Ok(holder)) if holder == core => None,
+                Ok(Ok(holder)) => Some(self.name_of(holder).await),
+                Ok(Err(error)) => {
+                    tracing::warn!(room, %error, "whether another FreeSWITCH has it is not known");
+                    None
+                }
+                Err(_) => None,
+            }
         })
     }
 

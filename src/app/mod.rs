@@ -7,6 +7,7 @@ pub mod intake;
 mod keys;
 mod links;
 mod relay;
+mod rooms;
 pub mod sockets;
 pub mod supervisor;
 mod sweep;
@@ -108,7 +109,7 @@ impl Daemon {
         let profile = Word::new("profile", &config.dial.profile).context("dial.profile")?;
         let keys = Arc::new(keys::load(&config.handover.keys)?);
         let instance = InstanceId(uuid::Uuid::now_v7());
-        let (links, events) = Links::start(&config.link).context("link")?;
+        let (links, events) = Links::start(&config.link, store).context("link")?;
         let shared = Shared {
             router: Box::new(ByDirectory(directory)),
             sink: Box::new(Kept { recorder: recorder.clone(), watch: Box::new(watch) }),
@@ -193,6 +194,7 @@ impl Watch {
             tasks.spawn(relay.run(Arc::clone(shared)));
         }
         tasks.spawn(intake.run());
+        tasks.spawn(rooms::watch(Arc::clone(shared), Arc::clone(&links), store.clone()));
         tasks.spawn(Sweep::new(Arc::clone(shared), links, store).run());
         tasks
     }

@@ -36,7 +36,7 @@ pub(in crate::call) fn action(action: &Action, party: impl Fn(&str) -> String) -
             let names: Vec<&str> = variables.keys().map(String::as_str).collect();
             format!("set {}", names.join(", "))
         }
-        Action::Discard { path } => format!("throw away {}", clean(path)),
+        Action::Discard { path, .. } => format!("throw away {}", clean(path)),
         Action::Transfer { extension, context } => {
             format!("transfer to {} in {}", party(extension), clean(context))
         }
@@ -54,6 +54,7 @@ pub(in crate::call) fn action(action: &Action, party: impl Fn(&str) -> String) -
             format!("{} to {channel}", if *on { "listen" } else { "listen no more" })
         }
         Action::Originate(order) => format!("call {}", address(&order.address, &party)),
+        Action::Limit { channel, length } => format!("let {channel} last {length} at most"),
         Action::Drop { channel, .. } => format!("hang up {channel}"),
         Action::Eavesdrop { channel, target, speaks: false } => {
             format!("let {channel} listen at {target}")

@@ -88,8 +88,9 @@ impl Call {
         let given_up =
             if bridged { HangupCause::NormalClearing } else { HangupCause::OriginatorCancel };
         let now = self.live.now.wall;
+        let stay = self.legs_in_rooms();
         for (index, leg) in self.state.legs.iter_mut().enumerate() {
-            if leg.ended.is_none() {
+            if leg.ended.is_none() && !stay.contains(&index) {
                 leg.ended = Some(now);
                 leg.cause = Some(if index == 0 { cause } else { given_up });
             }
@@ -165,7 +166,9 @@ impl Call {
         self.release_others();
         self.parted();
         let now = self.live.now.wall;
-        for leg in &mut self.state.legs {
+        let stay = self.legs_in_rooms();
+        let legs = self.state.legs.iter_mut().enumerate();
+        for (_, leg) in legs.filter(|(index, _)| !stay.contains(index)) {
             leg.ended.get_or_insert(now);
             leg.cause.get_or_insert(termination.cause);
         }

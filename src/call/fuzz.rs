@@ -173,7 +173,11 @@ fn input(call: &Call, channel: &ChannelId, what: u8, with: u8) -> Option<Input> 
             _ => RoomNews::Kicked,
         })),
         29 if with < 120 => {
-            let here = Some(RoomFacts { locked: with < 20, members: u32::from(with % 5) });
+            let here = Some(RoomFacts {
+                locked: with < 20,
+                recorded: with.is_multiple_of(2),
+                members: u32::from(with % 5),
+            });
             let elsewhere = (with > 100).then(|| "two".to_owned());
             Input::Answer(query, Answer::Room(RoomFound { here, elsewhere, known: true }))
         }

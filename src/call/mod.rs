@@ -151,6 +151,7 @@ impl Call {
         let mut call = Self::restore(taken.into(), program, now)?;
         call.note_watched();
         call.follow_supervisor();
+        call.follow_invited();
         call.found_joined(other);
         call.worth_writing();
         call.settle_boundary();
@@ -301,7 +302,7 @@ impl Call {
 
     /// What nobody waits for is passed over.
     fn far(&mut self, channel: &ChannelId, news: FarNews) {
-        if self.supervisor_news(channel, &news) {
+        if self.supervisor_news(channel, &news) || self.invited_news(channel, &news) {
             return;
         }
         self.moved_news(channel, &news);

@@ -87,8 +87,8 @@ pub enum Action {
     CancelDial,
     /// Write channel variables. At once.
     SetVariables(BTreeMap<String, String>),
-    /// Throw a recording's file away: nobody is to hear it. At once.
-    Discard { path: String },
+    /// Throw a recording's file away, after some time: nobody is to hear it. At once.
+    Discard { path: String, after: Millis },
     /// Leave for an extension of the dialplan: the switch takes the call away from us. Ends when
     /// the switch has it; the loss of the link says the same.
     Transfer { extension: String, context: String },
@@ -112,6 +112,8 @@ pub enum Action {
     /// Call somebody besides. What becomes of the leg is heard as news of its channel, once it is
     /// followed. At once.
     Originate(Box<OriginateOrder>),
+    /// Hang another channel up when it has lasted so long from now on. At once.
+    Limit { channel: ChannelId, length: Millis },
     /// Hang another channel up. At once.
     Drop { channel: ChannelId, cause: HangupCause },
     /// Have a leg of ours listen in on `target`, and speak into what it hears or keep silent; no
@@ -213,6 +215,8 @@ pub enum Then {
     Park,
     /// As [`Action::Eavesdrop`].
     Eavesdrop { target: ChannelId, speaks: bool },
+    /// Joins a room that is there; it ends with the room.
+    Room(Box<JoinOrder>),
 }
 
 /// How to dial.

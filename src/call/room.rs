@@ -9,6 +9,7 @@ use super::output::Action;
 use super::step::Running;
 use crate::flow::prompt::TonePrompt;
 use crate::flow::room::{Permission, Role};
+use crate::model::talk::Goal;
 
 /// How a caller joins a room. The names are ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct JoinOrder {
     pub music: Option<String>,
     /// The lock does not hold it back.
     pub passes_lock: bool,
+    /// It must not make the room.
+    pub joins_only: bool,
     /// The room is over when one is left of several.
     pub ends_alone: bool,
 }
@@ -44,6 +47,7 @@ impl JoinOrder {
             most: None,
             music: None,
             passes_lock: false,
+            joins_only: false,
             ends_alone: false,
         }
     }
@@ -156,11 +160,12 @@ pub struct RoomFound {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RoomFacts {
     pub locked: bool,
+    pub recorded: bool,
     pub members: u32,
 }
 
-/// What an operator does with one caller in a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What an operator does with one caller in a room, or by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MemberOp {
     Mute(bool),
@@ -171,6 +176,12 @@ pub enum MemberOp {
         level: i8,
     },
     Kick,
+    /// Call somebody out into the room.
+    Invite {
+        to: Goal,
+        #[serde(default)]
+        role: Role,
+    },
 }
 
 impl Call {
@@ -188,6 +199,10 @@ impl Call {
             MemberOp::Deaf(on) => RoomOrder::Deaf { who: Who::Me, on },
             MemberOp::Volume { own, level } => RoomOrder::Volume { who: Who::Me, own, level },
             MemberOp::Kick => RoomOrder::Kick(Who::Me),
+            MemberOp::Invite { to, role } => {
+                let order = state.invitation(self, role);
+                return self.invite(&to, order?);
+            }
         };
         self.notice("an operator acts on the caller in the room");
         self.order(Action::Room { room, order });

@@ -54,6 +54,7 @@ impl Call {
         self.state.timers.clear_step();
         self.state.waits = super::state::Waits::default();
         self.worth_writing();
+        self.follow_invited();
         if self.pick_up_moved(&found) {
             return;
         }
@@ -66,7 +67,7 @@ impl Call {
     }
 
     /// The limits of the whole call: its first flow's, which may be lower than the ceiling.
-    fn limits(&self) -> Limits {
+    pub(in crate::call) fn limits(&self) -> Limits {
         let ceiling = Limits::CEILING;
         let limits = self.program.flows.get(&self.state.main).map(|main| main.flow.limits);
         limits.map_or(ceiling, |limits| Limits {
@@ -438,10 +439,10 @@ impl Call {
     pub(in crate::call) fn last_words(&mut self) {
         let Some((published, name)) = self.here() else { return };
         let running = std::mem::take(&mut self.state.running);
-        if let (Running::Message(state), Some(Step::Message(message))) =
-            (running, published.flow.steps.get(&name))
-        {
-            state.hung_up(self, message);
+        match (running, published.flow.steps.get(&name)) {
+            (Running::Message(state), Some(Step::Message(message))) => state.hung_up(self, message),
+            (Running::Conference(state), _) => state.hung_up(self),
+            _ => {}
         }
     }
 }

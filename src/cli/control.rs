@@ -106,7 +106,7 @@ const fn side(leg: Leg) -> Side {
     }
 }
 
-fn goal(to: &args::Goal) -> anyhow::Result<Goal> {
+pub(super) fn goal(to: &args::Goal) -> anyhow::Result<Goal> {
     let target = to.target.clone();
     if let Some(room) = target.strip_prefix("room:") {
         return Ok(Goal::Room(room.parse()?));

@@ -12,10 +12,11 @@ use crate::base::ids::{PromptName, RoomName, TenantSlug};
 use crate::base::masked::Masked;
 use crate::control::protocol::{Answer, Request};
 use crate::control::room::{self, By, Whom};
-use crate::flow::room::{Permission, Pin, RoomKey, RoomSettings};
+use crate::flow::room::{Permission, Pin, Role, RoomKey, RoomSettings};
 use crate::model::room::RoomView;
 use crate::store::{Store, StoreError, StoredRoom};
 
+use super::args::Goal;
 use super::screen::Screen;
 use super::tenant_scope;
 
@@ -70,6 +71,14 @@ pub enum RoomCommand {
     Floor {
         member: u32,
     },
+    /// Call somebody out into the room
+    Invite {
+        #[command(flatten)]
+        to: Goal,
+        /// What they are there
+        #[arg(long = "as", value_name = "ROLE", default_value = "member")]
+        role: Part,
+    },
     /// End it for everybody
     End,
 }
@@ -79,6 +88,13 @@ pub enum RoomCommand {
 pub enum Switch {
     Start,
     Stop,
+}
+
+/// What somebody is in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    Member,
+    Moderator,
 }
 
 /// What is not given stays as it is.
@@ -180,6 +196,13 @@ fn live(command: &RoomCommand) -> anyhow::Result<Option<room::RoomCommand>> {
         RoomCommand::Play { prompt } => Live::Play { prompt: prompt.clone() },
         RoomCommand::Record { what } => Live::Record { on: *what == Switch::Start },
         RoomCommand::Floor { member } => Live::Floor { member: *member },
+        RoomCommand::Invite { to, role } => {
+            let role = match role {
+                Part::Member => Role::Member,
+                Part::Moderator => Role::Moderator,
+            };
+            Live::Invite { to: super::control::goal(to)?, role }
+        }
         RoomCommand::End => Live::End,
     }))
 }

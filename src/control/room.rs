@@ -2,16 +2,22 @@
 //! done to them. FreeSWITCH's own list of the room is the truth; which FreeSWITCH has the room is
 //! asked of all of them.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
-use crate::base::ids::{ChannelId, PromptName, RoomName, TenantId};
-use crate::call::room::{RoomOrder, RoomSound, Who};
+use crate::base::ids::{CallId, ChannelId, PromptName, RecordingId, RoomName, TenantId};
+use crate::call::input::Command;
+use crate::call::room::{MemberOp, RoomOrder, RoomSound, Who};
 use crate::driver::call::Shared;
+use crate::driver::registry::{Scope, TellError};
 use crate::driver::rooms::{Place, places};
 use crate::driver::session::Around;
 use crate::driver::translate::room;
 use crate::flow::room::{Denied, Permission, Role, RoomSettings, address};
+use crate::model::record::RecordingNote;
 use crate::model::room::{MemberView, RoomView};
+use crate::model::talk::Goal;
 
 /// In whose name something is done in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -68,6 +74,12 @@ pub enum RoomCommand {
     Floor {
         member: u32,
     },
+    /// Call somebody out into the room, by a call that is in it.
+    Invite {
+        to: Goal,
+        #[serde(default)]
+        role: Role,
+    },
     /// The room is over for everybody.
     End,
 }
@@ -83,8 +95,16 @@ pub enum RoomOpError {
     NoMember(u32),
     #[error(transparent)]
     Denied(#[from] Denied),
+    #[error("the room is full")]
+    Full,
+    #[error("no call that is in the room is held by this process")]
+    NoCall,
+    #[error(transparent)]
+    Told(#[from] TellError),
     #[error("there is no prompt `{0}`")]
     NoPrompt(PromptName),
+    #[error("the room is being recorded already")]
+    Recorded,
     #[error("the settings have no link to a FreeSWITCH")]
     NoLink,
     #[error("the room is on more than one FreeSWITCH: {0}")]
@@ -127,12 +147,53 @@ impl<'a> RoomDesk<'a> {
             return Ok(Some(place.map(|place| self.named(place.view)).unwrap_or_default()));
         }
         let place = place.ok_or(RoomOpError::Empty)?;
+        if let RoomCommand::Invite { to, role } = command {
+            may_invite(settings, &place.view, by, *role)?;
+            let members = u32::try_from(place.view.members.len()).unwrap_or(u32::MAX);
+            if settings.most.is_some_and(|most| members >= most) {
+                return Err(RoomOpError::Full);
+            }
+            return self.invite(self.named(place.view), by, to, *role).await.map(|()| None);
+        }
         let order = self.order(around, command)?;
         permit(settings, &place.view, by, &order)?;
         if let Some(member) = named(command) {
             the(&place.view, member)?;
         }
+        if let RoomOrder::Record { path: Some(path), .. } = &order {
+            self.tell_recording(&place.view, path)?;
+        }
         self.carry_out(&place, &order).await.map(|()| None)
+    }
+
+    /// The call that invites knows what becomes of it: the member's who asks, or a moderator's.
+    async fn invite(
+        &self,
+        view: RoomView,
+        by: By,
+        to: &Goal,
+        role: Role,
+    ) -> Result<(), RoomOpError> {
+        let mut members = view.members;
+        members.retain(|member| by == By::Tenant || by == By::Member(member.member));
+        members.sort_by_key(|member| member.role != Role::Moderator.name());
+        let call = members.iter().find_map(|member| member.call).ok_or(RoomOpError::NoCall)?;
+        let command = Command::Room(MemberOp::Invite { to: to.clone(), role });
+        Ok(self.shared.registry.tell(Scope::Tenant(self.tenant), call, command).await?)
+    }
+
+    /// Kept before it begins: from then on it is known whose the file is, whoever dies.
+    fn tell_recording(&self, view: &RoomView, path: &str) -> Result<(), RoomOpError> {
+        if view.recording {
+            return Err(RoomOpError::Recorded);
+        }
+        let id = Path::new(path).file_stem().and_then(|name| name.to_str()?.parse().ok());
+        if let Some(id) = id {
+            let now = self.shared.clock.now().wall;
+            let note = RecordingNote::room(id, self.name, path.to_owned(), now);
+            self.shared.sink.recording(self.tenant, CallId(uuid::Uuid::nil()), Box::new(note));
+        }
+        Ok(())
     }
 
     /// The one FreeSWITCH that has the room.
@@ -173,17 +234,17 @@ impl<'a> RoomDesk<'a> {
             }
             RoomCommand::Record { on: true } => {
                 let folder = &around.settings.message_directory;
-                let id = uuid::Uuid::now_v7();
+                let id = RecordingId(uuid::Uuid::now_v7());
                 RoomOrder::Record { path: Some(format!("{folder}/{id}.wav")), on: true }
             }
             RoomCommand::Record { on: false } => RoomOrder::Record { path: None, on: false },
-            RoomCommand::End | RoomCommand::List => RoomOrder::End,
+            RoomCommand::End | RoomCommand::List | RoomCommand::Invite { .. } => RoomOrder::End,
         })
     }
 
     async fn carry_out(&self, place: &Place, order: &RoomOrder) -> Result<(), RoomOpError> {
         let name = address(self.tenant, self.name);
-        let api = room::order(&name, order, &nobody());
+        let api = room::order_from_outside(&name, order);
         let api = api.map_err(|refused| RoomOpError::Switch(refused.to_string()))?;
         let said = self.shared.switchboard.ask(place.core, api).await.into_iter().next();
         match said.map(|said| said.said) {
@@ -208,12 +269,6 @@ impl<'a> RoomDesk<'a> {
     }
 }
 
-/// Orders of whoever is not in the room name nobody as themselves.
-#[allow(clippy::unwrap_used, reason = "`nobody` is a channel's name")]
-fn nobody() -> ChannelId {
-    "nobody".parse().unwrap()
-}
-
 /// The member that a command names.
 const fn named(command: &RoomCommand) -> Option<u32> {
     match command {
@@ -231,6 +286,26 @@ fn the(view: &RoomView, member: u32) -> Result<&MemberView, RoomOpError> {
     found.ok_or(RoomOpError::NoMember(member))
 }
 
+/// Whether somebody may be invited in this name. Only a moderator makes another.
+fn may_invite(
+    settings: &RoomSettings,
+    view: &RoomView,
+    by: By,
+    role: Role,
+) -> Result<(), RoomOpError> {
+    let By::Member(own) = by else { return Ok(()) };
+    let own = role_of(the(view, own)?);
+    settings.permit(own, Permission::Invite)?;
+    if role == Role::Moderator && own != Role::Moderator {
+        return Err(Denied { role: own, permission: Permission::Invite }.into());
+    }
+    Ok(())
+}
+
+fn role_of(member: &MemberView) -> Role {
+    if member.role == Role::Moderator.name() { Role::Moderator } else { Role::Member }
+}
+
 /// Whether this may be done in this name.
 fn permit(
     settings: &RoomSettings,
@@ -239,8 +314,7 @@ fn permit(
     order: &RoomOrder,
 ) -> Result<(), RoomOpError> {
     let By::Member(own) = by else { return Ok(()) };
-    let member = the(view, own)?;
-    let role = if member.role == Role::Moderator.name() { Role::Moderator } else { Role::Member };
+    let role = role_of(the(view, own)?);
     let needed = match order {
         RoomOrder::Mute { who: Who::Member(whom), on } if *whom == own => {
             if !*on {
@@ -279,6 +353,23 @@ mod tests {
             hears: 0,
             since_s: 0,
         }
+    }
+
+    #[test]
+    fn who_may_invite_makes_nobody_more_than_it_is() {
+        let settings: RoomSettings =
+            serde_json::from_str(r#"{"member": ["invite"], "moderator": ["invite"]}"#).unwrap();
+        let members = vec![member(1, Role::Member), member(2, Role::Moderator)];
+        let view = RoomView { members, ..RoomView::default() };
+        let may = |settings: &RoomSettings, by, role| may_invite(settings, &view, by, role).is_ok();
+        for by in [By::Tenant, By::Member(2)] {
+            assert!(may(&settings, by, Role::Member) && may(&settings, by, Role::Moderator));
+        }
+        assert!(may(&settings, By::Member(1), Role::Member));
+        assert!(!may(&settings, By::Member(1), Role::Moderator));
+        let settings = RoomSettings::default();
+        assert!(!may(&settings, By::Member(1), Role::Member), "by default members may not");
+        assert!(!may(&settings, By::Member(9), Role::Member), "who is not in may nothing");
     }
 
     #[test]

@@ -26,6 +26,7 @@ use super::session::{DRAINING, Offer, Router, Session, Settings};
 use super::wake::Wake;
 use super::{rooms, stray};
 use crate::base::ids::{CallId, ChannelId, CoreId, TenantId};
+use crate::base::millis::Millis;
 use crate::base::now::Now;
 use crate::call::input::Answer;
 use crate::call::output::{Query, QueryId};
@@ -81,12 +82,21 @@ pub trait Switchboard: Send + Sync {
     fn order(&self, call: CallId, orders: Vec<Order>);
     /// From now on so much of the channel's news comes as words to the call.
     fn heed(&self, call: CallId, channel: &ChannelId, heed: Heed);
+    /// Says that this FreeSWITCH is about to have a room that is nowhere yet. Where another is, that
+    /// one's name.
+    fn claim<'a>(&'a self, room: &'a str, core: CoreId) -> Claiming<'a> {
+        let _ = (room, core);
+        Box::pin(async { None })
+    }
     /// Asks one FreeSWITCH, or each.
     fn ask(&self, core: Option<CoreId>, api: Api) -> Asking<'_>;
 }
 
 /// What FreeSWITCHes are about to say.
 pub type Asking<'a> = Pin<Box<dyn Future<Output = Vec<Said>> + Send + 'a>>;
+
+/// Which FreeSWITCH is about to have a room, where another is.
+pub type Claiming<'a> = Pin<Box<dyn Future<Output = Option<String>> + Send + 'a>>;
 
 /// What one FreeSWITCH said.
 #[derive(Debug)]
@@ -291,7 +301,7 @@ impl Link {
                 self.guard(|session, shared| session.far_gone(channel, shared.clock.now()));
             }
             // The connection knows better.
-            Some(Word::Gone(_) | Word::Obeyed(..)) => {}
+            Some(Word::Gone(_) | Word::Obeyed(..) | Word::Answer(..)) => {}
             None => {
                 self.entered = None;
                 self.session.superseded();
@@ -404,7 +414,7 @@ impl Link {
                     shared.counters.refused.fetch_add(1, Ordering::Relaxed);
                     tracing::info!(%call, reason, "a call went back to the dialplan");
                 }
-                Offer::Discard(path) => discard(call, path),
+                Offer::Discard(path, after) => discard(call, path, after),
             }
         }
     }
@@ -455,8 +465,10 @@ impl Link {
     }
 }
 
-fn discard(call: CallId, path: String) {
+/// What is still to be removed when the process ends is found later.
+pub(super) fn discard(call: CallId, path: String, after: Millis) {
     tokio::spawn(async move {
+        tokio::time::sleep(after.into()).await;
         if let Err(error) = tokio::fs::remove_file(&path).await {
             tracing::debug!(%call, %error, "a recording was not removed");
         }

@@ -11,6 +11,7 @@ use super::translate::{dial, legs, media, room};
 use crate::base::cause::HangupCause;
 use crate::base::digits::Digits;
 use crate::base::ids::ChannelId;
+use crate::base::millis::Millis;
 use crate::call::input::{Ending, Event, FarNews};
 use crate::call::output::{Action, ActionId, DialOrder, Media, RecordOrder};
 use crate::call::room::JoinOrder;
@@ -59,8 +60,8 @@ pub struct Turn {
     pub events: Vec<Event>,
     /// A channel of which everything is told from now on, or nothing more.
     pub follow: Option<(ChannelId, bool)>,
-    /// A recording to be removed.
-    pub discard: Option<String>,
+    /// A recording to be removed, after some time.
+    pub discard: Option<(String, Millis)>,
     /// The channel leaves our connection, and comes back on a new one.
     pub joins: bool,
     /// The channel leaves us: nothing more can be ordered.
@@ -165,6 +166,7 @@ impl Desk {
                 Turn::api(Api::Await { channel, sound: media::sound(&sound)? })
             }
             Action::Drop { channel, cause } => Turn::api(Api::Kill { channel, cause }),
+            Action::Limit { channel, length } => Turn::api(legs::limit(channel, length)),
             Action::Eavesdrop { channel, target, speaks } => {
                 Turn::api(Api::Eavesdrop { channel, eavesdrop: legs::eavesdrop(target, speaks) })
             }
@@ -175,7 +177,9 @@ impl Desk {
                 Turn { follow: Some((channel, on)), ..Turn::default() }
             }
             Action::Release { refused } => self.release(&refused),
-            Action::Discard { path } => Turn { discard: Some(path), ..Turn::default() },
+            Action::Discard { path, after } => {
+                Turn { discard: Some((path, after)), ..Turn::default() }
+            }
         })
     }
 
@@ -259,7 +263,7 @@ impl Desk {
         let execute = execute_id(id, 0);
         let settings = dial::settings(&self.channel, order)?;
         let application = dial::bridge(order, execute, &self.profile, self.former.transfers())?;
-        let limit = |limit: crate::base::millis::Millis| u32::try_from(limit.whole_seconds());
+        let limit = |limit: Millis| u32::try_from(limit.whole_seconds());
         let time_limit_s = order.time_limit.and_then(|length| limit(length).ok());
         let dialing = Dialing { execute, time_limit_s, joined: false };
         self.tasks.insert(id, Task::Dial(Box::new(dialing)));

@@ -11,8 +11,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::base::ids::{CallId, ChannelId, TenantId};
-use crate::call::input::Command;
-use crate::call::output::ActionId;
+use crate::call::input::{Answer, Command};
+use crate::call::output::{ActionId, QueryId};
 use crate::esl::event::Event;
 
 /// Words that wait for one call.
@@ -73,6 +73,8 @@ pub enum Word {
     FarGone(ChannelId),
     /// Over the link an order was carried out, or why not.
     Obeyed(ActionId, Result<(), String>),
+    /// To a question of a call without a connection.
+    Answer(QueryId, Box<Answer>),
     /// FreeSWITCH has no such channel any more, and why that is known.
     Gone(&'static str),
 }

@@ -44,22 +44,28 @@ pub(super) async fn find(
     let (places, _) = places(switchboard, &query.room).await;
     let is_here = |place: &&Place| core.is_none() || place.core.is_none() || place.core == core;
     let here = places.iter().find(is_here).map(|place| room::facts(&place.view));
-    let elsewhere = places.iter().find(|place| !is_here(place)).map(|place| place.link.clone());
+    let mut elsewhere = places.iter().find(|place| !is_here(place)).map(|place| place.link.clone());
+    if let Some(core) = core.filter(|_| places.is_empty()) {
+        // Two that come first, each on its FreeSWITCH, would make two rooms of it.
+        elsewhere = switchboard.claim(&query.room, core).await;
+    }
     RoomFound { here, elsewhere, known: switchboard.is_there() }
 }
 
 #[cfg(test)]
 mod tests {
     use std::pin::Pin;
+    use std::sync::Mutex;
 
     use super::*;
     use crate::base::ids::{CallId, ChannelId};
-    use crate::driver::call::Order;
+    use crate::driver::call::{Claiming, Order};
     use crate::driver::registry::Heed;
     use crate::esl::command::Api;
 
-    /// FreeSWITCHes by the number of their core, and whether each has the room.
-    struct Board(Vec<(u128, bool)>);
+    /// FreeSWITCHes by the number of their core, and whether each has the room; and which is about
+    /// to have it.
+    struct Board(Vec<(u128, bool)>, Mutex<Option<CoreId>>);
 
     fn core(number: u128) -> CoreId {
         CoreId(uuid::Uuid::from_u128(number))
@@ -71,6 +77,10 @@ mod tests {
         }
         fn order(&self, _call: CallId, _orders: Vec<Order>) {}
         fn heed(&self, _call: CallId, _channel: &ChannelId, _heed: Heed) {}
+        fn claim<'a>(&'a self, _room: &'a str, core: CoreId) -> Claiming<'a> {
+            let claimed = *self.1.lock().unwrap().get_or_insert(core);
+            Box::pin(async move { (claimed != core).then(|| format!("fs of {claimed}")) })
+        }
         fn ask(
             &self,
             _core: Option<CoreId>,
@@ -89,7 +99,19 @@ mod tests {
 
     async fn found(board: &[(u128, bool)]) -> RoomFound {
         let query = RoomQuery { room: "t1-a".into() };
-        find(&Board(board.to_vec()), &query, Some(core(1))).await
+        find(&Board(board.to_vec(), Mutex::default()), &query, Some(core(1))).await
+    }
+
+    #[tokio::test]
+    async fn of_two_who_come_first_on_two_freeswitches_one_is_refused() {
+        let board = Board(vec![(1, false), (2, false)], Mutex::default());
+        let query = RoomQuery { room: "t1-a".into() };
+        let first = find(&board, &query, Some(core(1))).await;
+        let second = find(&board, &query, Some(core(2))).await;
+        assert_eq!((first.here, first.elsewhere), (None, None));
+        assert_eq!(second.elsewhere, Some(format!("fs of {}", core(1))));
+        let again = find(&board, &query, Some(core(1))).await;
+        assert_eq!(again.elsewhere, None, "another on the same FreeSWITCH may come as well");
     }
 
     #[tokio::test]

@@ -7,17 +7,20 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::call::{Hearer, Order, Shared};
+use super::call::{Hearer, Order, Shared, discard};
 use super::entered::Entered;
 use super::registry::{Heed, Hold, Word};
+use super::rooms;
 use super::seal::Opened;
 use super::session::running::Running;
 use super::translate::{event, far, hangup_cause, hung_up_by_caller, refers, replaced};
 use crate::base::cause::HangupCause;
 use crate::base::ids::{CallId, ChannelId, TenantId};
+use crate::base::millis::Millis;
 use crate::base::now::Now;
-use crate::call::input::{Command as Operator, Ending, Event, FarNews, Input};
-use crate::call::output::{Action, ActionId, Output};
+use crate::call::input::{Answer, Command as Operator, Ending, Event, FarNews, Input};
+use crate::call::output::{Action, ActionId, Output, Query, QueryId};
+use crate::call::room::RoomQuery;
 use crate::call::{Call, ResumeError};
 use crate::esl::command::{Api, Command};
 use crate::esl::event::EventName;
@@ -50,10 +53,14 @@ pub enum Told {
     Recording(TenantId, Box<RecordingNote>),
     /// Where there is a number, the call hears whether it was carried out.
     Order(Api, Option<ActionId>),
+    /// Its answer is wanted.
+    Query(QueryId, RoomQuery),
     /// Who listened to whom, as far as it is known now.
     Audit(Box<AuditEntry>),
     /// The command that was heard last is done, or why not.
     Answered(Result<(), String>),
+    /// A file of which nothing is to be kept after some time.
+    Discard(String, Millis),
     /// How much is to be told of another channel.
     Follow(ChannelId, Heed),
     Ended(Box<CallRecord>),
@@ -174,6 +181,10 @@ impl Stray {
         self.input(Input::Event(event), now);
     }
 
+    pub fn answer(&mut self, id: QueryId, answer: Answer, now: Now) {
+        self.input(Input::Answer(id, answer), now);
+    }
+
     /// The channel is gone; how it ended nobody saw.
     pub fn gone(&mut self, reason: &str, now: Now) {
         self.input(Input::Event(Event::LinkLost { reason: reason.to_owned() }), now);
@@ -229,6 +240,9 @@ impl Stray {
                             let heed = |on| if on { Heed::All } else { Heed::Not };
                             let follow = turn.follow;
                             told.extend(follow.map(|(far, on)| Told::Follow(far, heed(on))));
+                            told.extend(
+                                turn.discard.map(|(path, after)| Told::Discard(path, after)),
+                            );
                             if turn.leaves {
                                 // No connection's end will tell.
                                 let event = Event::Done(id, Ending::Finished);
@@ -241,6 +255,8 @@ impl Stray {
                         }
                     }
                 }
+                Output::Query(id, Query::Room(query)) => told.push(Told::Query(id, query)),
+                // The step that asks has it asked again once there is a connection.
                 Output::Query(..) => {}
                 Output::Ended(record) => {
                     self.over = true;
@@ -310,6 +326,7 @@ async fn run(shared: Arc<Shared>, mut stray: Stray, mut entered: Entered) {
                     Some(Word::FarGone(channel)) => stray.far_gone(channel, now),
                     Some(Word::News(news)) => stray.heard(&news, now),
                     Some(Word::Obeyed(id, obeyed)) => stray.obeyed(id, obeyed, now),
+                    Some(Word::Answer(id, answer)) => stray.answer(id, *answer, now),
                     Some(Word::Gone(reason)) => stray.gone(reason, now),
                     // The next process finds it.
                     Some(Word::HandOver(_)) | None => break,
@@ -333,6 +350,12 @@ fn hearer(shared: &Arc<Shared>, call: CallId, id: ActionId) -> Hearer {
     })
 }
 
+async fn ask(shared: Arc<Shared>, call: CallId, id: QueryId, query: RoomQuery) {
+    let found = rooms::find(&*shared.switchboard, &query, None).await;
+    // As with an order.
+    let _ = shared.registry.say(call, Word::Answer(id, Box::new(Answer::Room(found))));
+}
+
 /// Carries out what the call wants; false after a fault of ours.
 fn work(
     shared: &Arc<Shared>,
@@ -347,12 +370,14 @@ fn work(
     for told in told {
         match told {
             Told::Note(tenant, entry) => shared.sink.note(tenant, call, entry),
+            Told::Query(id, query) => drop(tokio::spawn(ask(Arc::clone(shared), call, id, query))),
             Told::Audit(entry) => shared.sink.audit(entry),
             Told::Recording(tenant, note) => shared.sink.recording(tenant, call, note),
             Told::Order(api, heeded) => {
                 let hearer = heeded.map(|id| hearer(shared, call, id));
                 orders.push(Order { api, hearer });
             }
+            Told::Discard(path, after) => discard(call, path, after),
             Told::Follow(channel, heed) => entered.heed(channel, heed),
             Told::Answered(obeyed) => {
                 // Whoever asked may be gone.

@@ -5,7 +5,8 @@ use std::fmt;
 
 use crate::base::ids::ChannelId;
 
-use super::argument::{VariableName, Word};
+use super::argument::VariableName;
+use super::conference::Join;
 use super::dial_string::{DialString, DialValue, DialVariable};
 
 /// A leg to be.
@@ -25,11 +26,7 @@ pub enum Then {
     /// Waits in silence.
     Park,
     Eavesdrop(Eavesdrop),
-    /// Joins the room of this name, with this profile.
-    Conference {
-        room: Word,
-        profile: Word,
-    },
+    Conference(Join),
 }
 
 /// Hearing what a channel says and hears.
@@ -66,9 +63,7 @@ impl fmt::Display for Then {
         match self {
             Self::Park => f.write_str("&park()"),
             Self::Eavesdrop(eavesdrop) => write!(f, "&eavesdrop({eavesdrop})"),
-            Self::Conference { room, profile } => {
-                write!(f, "&conference({}@{})", room.as_str(), profile.as_str())
-            }
+            Self::Conference(join) => write!(f, "&conference({})", join.argument()),
         }
     }
 }
@@ -91,8 +86,9 @@ fn identity(channel: ChannelId) -> DialVariable {
 
 #[cfg(test)]
 mod tests {
-    use super::super::argument::{DialPart, DisplayName, Host};
+    use super::super::argument::{DialPart, DisplayName, Host, Word};
     use super::super::command::{Api, Command};
+    use super::super::conference::{JoinFlag, RoomArg};
     use super::super::dial_string::{Leg, Target};
     use super::*;
 
@@ -132,5 +128,19 @@ mod tests {
             String::from_utf8_lossy(&bytes),
             @"api uuid_transfer s-leg eavesdrop:%[eavesdrop_whisper_bleg=false]a-leg inline"
         );
+    }
+
+    #[test]
+    fn a_leg_that_joins_a_room_adds_no_member_that_could_make_one() {
+        let room = RoomArg::new("t1-a").unwrap();
+        let profile = Word::new("profile", "callwright").unwrap();
+        let flags = vec![JoinFlag::Mute, JoinFlag::JoinOnly];
+        let user = DialPart::new("300").unwrap();
+        let target = Target::User { user, domain: Host::new("pbx.example").unwrap() };
+        insta::assert_snapshot!(sent(target, Then::Conference(Join { room, profile, flags })), @r"
+        api originate '{origination_caller_id_name=Ann Lee,origination_uuid=s-leg}
+        user/300@pbx.example' &conference(t1-a@callwright+flags{mute|join-only}
+        )
+        ");
     }
 }

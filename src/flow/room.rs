@@ -119,6 +119,8 @@ pub enum RoomKey {
     UnmuteOthers,
     Lock,
     Unlock,
+    /// Record the room, or record it no more.
+    Record,
     /// Hear the others louder, quieter.
     Louder,
     Quieter,
@@ -129,12 +131,13 @@ pub enum RoomKey {
 }
 
 impl RoomKey {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::MuteSelf,
         Self::MuteOthers,
         Self::UnmuteOthers,
         Self::Lock,
         Self::Unlock,
+        Self::Record,
         Self::Louder,
         Self::Quieter,
         Self::Leave,
@@ -148,6 +151,7 @@ impl RoomKey {
             Self::UnmuteOthers => "unmute_others",
             Self::Lock => "lock",
             Self::Unlock => "unlock",
+            Self::Record => "record",
             Self::Louder => "louder",
             Self::Quieter => "quieter",
             Self::Leave => "leave",
@@ -161,6 +165,7 @@ impl RoomKey {
             Self::MuteSelf => Some(Permission::MuteSelf),
             Self::MuteOthers | Self::UnmuteOthers => Some(Permission::MuteOthers),
             Self::Lock | Self::Unlock => Some(Permission::Lock),
+            Self::Record => Some(Permission::Record),
             Self::End => Some(Permission::End),
             Self::Louder | Self::Quieter | Self::Leave => None,
         }

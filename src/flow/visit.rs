@@ -69,6 +69,7 @@ impl Step {
             }
             Self::Conference(conference) => {
                 add("prompts", &conference.prompts);
+                add("name_prompts", &conference.name_prompts);
                 keyed(&conference.keys).into_iter().for_each(|(path, list)| add(path, list));
             }
             Self::Http(http) => add("waiting_prompts", &http.waiting_prompts),

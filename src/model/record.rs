@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::recording::{RecordingKind, RecordingState, Span};
 use crate::base::cause::{HangupCause, Party, Termination};
-use crate::base::ids::{CallId, ChannelId, FlowName, RecordingId, StepName, TenantId};
+use crate::base::ids::{CallId, ChannelId, FlowName, RecordingId, RoomName, StepName, TenantId};
 
 /// One call, from its first leg to its last hang-up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -164,6 +164,22 @@ pub struct RecordingNote {
     /// What is shorter is not kept.
     #[serde(default)]
     pub min_length_ms: u64,
+}
+
+impl RecordingNote {
+    /// A recording of a room that begins now.
+    pub fn room(id: RecordingId, room: &RoomName, path: String, began: Timestamp) -> Self {
+        Self {
+            name: id.to_string(),
+            path,
+            id: Some(id),
+            kind: RecordingKind::Room,
+            room: Some(room.to_string()),
+            state: RecordingState::Running,
+            began: Some(began),
+            ..Self::default()
+        }
+    }
 }
 
 /// A line in a list of calls.

@@ -75,6 +75,14 @@ impl Span {
     }
 }
 
+/// What the file is called in which a caller has said a name, without its ending.
+pub fn name_of(call: CallId) -> String {
+    format!("{NAME}{call}")
+}
+
+/// How such a file's name begins: it is no recording to be kept.
+pub const NAME: &str = "name-";
+
 /// What was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::ids::{CallId, ChannelId};
+use crate::base::ids::{CallId, ChannelId, RecordingId};
 
 /// A room as it is now.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -12,6 +12,9 @@ pub struct RoomView {
     /// A moderator is waited for.
     pub waits: bool,
     pub recording: bool,
+    /// What is being recorded of it, as far as it is ours.
+    #[serde(default)]
+    pub recordings: Vec<RecordingId>,
     /// Since when it has been there, in seconds.
     pub age_s: u64,
     pub members: Vec<MemberView>,

@@ -69,7 +69,7 @@ pub use recording::{Kept, StoredAudio};
 pub use resumed::NoProgram;
 pub use room::StoredRoom;
 pub use routes::{Asked, Ground, NoRoute, Routes};
-pub use taking::{Fate, Measured};
+pub use taking::{Fate, Measured, RunningRoom};
 pub use tenant::{NewTenant, Operator};
 pub use trace::{Deed, Trace};
 

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
-use super::pool::on;
-use super::{StoreError, TenantScope, now_ms};
-use crate::base::ids::{RoomName, TenantId};
+use super::pool::{in_transaction, on};
+use super::{Operator, StoreError, TenantScope, now_ms};
+use crate::base::ids::{CoreId, RoomName, TenantId};
 use crate::flow::room::RoomSettings;
 
 /// A room of a tenant.
@@ -35,6 +35,37 @@ impl TryFrom<RoomRow> for StoredRoom {
 }
 
 pub(super) const ALL: &str = "SELECT tenant, name, settings FROM room ORDER BY tenant, name";
+
+/// How long a FreeSWITCH may take to have a room that it said it would have.
+const CLAIM_MS: i64 = 10_000;
+
+impl Operator {
+    /// Says that a FreeSWITCH is about to have a room, by its name there. Gives the one that is: for
+    /// ten seconds that is who said so first.
+    pub async fn claim_room(&self, room: &str, core: CoreId) -> Result<CoreId, StoreError> {
+        let row = in_transaction!(self.store.ready().await?, tx => {
+            sqlx::query("DELETE FROM room_claim WHERE until_ms < (SELECT now_ms FROM clock)")
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query(
+                "INSERT INTO room_claim (room, core, until_ms) \
+                 SELECT $1, $2, now_ms + $3 FROM clock WHERE TRUE \
+                 ON CONFLICT (room) DO UPDATE SET until_ms = excluded.until_ms \
+                 WHERE room_claim.core = excluded.core",
+            )
+            .bind(room)
+            .bind(core.to_string())
+            .bind(CLAIM_MS)
+            .execute(&mut *tx)
+            .await?;
+            sqlx::query_as::<_, (String,)>("SELECT core FROM room_claim WHERE room = $1")
+                .bind(room)
+                .fetch_one(&mut *tx)
+                .await?
+        });
+        row.0.parse().map_err(StoreError::corrupt)
+    }
+}
 
 impl TenantScope {
     /// Adds a room, or changes one that the tenant has: whoever joins later finds it so.

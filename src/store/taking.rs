@@ -9,7 +9,7 @@ use super::instance::GONE_MS;
 use super::pool::{in_transaction, on};
 use super::recording::{COLUMNS, Kept, RecordingRow, StoredAudio, over};
 use super::{Operator, StoreError, TenantScope, timestamp};
-use crate::base::ids::{InstanceId, RecordingId, TenantId};
+use crate::base::ids::{CallId, InstanceId, RecordingId, RoomName, TenantId};
 use crate::base::millis::Millis;
 use crate::model::recording::{RecordingKind, RecordingState, Span};
 use crate::model::timeline::{Entry, What};
@@ -20,6 +20,10 @@ const CLAIM_MAX: u32 = 64;
 const CANDIDATES_MAX: i64 = 1_000;
 /// How long a recording is left to the machine that has its file, in milliseconds.
 const ELSEWHERE_MS: i64 = 60_000;
+/// A room's recording is noted before FreeSWITCH is told of it, which takes less than this.
+const ROOM_GRACE_MS: i64 = 5_000;
+/// Recordings of rooms that are handed out at once.
+const ROOMS_MAX: i64 = 200;
 /// The term of what becomes of a call's recordings: after all that its machine notes.
 const AFTER: u32 = u32::MAX;
 
@@ -145,6 +149,23 @@ impl Operator {
         Ok(claimed)
     }
 
+    /// Recordings of rooms that run, by what is known here, and began a while ago; at most 200.
+    /// Nobody tells when one ends: whoever looks after rooms sees it.
+    pub async fn running_rooms(&self) -> Result<Vec<RunningRoom>, StoreError> {
+        let rows = on!(self.store.ready().await?, db => {
+            sqlx::query_as::<_, RunningRow>(
+                "SELECT tenant, id, room, path, now_ms - began_ms AS age_ms FROM recording, clock \
+                 WHERE state = 'running' AND kind = 'room' AND began_ms <= now_ms - $1 \
+                 ORDER BY began_ms LIMIT $2",
+            )
+            .bind(ROOM_GRACE_MS)
+            .bind(ROOMS_MAX)
+            .fetch_all(db)
+            .await?
+        });
+        rows.into_iter().map(RunningRoom::try_from).collect()
+    }
+
     /// Recordings of calls that are over, and of which nobody told the end: they have ended too.
     pub async fn end_recordings_of_ended_calls(&self) -> Result<u64, StoreError> {
         let rows = on!(self.store.ready().await?, db => {
@@ -161,6 +182,39 @@ impl Operator {
             .rows_affected()
         });
         Ok(rows)
+    }
+}
+
+/// A recording of a room that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningRoom {
+    pub tenant: TenantId,
+    pub id: RecordingId,
+    pub room: RoomName,
+    pub path: String,
+    pub age: Millis,
+}
+
+#[derive(Debug, FromRow)]
+struct RunningRow {
+    tenant: String,
+    id: String,
+    room: Option<String>,
+    path: String,
+    age_ms: i64,
+}
+
+impl TryFrom<RunningRow> for RunningRoom {
+    type Error = StoreError;
+    fn try_from(row: RunningRow) -> Result<Self, StoreError> {
+        let room = row.room.unwrap_or_default();
+        Ok(Self {
+            tenant: row.tenant.parse().map_err(StoreError::corrupt)?,
+            id: row.id.parse().map_err(StoreError::corrupt)?,
+            room: room.parse().map_err(StoreError::corrupt)?,
+            path: row.path,
+            age: Millis(u64::try_from(row.age_ms).unwrap_or(0)),
+        })
     }
 }
 
@@ -194,6 +248,36 @@ impl TenantScope {
         let state = serde_json::from_value(row.state.into()).map_err(StoreError::corrupt)?;
         let claim = super::positive(row.claim)?;
         Ok(Some(Fate { state, claim, object: row.object, is_live: row.is_live }))
+    }
+
+    /// A recording has ended of which nobody else tells that.
+    pub async fn end_recording(&self, id: RecordingId) -> Result<(), StoreError> {
+        on!(self.store.ready().await?, db => {
+            sqlx::query(
+                "UPDATE recording SET state = 'pending', due_ms = (SELECT now_ms FROM clock) \
+                 WHERE tenant = $1 AND id = $2 AND state = 'running'",
+            )
+            .bind(self.key())
+            .bind(id.to_string())
+            .execute(db)
+            .await
+            .map(drop)?;
+        });
+        Ok(())
+    }
+
+    /// Whether a call is up, as far as is known.
+    pub async fn is_live(&self, call: CallId) -> Result<bool, StoreError> {
+        let row = on!(self.store.ready().await?, db => {
+            sqlx::query_as::<_, (bool,)>(
+                "SELECT EXISTS (SELECT 1 FROM live_call WHERE tenant = $1 AND id = $2)",
+            )
+            .bind(self.key())
+            .bind(call.to_string())
+            .fetch_one(db)
+            .await?
+        });
+        Ok(row.0)
     }
 
     /// A recording's file was found of which nobody told, or not that it ended: it is to be taken

@@ -18,7 +18,7 @@ use crate::base::ids::CallId;
 use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
 use crate::model::record::{CallRecord, RecordingNote};
-use crate::model::recording::RecordingState;
+use crate::model::recording::{RecordingKind, RecordingState};
 
 /// Locks among which PostgreSQL's calls are divided; a batch takes that many at most.
 const LOCKS: i64 = 64;
@@ -208,7 +208,7 @@ macro_rules! put_recording {
             sqlx::query(PUT_RECORDING)
                 .bind($kept.tenant.to_string())
                 .bind(id.to_string())
-                .bind($kept.call.to_string())
+                .bind((note.kind != RecordingKind::Room).then(|| $kept.call.to_string()))
                 .bind(note.kind.name())
                 .bind(note.room.as_deref().map(plain))
                 .bind(state.name())

@@ -182,7 +182,11 @@ fn an_input(dice: &mut Dice, line: &mut Line, nasty: bool) -> Option<Input> {
         25..=28 => {
             let id = line.queries.pop()?;
             if dice.chance(30) {
-                let here = Some(RoomFacts { locked: dice.chance(10), members: 1 });
+                let here = Some(RoomFacts {
+                    locked: dice.chance(10),
+                    recorded: dice.chance(50),
+                    members: 1,
+                });
                 let found = RoomFound { here, elsewhere: None, known: true };
                 return Some(Input::Answer(id, Answer::Room(found)));
             }

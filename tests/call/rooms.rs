@@ -1,5 +1,8 @@
 //! Conference rooms: who is let in, what keys do there, and how a caller comes out again.
 
+use callwright::base::cause::HangupCause;
+use callwright::model::record::LegRecord;
+use callwright::model::recording::{RecordingKind, RecordingState};
 use serde_json::{Value, json};
 
 use super::support::{Line, Show, check, program, same};
@@ -101,6 +104,23 @@ fn a_moderator_may_what_members_may_not() {
 }
 
 #[test]
+fn a_moderators_key_records_the_room_and_ends_that_again_whoever_began_it() {
+    let script = "room here 1\n room in\n key *2\n room here 2\n wait 9s\n key *2
+        room recorded 2\n key *2\n wait 20s\n hangup NORMAL_CLEARING caller";
+    let moderator = line("sales", &json!({ "role": "moderator" }), script);
+    let orders = moves(&moderator.text);
+    let path = "/m/00000000-0000-0000-0000-00009e37b3a0.wav";
+    assert!(orders.contains(&format!("Record {{ path: Some(\"{path}\"), on: true }}")), "{orders}");
+    assert!(orders.contains("Record { path: None, on: false }"), "{orders}");
+    assert_eq!(orders.matches("Record").count(), 2, "the third is not answered: {orders}");
+    let [note] = &moderator.told[..] else { panic!("{:?}", moderator.told) };
+    assert_eq!((note.kind, note.state), (RecordingKind::Room, RecordingState::Running));
+    assert_eq!((note.room.as_deref(), note.path.as_str()), (Some("sales"), path));
+    let member = line("sales", &json!({ "role": "member" }), "room here 1\n room in\n key *2");
+    assert_eq!(member.text.matches("? room").count(), 1, "a member's key asks nothing");
+}
+
+#[test]
 fn who_may_not_speak_joins_muted_and_stays_so() {
     let line = line("talk", &json!({}), "key #\n room none\n room in muted deaf\n key 1\n wait 3s");
     assert_eq!(moves(&line.text), "! join as member: muted, deaf, waits\n");
@@ -171,4 +191,124 @@ fn a_process_that_died_before_the_room_was_joined_lets_the_next_join_it() {
     line.found.roomed = true;
     line.change_hands();
     assert!(line.text.contains("start: ended -> ended"), "{}", line.text);
+}
+
+fn is_ordered(line: &Line, order: &str, leg: &str) -> bool {
+    line.text.lines().any(|line| line.contains(order) && line.contains(leg))
+}
+
+fn invite(role: &str) -> String {
+    let to = json!({ "extension": "300" });
+    format!("command {}", json!({ "room": { "invite": { "to": to, "role": role } } }))
+}
+
+#[test]
+fn who_is_invited_joins_with_a_role_and_the_record_tells_what_became_of_it() {
+    let mut caller = line("talk", &json!({}), "key #\n room here 1\n room in");
+    caller.step(&invite("member"));
+    caller.step(&invite("moderator"));
+    let [member, moderator] = &caller.called[..] else { panic!("{:?}", caller.called) };
+    let (member, moderator) = (member.clone(), moderator.clone());
+    for leg in [&member, &moderator] {
+        caller.step(&format!("far {leg} answered"));
+        assert!(is_ordered(&caller, "! Limit", leg), "{}", caller.text);
+    }
+    caller.step("wait 9s");
+    caller.step(&format!("far {member} hangup NORMAL_CLEARING"));
+    caller.step("wait 1s");
+    caller.step("hangup NORMAL_CLEARING caller");
+    assert_eq!(caller.answers, [Ok(()), Ok(())]);
+    let joins = "30s, then join as";
+    for role in ["member: muted, deaf, joins only", "moderator: passes lock, joins only"] {
+        assert!(caller.text.contains(&format!("{joins} {role}")), "{role}: {}", caller.text);
+    }
+    let legs = &caller.record.as_ref().unwrap().legs;
+    let took = |leg: &LegRecord| leg.ended.map(|end| end.duration_since(leg.started).as_secs());
+    assert!(legs[1..].iter().all(|leg| leg.answered.is_some()));
+    assert_eq!(took(&legs[1]), Some(9));
+    assert_eq!((took(&legs[2]), legs[2].cause), (None, None), "it is in the room still");
+}
+
+#[test]
+fn the_room_hears_that_who_was_invited_does_not_come() {
+    let mut caller = line("open", &json!({}), "room here 1\n room in");
+    caller.step(&invite("member"));
+    let leg = caller.called[0].clone();
+    caller.step(&format!("far {leg} hangup USER_BUSY"));
+    assert!(caller.text.contains("(who was invited is not reached: USER_BUSY)"), "{}", caller.text);
+    assert!(moves(&caller.text).ends_with("! room tone [300]\n"), "{}", caller.text);
+    caller.step(&invite("member"));
+    let leg = caller.called[1].clone();
+    caller.step("hangup NORMAL_CLEARING caller");
+    assert!(is_ordered(&caller, "! drop", &leg), "{}", caller.text);
+    let causes: Vec<_> = caller.record.as_ref().unwrap().legs.iter().map(|leg| leg.cause).collect();
+    let [busy, called_off] = [HangupCause::UserBusy, HangupCause::OriginatorCancel].map(Some);
+    assert_eq!(causes, [Some(HangupCause::NormalClearing), busy, called_off]);
+}
+
+#[test]
+fn nobody_is_invited_by_who_is_not_in_the_room_or_to_where_the_tenant_can_not_call() {
+    let mut caller = line("open", &json!({}), "room here 1");
+    caller.step(&invite("member"));
+    caller.step("room in");
+    for to in
+        [json!({ "extension": "3 00" }), json!({ "number": { "number": "12", "gateway": "x" } })]
+    {
+        caller.step(&format!("command {}", json!({ "room": { "invite": { "to": to } } })));
+    }
+    for _ in 0..17 {
+        caller.step(&invite("member"));
+    }
+    let refused: Vec<_> = caller.answers.iter().filter_map(|answer| answer.clone().err()).collect();
+    assert_eq!(
+        refused,
+        [
+            "the caller is not in the room yet",
+            "that is not an extension",
+            "that gateway is not the tenant's",
+            "too many were invited by this call",
+        ]
+    );
+}
+
+const NAME: &str = "/m/name-00000000-0000-0000-0000-00000000ca11.wav";
+
+#[test]
+fn a_name_is_said_before_and_heard_at_coming_and_going_and_then_thrown_away() {
+    let step = json!({ "name_prompts": ["welcome"] });
+    let script = "room here 1\n done\n recorded 1200ms\n room here 1\n room in\n room muted\n";
+    for (end, after) in [
+        ("hangup NORMAL_CLEARING caller", "END"),
+        ("done", "start: ended -> ended"),
+        ("room kicked\n done", "start: kicked -> kicked"),
+        ("resume", "start: ended -> ended"),
+    ] {
+        let caller = line("named", &step, &format!("{script} {end}"));
+        let told = &caller.text;
+        let asked = told.find("! play welcome + beep").expect(told);
+        let said = told.find(&format!("! record {NAME}")).expect(told);
+        let joined = told.find("! join").expect(told);
+        let file = format!("! room file {NAME}");
+        let mut heard = told.match_indices(&file).map(|(at, _)| at);
+        let (came, went) = (heard.next().expect(told), heard.next().expect(told));
+        let gone =
+            told.find(&format!("! Discard {{ path: \"{NAME}\", after: Millis(5000)")).expect(told);
+        let after = told.rfind(after).expect(told);
+        let order = [asked, said, joined, came, went, gone, after];
+        assert!(order.is_sorted() && heard.next().is_none(), "{order:?}: {told}");
+    }
+}
+
+#[test]
+fn who_says_no_name_joins_without_one_and_nothing_is_left_of_it() {
+    for (end, discards) in [
+        ("recorded 100ms\n room here 1\n room in\n done", 1),
+        ("hangup NORMAL_CLEARING caller", 1),
+        ("done\n room locked 1", 1),
+    ] {
+        let caller = line("named", &json!({}), &format!("room here 1\n done\n {end}"));
+        assert!(!caller.text.contains("! room file"), "{end}: {}", caller.text);
+        let found = caller.text.matches("! Discard").count();
+        assert_eq!(found, discards, "{end}: {}", caller.text);
+    }
 }

@@ -641,7 +641,7 @@ fn a_message_is_recorded_after_the_beep() {
         0.000 ! Silence
         0.000 ! record /m/00000000-0000-0000-0000-00009e37b3a0.wav
         0.000 < recorded 500ms
-        0.000 ! Discard { path: "/m/00000000-0000-0000-0000-00009e37b3a0.wav" }
+        0.000 ! Discard { path: "/m/00000000-0000-0000-0000-00009e37b3a0.wav", after: Millis(0) }
         0.000 start: too_short -> too_short (500 ms is too short)
         0.000 ! Hangup(NormalClearing)
         "#,
@@ -725,7 +725,7 @@ fn a_message_can_be_heard_and_recorded_again() {
         0.000 ! play the message + again until 12
         0.000 < key 2
         0.000 ! Silence
-        0.000 ! Discard { path: "/m/00000000-0000-0000-0000-00009e37b3a0.wav" }
+        0.000 ! Discard { path: "/m/00000000-0000-0000-0000-00009e37b3a0.wav", after: Millis(0) }
         0.000 ! play beep until #
         0.000 < done
         0.000 ! record /m/00000000-0000-0000-0000-00003c6e3973.wav
@@ -764,7 +764,7 @@ fn a_message_can_be_heard_and_recorded_again() {
         0.000 ! play the message + again until 12
         0.000 < key 2
         0.000 ! Silence
-        0.000 ! Discard { path: "/m/00000000-0000-0000-0000-00009e37b3a0.wav" }
+        0.000 ! Discard { path: "/m/00000000-0000-0000-0000-00009e37b3a0.wav", after: Millis(0) }
         0.000 ! play beep until #
         0.000 < done
         0.000 ! record /m/00000000-0000-0000-0000-00003c6e3973.wav

@@ -13,7 +13,7 @@ use callwright::call::handover::{Found, Taken};
 use callwright::call::input::{
     Answer, Command, Dialed, Ending, Event, FarNews, HttpAnswer, HttpFailure, Input,
 };
-use callwright::call::output::{Action, ActionId, Output, Query, QueryId, RecordChange};
+use callwright::call::output::{Action, ActionId, Output, Query, QueryId, RecordChange, Then};
 use callwright::call::room::{JoinOrder, RoomFacts, RoomFound, RoomNews, RoomOrder, RoomSound};
 use callwright::call::{Call, Tie};
 use callwright::flow::Flow;
@@ -76,9 +76,10 @@ fn rooms() -> Rooms {
             "sales",
             r##"{"member_pin": "1234", "moderator_pin": "987654", "most": 3, "tones": true,
             "end_with_moderator": true, "keys": {"*1": "mute_self", "*5": "lock", "#": "leave",
-            "*9": "end", "8": "louder"}}"##,
+            "*9": "end", "*2": "record", "8": "louder"}}"##,
         ),
         ("open", "{}"),
+        ("named", r#"{"names": true}"#),
         (
             "talk",
             r#"{"member": ["mute_self"], "wait_for_moderator": true, "join_deaf": true,
@@ -317,6 +318,7 @@ impl Line {
             | Action::Await { .. }
             | Action::Follow { .. }
             | Action::Originate(_)
+            | Action::Limit { .. }
             | Action::Drop { .. }
             | Action::Eavesdrop { .. }
             | Action::Relay { .. }
@@ -528,14 +530,15 @@ impl Line {
     /// `here 2`, `locked 2`, `elsewhere fs2`, `none` answer the question; the rest is news.
     fn room(&mut self, rest: &str) {
         let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
-        let facts = |locked| {
-            let members = rest.parse().unwrap();
-            RoomFound { here: Some(RoomFacts { locked, members }), elsewhere: None, known: true }
+        let facts = |locked, recorded| {
+            let facts = RoomFacts { locked, recorded, members: rest.parse().unwrap() };
+            RoomFound { here: Some(facts), elsewhere: None, known: true }
         };
         let found = match word {
             "none" => RoomFound { known: true, ..RoomFound::default() },
-            "here" => facts(false),
-            "locked" => facts(true),
+            "here" => facts(false, false),
+            "recorded" => facts(false, true),
+            "locked" => facts(true, false),
             "elsewhere" => RoomFound { elsewhere: Some(rest.into()), ..RoomFound::default() },
             "in" => {
                 let entered = RoomNews::Entered {
@@ -586,6 +589,7 @@ fn joining(order: &JoinOrder) -> String {
         (order.ends_it, "ends it"),
         (order.waits, "waits"),
         (order.passes_lock, "passes lock"),
+        (order.joins_only, "joins only"),
     ];
     let flags: Vec<_> = flags.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
     format!("join as {}: {}", order.role, flags.join(", "))
@@ -628,8 +632,15 @@ fn order(action: &Action) -> String {
         Action::Room { order: RoomOrder::Play(RoomSound::Tone(tone)), .. } => {
             format!("room tone {:?}", tone.tone)
         }
+        Action::Room { order: RoomOrder::Play(RoomSound::File { path }), .. } => {
+            format!("room file {path}")
+        }
         Action::Room { order, .. } => format!("room {order:?}"),
         Action::Record(order) => format!("record {}", order.path),
+        Action::Originate(order) if matches!(order.then, Then::Room(_)) => {
+            let Then::Room(join) = &order.then else { return String::new() };
+            format!("call {:?} {}, then {}", order.address, order.timeout, joining(join))
+        }
         Action::Originate(order) => {
             format!("call {}: {:?}, then {:?}", order.channel, order.address, order.then)
         }

@@ -556,6 +556,40 @@ async fn notes_of_a_recording_may_come_in_any_order_and_again(bench: Bench) {
     assert_eq!(recording.call, Some(call));
 }
 
+async fn a_rooms_recording_is_its_tenants_and_ends_when_somebody_sees_that(bench: Bench) {
+    let kept = Kept::on(bench).await;
+    let scope = kept.bench.store.tenant(kept.tenant);
+    let running = async || kept.bench.store.operator().running_rooms().await.unwrap();
+    let call = call_id();
+    let id = kept.recorded(call, &wav(2_000));
+    let room = "sales".parse().unwrap();
+    let began = |ago| jiff::Timestamp::now() - jiff::SignedDuration::from_secs(ago);
+    let path = format!("/spool/{id}.wav");
+    for ago in [0, 60] {
+        let note = RecordingNote::room(id, &room, path.clone(), began(ago));
+        kept.recorder.recording(kept.tenant, call, Box::new(note));
+        kept.settled().await;
+        assert_eq!(
+            running().await.len(),
+            usize::from(ago > 0),
+            "one that has just begun is let be"
+        );
+    }
+    let found = running().await.remove(0);
+    assert_eq!((found.tenant, found.id, found.room, found.path), (kept.tenant, id, room, path));
+    assert!(found.age >= Millis::seconds(60));
+    kept.take_all().await;
+    assert_eq!(scope.recording(id).await.unwrap().recording.state, RecordingState::Running);
+    scope.end_recording(id).await.unwrap();
+    kept.take_all().await;
+    let recording = scope.recording(id).await.unwrap().recording;
+    assert_eq!((recording.state, recording.length_ms), (RecordingState::Ready, 2_000));
+    assert_eq!((recording.room.as_deref(), recording.call), (Some("sales"), None));
+    assert!(running().await.is_empty());
+    scope.end_recording(id).await.unwrap();
+    assert_eq!(scope.recording(id).await.unwrap().recording.state, RecordingState::Ready);
+}
+
 /// The URL of a server of S3, from `tests/s3 run …`.
 const S3_SERVER: &str = "CALLWRIGHT_TEST_S3";
 
@@ -611,4 +645,5 @@ on_both!(
     a_file_on_another_machine_is_left_to_that_and_taken_in_when_it_is_back,
     a_changed_bit_in_the_store_is_named_by_its_chunk,
     notes_of_a_recording_may_come_in_any_order_and_again,
+    a_rooms_recording_is_its_tenants_and_ends_when_somebody_sees_that,
 );

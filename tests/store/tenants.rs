@@ -1,6 +1,6 @@
 //! Tenants, numbers and prompts; and that one tenant never meets another's.
 
-use callwright::base::ids::{FlowName, PromptName, RoomName, TenantSlug};
+use callwright::base::ids::{CoreId, FlowName, PromptName, RoomName, TenantSlug};
 use callwright::base::millis::Millis;
 use callwright::flow::Flow;
 use callwright::flow::room::RoomSettings;
@@ -233,6 +233,25 @@ fn flow_document() -> Flow {
     serde_json::from_value(flow("x")).unwrap()
 }
 
+async fn of_freeswitches_that_want_a_room_at_once_the_first_is_to_have_it(bench: Bench) {
+    let operator = bench.store.operator();
+    let cores: Vec<_> = (0..8).map(|_| CoreId(Uuid::now_v7())).collect();
+    let claims = cores.iter().map(|core| {
+        let (operator, core) = (operator.clone(), *core);
+        tokio::spawn(async move { operator.claim_room("t1-sales", core).await.unwrap() })
+    });
+    let claims: Vec<_> = claims.collect();
+    let mut holders = Vec::new();
+    for claim in claims {
+        holders.push(claim.await.unwrap());
+    }
+    assert!(cores.contains(&holders[0]));
+    assert!(holders.iter().all(|holder| *holder == holders[0]), "{holders:?}");
+    assert_eq!(operator.claim_room("t1-sales", holders[0]).await.unwrap(), holders[0]);
+    let other = operator.claim_room("t1-other", cores[7]).await.unwrap();
+    assert_eq!(other, cores[7], "another room is another's");
+}
+
 async fn a_tenant_that_does_not_exist_owns_nothing_and_gets_nothing(bench: Bench) {
     let nobody = bench.store.tenant(callwright::base::ids::TenantId(Uuid::now_v7()));
     assert_not_found!(
@@ -252,5 +271,6 @@ on_both!(
     a_prompts_path_is_absolute_and_stays_where_it_points,
     another_tenants_things_are_not_found_and_not_touched,
     a_room_is_kept_as_it_was_given_and_comes_with_the_program,
+    of_freeswitches_that_want_a_room_at_once_the_first_is_to_have_it,
     a_tenant_that_does_not_exist_owns_nothing_and_gets_nothing,
 );

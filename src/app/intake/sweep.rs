@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::{Intake, job};
-use crate::base::ids::{RecordingId, TenantId};
-use crate::model::recording::RecordingState;
+use crate::base::ids::{CallId, RecordingId, TenantId};
+use crate::model::recording::{NAME, RecordingState};
 use crate::store::{Deed, Fate, StoreError};
 
 /// Files that are looked at in one round.
@@ -30,6 +30,8 @@ enum Kind {
     Sealed,
     /// Encrypted by the claim of this number, perhaps in part.
     Part(u32),
+    /// A name that somebody said before joining a room.
+    Name(CallId),
 }
 
 impl Intake {
@@ -50,6 +52,12 @@ impl Intake {
     async fn judge(&self, left: &Left, again: bool) -> Result<(), StoreError> {
         let old = left.age >= Duration::from(self.settings.orphan_after);
         let scope = self.archive.store.tenant(left.tenant);
+        if let Kind::Name(call) = left.kind {
+            if old && !scope.is_live(call).await? {
+                discard(&left.path);
+            }
+            return Ok(());
+        }
         let fate = scope.fate(left.id).await?;
         let Some(fate) = fate else {
             return if old { self.adopt(left).await } else { Ok(()) };
@@ -74,7 +82,7 @@ impl Intake {
     /// Whether a file is of no use for a recording that is on its way.
     fn is_stale(&self, left: &Left, fate: &Fate) -> bool {
         match left.kind {
-            Kind::Plain => false,
+            Kind::Plain | Kind::Name(_) => false,
             Kind::Part(claim) => claim < fate.claim,
             Kind::Sealed => {
                 let named = fate.object.as_deref();
@@ -155,6 +163,11 @@ fn left(tenant: TenantId, path: PathBuf, data: io::Result<Metadata>) -> Option<L
     let data = data.ok().filter(Metadata::is_file)?;
     let age = SystemTime::now().duration_since(data.modified().ok()?).unwrap_or_default();
     let name = path.file_name()?.to_str()?;
+    if let Some(call) = name.strip_prefix(NAME).and_then(|name| name.strip_suffix(".wav")) {
+        let call: CallId = call.parse().ok()?;
+        let kind = Kind::Name(call);
+        return Some(Left { tenant, id: RecordingId::nth(call, 0), kind, age, path });
+    }
     let (id, rest) = name.split_once('.')?;
     let claim = |rest: &str| rest.split_once('.')?.0.parse().ok();
     let kind = match rest {

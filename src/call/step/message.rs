@@ -131,7 +131,7 @@ impl ExpectMessage {
         let mut note = self.note(call, message);
         note.min_length_ms = u64::MAX;
         call.outputs.push_back(Output::Recording(Box::new(note)));
-        call.order(Action::Discard { path: self.path(call) });
+        call.order(Action::Discard { path: self.path(call), after: Millis(0) });
     }
 
     fn path(&self, call: &Call) -> String {

@@ -4,6 +4,7 @@
 mod consult;
 mod dtmf;
 mod hold;
+mod invite;
 mod keys;
 mod monitor;
 mod moved;
@@ -19,6 +20,7 @@ use crate::model::record::TransferRecord;
 use monitor::Monitoring;
 
 use hold::Waiting;
+use invite::Invited;
 use moved::Moved;
 use refer::Tied;
 use tape::Recording;
@@ -53,6 +55,9 @@ pub(in crate::call) struct Talk {
     /// The music could not be played.
     #[serde(skip_serializing_if = "is_not")]
     tuneless: bool,
+    /// Who was called out into a room.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    invited: Vec<Invited>,
     /// The caller was joined to somebody outside of our connection.
     #[serde(skip_serializing_if = "is_not")]
     pub(in crate::call) outside: bool,

@@ -353,6 +353,7 @@ impl Call {
     /// Lets go of whoever a moved conversation has gathered. Two that speak with one another go on
     /// without us.
     pub(in crate::call) fn release_others(&mut self) {
+        self.call_off_invited();
         let Some(moved) = self.moved().cloned() else { return };
         let (far, third) = (moved.far, moved.third);
         let speak = match moved.stage {

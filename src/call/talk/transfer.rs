@@ -190,7 +190,7 @@ impl Call {
     }
 
     /// A goal as one of the tenant's targets.
-    pub(super) fn reachable(&self, to: &Goal) -> Result<Address, String> {
+    pub(in crate::call) fn reachable(&self, to: &Goal) -> Result<Address, String> {
         let settings = &self.program.settings;
         let at = match to {
             Goal::Extension(extension) => DialAddress::Extension {

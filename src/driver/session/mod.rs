@@ -29,6 +29,7 @@ use super::translate::arrival::Inquiry;
 use super::translate::{SUBSCRIBED, event, far, hangup_cause, hung_up_by_caller, refers, replaced};
 use crate::base::cause::HangupCause;
 use crate::base::ids::{CallId, ChannelId, CoreId, FlowName, InstanceId, PromptName, TenantId};
+use crate::base::millis::Millis;
 use crate::base::now::Now;
 use crate::call::input::{Answer, Command as Operator, Event, FarNews, Input};
 use crate::call::output::{ActionId, Query, QueryId};
@@ -122,8 +123,8 @@ pub enum Offer {
     Follow(ChannelId, Heed),
     /// A recording has begun or ended.
     Recording(TenantId, Box<RecordingNote>),
-    /// A recording of which nothing is to be kept.
-    Discard(String),
+    /// A recording of which nothing is to be kept after some time.
+    Discard(String, Millis),
     /// The call's record; exactly one for each call that began.
     Ended(Box<CallRecord>),
     /// The call went back to the dialplan, and why.

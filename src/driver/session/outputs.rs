@@ -95,7 +95,7 @@ impl Session {
 
     fn take(&mut self, id: Option<ActionId>, turn: Turn) -> Vec<Event> {
         let mut events = turn.events;
-        self.offers.extend(turn.discard.map(Offer::Discard));
+        self.offers.extend(turn.discard.map(|(path, after)| Offer::Discard(path, after)));
         let heed = |on| if on { Heed::All } else { Heed::Not };
         self.offers.extend(turn.follow.map(|(channel, on)| Offer::Follow(channel, heed(on))));
         let mut refused = None;

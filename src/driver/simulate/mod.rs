@@ -501,7 +501,7 @@ impl<'a> Simulation<'a> {
                     self.left();
                 }
                 Offer::Begun(_)
-                | Offer::Discard(_)
+                | Offer::Discard(..)
                 | Offer::Answered(_)
                 | Offer::Audit(_)
                 | Offer::Recording(..)
@@ -512,7 +512,7 @@ impl<'a> Simulation<'a> {
 
     fn find_room(&mut self, id: QueryId) {
         let room = &self.script.room;
-        let here = Some(RoomFacts { locked: room.locked, members: room.members });
+        let here = Some(RoomFacts { locked: room.locked, recorded: false, members: room.members });
         let found = RoomFound { here, elsewhere: room.elsewhere.clone(), known: true };
         self.answers.insert((self.now.mono_ms + ROOM_MS, id), Answer::Room(found));
     }

@@ -2,8 +2,11 @@
 
 use super::dial::{self, variable};
 use super::media;
+use super::room;
 use super::variables::{TIE, pair, set};
+use crate::base::cause::HangupCause;
 use crate::base::ids::ChannelId;
+use crate::base::millis::Millis;
 use crate::call::output::{Media, OriginateOrder, Then as Ordered};
 use crate::esl::application::Sound;
 use crate::esl::argument::{DialPart, DisplayName, Refused, Tones, Word};
@@ -43,6 +46,10 @@ pub fn originate(
         Ordered::Eavesdrop { target, speaks } => {
             Then::Eavesdrop(eavesdrop(target.clone(), *speaks))
         }
+        Ordered::Room(join) => {
+            variables.extend(room::brought(&order.channel, join));
+            Then::Conference(room::join(join)?)
+        }
     };
     let target = dial::address(&order.address, profile)?;
     Ok(leg(order.channel.clone(), beside.clone(), target, variables, then))
@@ -79,6 +86,12 @@ fn leg(
     let leg = Leg { target, variables: Vec::new() };
     let dial = DialString { variables, groups: vec![vec![leg]] };
     Api::Originate(Box::new(Originate { channel, beside, dial, then }))
+}
+
+/// Hangs a leg up when it has lasted so long from now on.
+pub fn limit(channel: ChannelId, length: Millis) -> Api {
+    let seconds = u32::try_from(length.whole_seconds()).unwrap_or(u32::MAX);
+    Api::SchedHangup { seconds, channel, cause: HangupCause::AllottedTimeout }
 }
 
 /// What a party hears that keeps another waiting.

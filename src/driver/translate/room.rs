@@ -1,14 +1,18 @@
 //! Conference rooms: joining one, orders to it, and what FreeSWITCH tells of it.
 
+use std::path::Path;
+
 use serde::Deserialize;
 
+use super::dial::variable;
 use super::variables::{pair, set};
-use crate::base::ids::ChannelId;
+use crate::base::ids::{ChannelId, RecordingId};
 use crate::call::room::{JoinOrder, RoomFacts, RoomNews, RoomOrder, RoomSound, Who};
 use crate::esl::application::Sound;
 use crate::esl::argument::{FilePath, Refused, Word};
 use crate::esl::command::{Api, Command};
 use crate::esl::conference::{Join, JoinFlag, MEMBER, Member, RoomApi, RoomArg};
+use crate::esl::dial_string::{DialValue, DialVariable};
 use crate::esl::event::Event;
 use crate::flow::room::Role;
 use crate::model::room::{MemberView, RoomView};
@@ -43,6 +47,17 @@ pub fn settings(channel: &ChannelId, order: &JoinOrder) -> Result<Command, Refus
     Ok(set(channel, variables.iter().map(|(name, value)| pair(name, value)).collect()))
 }
 
+/// What a leg that is called out into a room brings along. It ends with the room, as FreeSWITCH has
+/// it where nothing else is said.
+pub(super) fn brought(channel: &ChannelId, order: &JoinOrder) -> Vec<DialVariable> {
+    let most = order.most.map(|most| DialValue::Number(most.into()));
+    let most = most.map(|most| variable("conference_max_members", most));
+    let known = variable(MEMBER, DialValue::Channel(channel.clone()));
+    let keys = Word::new("controls", "none").map(DialValue::Word);
+    let keys = keys.map(|none| variable("conference_controls", none)).ok();
+    most.into_iter().chain(keys).chain([known]).collect()
+}
+
 /// # Errors
 /// A value that can't be carried safely.
 pub fn join(order: &JoinOrder) -> Result<Join, Refused> {
@@ -53,6 +68,7 @@ pub fn join(order: &JoinOrder) -> Result<Join, Refused> {
         (order.ends_it, JoinFlag::EndsIt),
         (order.waits, JoinFlag::WaitsForModerator),
         (order.ends_alone, JoinFlag::MinTwo),
+        (order.joins_only, JoinFlag::JoinOnly),
     ];
     let flags = given.into_iter().filter_map(|(is, flag)| is.then_some(flag));
     Ok(Join {
@@ -106,6 +122,20 @@ pub fn order(room: &str, order: &RoomOrder, me: &ChannelId) -> Result<Api, Refus
     Ok(Api::Room { room: RoomArg::new(room)?, command })
 }
 
+/// An order of somebody who is not in the room.
+///
+/// # Errors
+/// A value that can't be carried safely.
+pub fn order_from_outside(room: &str, what: &RoomOrder) -> Result<Api, Refused> {
+    order(room, what, &nobody())
+}
+
+/// Orders of whoever is not in the room name nobody as themselves.
+#[allow(clippy::unwrap_used, reason = "`nobody` is a channel's name")]
+fn nobody() -> ChannelId {
+    "nobody".parse().unwrap()
+}
+
 /// Asks who is in a room.
 ///
 /// # Errors
@@ -153,7 +183,7 @@ pub fn view(said: &str) -> Result<Option<RoomView>, String> {
 
 pub fn facts(view: &RoomView) -> RoomFacts {
     let members = u32::try_from(view.members.len()).unwrap_or(u32::MAX);
-    RoomFacts { locked: view.locked, members }
+    RoomFacts { locked: view.locked, recorded: view.recording, members }
 }
 
 /// `conference … json_list` (`mod_conference.c` conference_jlist).
@@ -181,6 +211,8 @@ struct ListedMember {
     #[serde(default)]
     caller_id_number: String,
     #[serde(default)]
+    record_path: Option<String>,
+    #[serde(default)]
     join_time: u64,
     #[serde(default)]
     volume_in: i8,
@@ -205,12 +237,17 @@ impl Listed {
     fn view(self) -> RoomView {
         let Self { locked, wait_mod, recording, run_time, members } = self;
         // What records the room is listed among its members, without a number.
+        let recordings = members.iter().filter_map(ListedMember::recording).collect();
         let members = members.into_iter().filter_map(ListedMember::view).collect();
-        RoomView { locked, waits: wait_mod, recording, age_s: run_time, members }
+        RoomView { locked, waits: wait_mod, recording, recordings, age_s: run_time, members }
     }
 }
 
 impl ListedMember {
+    fn recording(&self) -> Option<RecordingId> {
+        Path::new(self.record_path.as_deref()?).file_stem()?.to_str()?.parse().ok()
+    }
+
     fn view(self) -> Option<MemberView> {
         let role = if self.flags.is_moderator { Role::Moderator } else { Role::Member };
         Some(MemberView {
@@ -237,7 +274,8 @@ mod tests {
 
     const LIST: &str = r#"[{"conference_name": "t1-a", "member_count": 1, "locked": true,
         "wait_mod": false, "recording": true, "run_time": 12, "max_members": 3, "members": [
-        {"type": "recording_node", "record_path": "/m/a.wav", "join_time": 0},
+        {"type": "recording_node", "record_path": "/m/8202039e-cef1-7d3f-9790-991f51721e74.wav",
+         "join_time": 0},
         {"type": "caller", "id": 7, "uuid": "8202039e-cef1-4d3f-9790-991f51721e73",
          "caller_id_name": "Ann", "caller_id_number": "100", "join_time": 5, "volume_in": 1,
          "volume_out": -2, "flags": {"can_hear": true, "can_speak": false, "talking": false,
@@ -247,11 +285,13 @@ mod tests {
     fn a_list_tells_who_is_in_and_how() {
         let listed = view(LIST).unwrap().unwrap();
         assert!(listed.locked && listed.recording && !listed.waits);
+        let id = "8202039e-cef1-7d3f-9790-991f51721e74".parse().unwrap();
+        assert_eq!(listed.recordings, [id]);
         let [member] = &listed.members[..] else { panic!("{listed:?}") };
         assert_eq!((member.member, member.role.as_str()), (7, "moderator"));
         assert!(member.muted && !member.deaf && member.has_floor);
         assert_eq!((member.volume, member.hears), (1, -2));
-        assert_eq!(facts(&listed), RoomFacts { locked: true, members: 1 });
+        assert_eq!(facts(&listed), RoomFacts { locked: true, recorded: true, members: 1 });
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! Keys in a room: FreeSWITCH's own controls are off, and a code is bound only for a role that may
 //! use it, so that to anybody else it is no code at all.
 
-use super::ExpectRoom;
+use super::{ASK_MS, ExpectRoom};
 use crate::base::digits::Digit;
+use crate::base::ids::RecordingId;
 use crate::call::Call;
-use crate::call::room::{RoomOrder, Who};
+use crate::call::output::{Output, Query};
+use crate::call::room::{RoomFound, RoomOrder, RoomQuery, Who};
 use crate::call::timer::Timer;
 use crate::flow::room::{Permission, RoomKey, RoomSettings};
+use crate::model::record::RecordingNote;
 
 /// How long the next key of a code may take.
 const NEXT_KEY_MS: u64 = 2_000;
@@ -61,6 +64,7 @@ impl ExpectRoom {
             }
             RoomKey::Lock => self.order(call, RoomOrder::Lock(true)),
             RoomKey::Unlock => self.order(call, RoomOrder::Lock(false)),
+            RoomKey::Record => self.ask_recorded(call),
             RoomKey::Louder => self.turn(call, 1),
             RoomKey::Quieter => self.turn(call, -1),
             RoomKey::Leave => {
@@ -70,6 +74,32 @@ impl ExpectRoom {
             }
             RoomKey::End => self.order(call, RoomOrder::End),
         }
+    }
+
+    /// The room's recording may be another's: whether there is one is asked first.
+    fn ask_recorded(&self, call: &mut Call) {
+        let question = format!("whether the room {} is recorded", self.name);
+        call.ask(Query::Room(RoomQuery { room: self.room.clone() }), question, ASK_MS);
+    }
+
+    /// Begins a recording of the room, or ends it. When it has ended is seen by whoever looks after
+    /// rooms: it may outlive this call.
+    pub(super) fn record(&self, call: &mut Call, found: &RoomFound) {
+        let Some(facts) = found.here else {
+            return call.notice("nobody says whether the room is recorded");
+        };
+        if facts.recorded {
+            call.notice("the room is recorded no more");
+            return self.order(call, RoomOrder::Record { path: None, on: false });
+        }
+        call.notice("the room is recorded");
+        call.state.counters.files += 1;
+        let id = RecordingId::nth(call.state.arrival.call, call.state.counters.files);
+        let path = call.recording_path(&id.to_string());
+        let note = RecordingNote::room(id, &self.name, path.clone(), call.live.now.wall);
+        call.outputs.push_back(Output::Recording(Box::new(note)));
+        self.order(call, RoomOrder::Record { path: Some(path), on: true });
+        call.worth_writing();
     }
 
     fn turn(&mut self, call: &mut Call, by: i8) {

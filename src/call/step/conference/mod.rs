@@ -5,6 +5,7 @@
 //! where the room is: on two FreeSWITCHes it would be two rooms.
 
 mod keys;
+mod name;
 mod pin;
 
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,9 @@ pub(in crate::call) struct ExpectRoom {
     /// The caller wants to leave.
     #[serde(default, skip_serializing_if = "is_not")]
     leaves: bool,
+    /// Whether the caller has said a name, once that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    named: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,6 +66,9 @@ enum Expect {
     Place {
         refused: bool,
     },
+    /// The end of what is played before the caller says a name.
+    NamePrompt,
+    Name,
     Entry,
     End,
 }
@@ -106,6 +113,7 @@ pub(in crate::call) fn resume(
     let next = match &state.expect {
         Expect::Pin(_) => state.resume_pin(call, step, &settings),
         Expect::Place { .. } => state.ask_place(call, false),
+        Expect::NamePrompt | Expect::Name => state.ask_name(call, step),
         Expect::Entry if !was_in => state.ask_place(call, false),
         Expect::Entry | Expect::End => state.over(call, &settings),
     };
@@ -115,6 +123,8 @@ pub(in crate::call) fn resume(
 /// The caller is sent to a room of the tenant: no step says how, and no PIN is asked.
 pub(in crate::call) fn sent(call: &mut Call, name: RoomName) -> (Box<ExpectRoom>, Next) {
     let mut state = Box::new(ExpectRoom::new(call, name, Role::Member));
+    // Nobody is asked for a name either.
+    state.named = Some(false);
     call.drop_keys_ahead();
     let next = state.ask_place(call, false);
     (state, next)
@@ -128,6 +138,7 @@ pub(in crate::call) fn plain() -> Conference {
         role: Some(Role::Member),
         prompts: Vec::new(),
         keys: Keys::default(),
+        name_prompts: Vec::new(),
         muted: false,
         deaf: false,
         next: "next".parse().unwrap(),
@@ -159,6 +170,14 @@ fn settings(call: &Call, name: &RoomName) -> Option<RoomSettings> {
     call.program.settings.rooms.get(name).cloned()
 }
 
+/// A question that nobody answered has found nothing.
+fn found_in(answer: Answer) -> RoomFound {
+    match answer {
+        Answer::Room(found) => found,
+        Answer::Http(_) => RoomFound::default(),
+    }
+}
+
 impl ExpectRoom {
     fn new(call: &Call, name: RoomName, role: Role) -> Self {
         Self {
@@ -172,6 +191,7 @@ impl ExpectRoom {
             volume: 0,
             kicked: false,
             leaves: false,
+            named: None,
         }
     }
 
@@ -199,11 +219,11 @@ impl ExpectRoom {
         match (heard, &self.expect) {
             (heard, Expect::Pin(_)) => self.hear_pin(call, step, &settings, heard),
             (Heard::Answer(answer), Expect::Place { refused }) => {
-                let found = match answer {
-                    Answer::Room(found) => found,
-                    Answer::Http(_) => RoomFound::default(),
-                };
-                self.found(call, step, &settings, &found, *refused)
+                self.found(call, step, &settings, &found_in(answer), *refused)
+            }
+            (Heard::Answer(answer), Expect::End) => {
+                self.record(call, &found_in(answer));
+                Next::Wait
             }
             (Heard::Key(key), Expect::End) => {
                 self.key(call, &settings, key);
@@ -217,6 +237,8 @@ impl ExpectRoom {
                 self.news(call, &settings, news);
                 Next::Wait
             }
+            (Heard::Ended(ending), Expect::NamePrompt) => self.name_prompted(call, &ending),
+            (Heard::Ended(ending), Expect::Name) => self.name_said(call, &ending),
             (Heard::Ended(ending), Expect::Entry | Expect::End) => {
                 self.ended(call, &settings, &ending)
             }
@@ -264,6 +286,9 @@ impl ExpectRoom {
     }
 
     fn join(&mut self, call: &mut Call, step: &Conference, settings: &RoomSettings) -> Next {
+        if settings.names && self.named.is_none() {
+            return self.ask_name(call, step);
+        }
         let music = settings.music.as_ref().and_then(|name| {
             let file = call.program.prompts.get(name);
             file.map(|file| file.path.clone())
@@ -283,6 +308,16 @@ impl ExpectRoom {
         Next::Wait
     }
 
+    /// How somebody joins whom the caller has called out into the room.
+    ///
+    /// # Errors
+    /// The room is the tenant's no more.
+    pub(in crate::call) fn invitation(&self, call: &Call, role: Role) -> Result<JoinOrder, String> {
+        let settings = settings(call, &self.name).ok_or("the tenant has this room no more")?;
+        let order = order_to_join(&call.state, &self.name, &settings, role);
+        Ok(JoinOrder { joins_only: true, waits: false, ..order })
+    }
+
     fn news(&mut self, call: &mut Call, settings: &RoomSettings, news: RoomNews) {
         match news {
             RoomNews::Entered { member, muted, deaf } => {
@@ -293,6 +328,9 @@ impl ExpectRoom {
                 call.notice(format!("in the room {name} as {role}, member {member}"));
                 if first && settings.tones {
                     self.tone(call, ENTRY);
+                }
+                if first {
+                    self.play_name(call);
                 }
             }
             RoomNews::Muted(on) => {
@@ -333,12 +371,29 @@ impl ExpectRoom {
         self.over(call, settings)
     }
 
-    /// The caller is in the room no more.
-    fn over(&mut self, call: &mut Call, settings: &RoomSettings) -> Next {
+    /// A caller who hangs up has left the room too.
+    pub(in crate::call) fn hung_up(mut self, call: &mut Call) {
+        let settings = settings(call, &self.name).unwrap_or_default();
+        if self.member.is_some() {
+            self.say_goodbye(call, &settings);
+        } else {
+            self.forget_name(call);
+        }
+    }
+
+    /// The others hear that the caller is gone.
+    fn say_goodbye(&mut self, call: &mut Call, settings: &RoomSettings) {
         if settings.tones {
             self.tone(call, EXIT);
         }
+        self.play_name(call);
+        self.forget_name(call);
         self.member = None;
+    }
+
+    /// The caller is in the room no more.
+    fn over(&mut self, call: &mut Call, settings: &RoomSettings) -> Next {
+        self.say_goodbye(call, settings);
         if self.kicked {
             Next::leave(Outcome::Kicked, "somebody took the caller out of the room")
         } else if self.leaves {
