@@ -82,8 +82,8 @@ pub trait Switchboard: Send + Sync {
     fn order(&self, call: CallId, orders: Vec<Order>);
     /// From now on so much of the channel's news comes as words to the call.
     fn heed(&self, call: CallId, channel: &ChannelId, heed: Heed);
-    /// Says that this FreeSWITCH is about to have a room that is nowhere yet. Where another is, that
-    /// one's name.
+    /// Says that this FreeSWITCH is about to have a room that is nowhere yet. Where another is,
+    /// that one's name.
     fn claim<'a>(&'a self, room: &'a str, core: CoreId) -> Claiming<'a> {
         let _ = (room, core);
         Box::pin(async { None })

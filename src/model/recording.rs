@@ -15,8 +15,8 @@ pub struct Span {
 
 /// How far from where a call saw a mask's edge the sound may have it.
 const EDGE_MS: u64 = 1_000;
-/// How far where the stretch is as long as the mask: a switch that is too busy leaves sound out, and
-/// all that follows is nearer to the beginning.
+/// How far where the stretch is as long as the mask: a switch that is too busy leaves sound out,
+/// and all that follows is nearer to the beginning.
 const DRIFT_MS: u64 = 6_000;
 /// As long is what differs by less than a part in so many, and this.
 const ALIKE: u64 = 8;

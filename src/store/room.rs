@@ -40,8 +40,8 @@ pub(super) const ALL: &str = "SELECT tenant, name, settings FROM room ORDER BY t
 const CLAIM_MS: i64 = 10_000;
 
 impl Operator {
-    /// Says that a FreeSWITCH is about to have a room, by its name there. Gives the one that is: for
-    /// ten seconds that is who said so first.
+    /// Says that a FreeSWITCH is about to have a room, by its name there. Gives the one that is:
+    /// for ten seconds that is who said so first.
     pub async fn claim_room(&self, room: &str, core: CoreId) -> Result<CoreId, StoreError> {
         let row = in_transaction!(self.store.ready().await?, tx => {
             sqlx::query("DELETE FROM room_claim WHERE until_ms < (SELECT now_ms FROM clock)")

@@ -117,8 +117,8 @@ impl Recording {
         wish.unwrap_or(self.paused)
     }
 
-    /// FreeSWITCH has done what it was told by `id`; the answers to what it was told before are lost
-    /// then. False where that is nothing of this.
+    /// FreeSWITCH has done what it was told by `id`; the answers to what it was told before are
+    /// lost then. False where that is nothing of this.
     pub(super) fn obeyed(&mut self, id: ActionId, age_ms: u64) -> bool {
         let Some(place) = self.ordered.iter().position(|(ordered, ..)| *ordered == id) else {
             return false;

@@ -25,7 +25,7 @@ pub struct Conference {
     /// How the PIN is listened to.
     #[serde(default)]
     pub keys: Keys,
-    /// What is played before the caller says a name, where the room announces names. A tone follows.
+    /// What is played before the caller says a name, if the room announces names; a tone follows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub name_prompts: Vec<Prompt>,
     /// The caller joins without being heard, whatever the room says.
