@@ -159,23 +159,17 @@ impl Switchboard for Links {
 
     /// Which FreeSWITCH has the call is not known: the others know no such channel.
     fn order(&self, call: CallId, orders: Vec<Order>) {
-        let orders = Arc::new(orders);
         for link in &self.links {
-            let (link, orders) = (link.clone(), Arc::clone(&orders));
+            let (link, orders) = (link.clone(), orders.clone());
             tokio::spawn(async move {
-                for Order { api, hearer } in &*orders {
-                    // A leg is called where the call is, and nowhere else.
-                    if let Api::Originate(leg) = api
-                        && !has(&link, &leg.beside).await
-                    {
-                        continue;
-                    }
-                    let done = link.api(api.clone()).await;
-                    if let Err(error) = &done {
-                        tracing::debug!(%call, link = link.name(), %error, "an order is refused");
-                    }
-                    if let Some(hearer) = hearer {
-                        tell(done, hearer);
+                for order in orders {
+                    let originates = matches!(order.api, Api::Originate(_));
+                    let carried = carry_out(link.clone(), call, order);
+                    if originates {
+                        // It is answered when somebody has picked up: nothing waits for that.
+                        tokio::spawn(carried);
+                    } else {
+                        carried.await;
                     }
                 }
             });
@@ -201,6 +195,23 @@ impl Switchboard for Links {
                 Heed::Not | Heed::Holds => {}
             }
         }
+    }
+}
+
+async fn carry_out(link: Link, call: CallId, order: Order) {
+    let Order { api, hearer } = order;
+    // A leg is called where the call is, and nowhere else.
+    if let Api::Originate(leg) = &api
+        && !has(&link, &leg.beside).await
+    {
+        return;
+    }
+    let done = link.api(api).await;
+    if let Err(error) = &done {
+        tracing::debug!(%call, link = link.name(), %error, "an order is refused");
+    }
+    if let Some(hearer) = hearer {
+        tell(done, &hearer);
     }
 }
 

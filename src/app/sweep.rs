@@ -276,7 +276,7 @@ impl Sweep {
         if self.shared.registry.holds(call) {
             return;
         }
-        match Stray::found(opened, program, other, &self.shared, self.shared.clock.now()) {
+        match Stray::found(opened, program, other, &self.shared.settings, self.shared.clock.now()) {
             Ok(found) => {
                 tracing::info!(%call, "a conversation that nobody held is followed");
                 stray::adopt(&self.shared, found);

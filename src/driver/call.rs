@@ -63,6 +63,7 @@ pub trait Sink: Send + Sync {
 pub type Hearer = Arc<dyn Fn(Result<(), String>) + Send + Sync>;
 
 /// An order for a call that has no connection of its own.
+#[derive(Clone)]
 pub struct Order {
     pub api: Api,
     pub hearer: Option<Hearer>,

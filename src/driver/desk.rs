@@ -45,7 +45,7 @@ pub struct Desk {
     former: Former,
     tasks: BTreeMap<ActionId, Task>,
     /// Legs that are being called.
-    called: BTreeMap<JobId, ChannelId>,
+    called: BTreeMap<ActionId, ChannelId>,
     stopping: Option<Stopping>,
     /// The far end whose time is limited by a task of the switch.
     limited: Option<ChannelId>,
@@ -200,19 +200,30 @@ impl Desk {
 
     /// Calls `channel` into being; whether that fails is told later.
     fn aside(&mut self, id: ActionId, channel: ChannelId, api: Api) -> Turn {
-        let job = JobId(id.0.into());
-        self.called.insert(job, channel);
+        self.called.insert(id, channel);
         if self.called.len() > CALLED_MAX {
             self.called.pop_first();
         }
-        Turn::of(vec![Command::BackgroundApi { job, api }])
+        Turn::of(vec![Command::BackgroundApi { job: JobId(id.0.into()), api }])
+    }
+
+    /// Whether this order calls a leg, and what became of it is not known yet.
+    pub fn is_calling(&self, id: ActionId) -> bool {
+        self.called.contains_key(&id)
+    }
+
+    /// A job of ours has ended.
+    pub fn job_done(&mut self, job: JobId, output: &[u8]) -> Option<Event> {
+        let id = ActionId(u32::try_from(job.0).ok()?);
+        let failed = output.strip_prefix(b"-ERR");
+        let why = failed.map(|why| String::from_utf8_lossy(why).trim().to_owned());
+        self.called(id, &why.map_or(Ok(()), Err))
     }
 
     /// What became of a leg that was called: only a failure tells something new.
-    pub fn called(&mut self, job: JobId, output: &[u8]) -> Option<Event> {
-        let channel = self.called.remove(&job)?;
-        let cause = output.strip_prefix(b"-ERR ")?;
-        let cause = HangupCause::named(String::from_utf8_lossy(cause).trim());
+    pub fn called(&mut self, id: ActionId, came: &Result<(), String>) -> Option<Event> {
+        let channel = self.called.remove(&id)?;
+        let cause = HangupCause::named(came.as_ref().err()?);
         Some(Event::Far { channel, news: FarNews::HungUp(cause) })
     }
 

@@ -12,6 +12,7 @@ use super::entered::Entered;
 use super::registry::{Heed, Hold, Word};
 use super::rooms;
 use super::seal::Opened;
+use super::session::Settings;
 use super::session::running::Running;
 use super::translate::{event, far, hangup_cause, hung_up_by_caller, refers, replaced};
 use crate::base::cause::HangupCause;
@@ -84,13 +85,13 @@ impl Stray {
         opened: Opened,
         program: Arc<Program>,
         other: Option<ChannelId>,
-        shared: &Shared,
+        settings: &Settings,
         now: Now,
     ) -> Result<Self, ResumeError> {
         let Opened { call: taken, former, holder: _ } = opened;
         let (tenant, channel) = (taken.state().tenant(), taken.state().channel().clone());
         let call = Call::watch(taken, program, other, now)?;
-        let running = Box::new(Running::new(call, channel, former, &shared.settings));
+        let running = Box::new(Running::new(call, channel, former, settings));
         Ok(Self { running, tenant, until_ms: None, over: false })
     }
 
@@ -174,6 +175,10 @@ impl Stray {
 
     /// An order was carried out, or not.
     pub fn obeyed(&mut self, id: ActionId, obeyed: Result<(), String>, now: Now) {
+        if self.running.desk.is_calling(id) {
+            let failed = self.running.desk.called(id, &obeyed);
+            return failed.into_iter().for_each(|event| self.input(Input::Event(event), now));
+        }
         let event = match obeyed {
             Ok(()) => Event::Obeyed(id),
             Err(why) => Event::Refused(id, why),
@@ -234,7 +239,8 @@ impl Stray {
                 Output::Action(id, action) => {
                     match self.running.desk.order(id, action, now.mono_ms) {
                         Ok(turn) => {
-                            let heeded = turn.heeded.then_some(id);
+                            let heeded = turn.heeded || self.running.desk.is_calling(id);
+                            let heeded = heeded.then_some(id);
                             let commands = turn.commands.into_iter();
                             told.extend(commands.filter_map(|command| order(command, heeded)));
                             let heed = |on| if on { Heed::All } else { Heed::Not };
@@ -404,13 +410,12 @@ mod tests {
     use crate::base::cause::Party;
     use crate::base::ids::{FlowName, RecordingId};
     use crate::call::arrival::Arrival;
-    use crate::driver::session::Settings;
     use crate::driver::translate::variables::Former;
     use crate::esl::argument;
     use crate::flow::kind::record::RecordAction;
     use crate::flow::parse::parse_yaml;
     use crate::flow::program::{self, Published};
-    use crate::model::talk::Side;
+    use crate::model::talk::{Goal, Side};
 
     const FLOW: &str = "
 callwright: 1
@@ -509,5 +514,25 @@ steps:
         let Some(Told::Ended(record)) = told.last() else { panic!("no record: {told:?}") };
         assert_eq!(record.termination.party, Party::Operator);
         assert_eq!(record.recordings.first().map(|one| one.length_ms), Some(5_000));
+    }
+
+    #[test]
+    fn a_call_without_a_connection_calls_legs_and_hears_that_one_can_not_be_reached() {
+        let mut stray = conversation();
+        let to = Goal::Extension("300".into());
+        orders(&mut stray, Operator::Consult { to }, 1_000);
+        // The far end was taken out of the dial, which is over by that: now the third is called.
+        let dial = stray.running.call.awaits().unwrap();
+        stray.input(Input::Event(Event::Done(dial, Ending::Finished)), now(1_100));
+        let told = stray.drain(now(1_100));
+        let id = told.iter().find_map(|told| match told {
+            Told::Order(Api::Originate(_), id) => *id,
+            _ => None,
+        });
+        let id = id.unwrap_or_else(|| panic!("nobody is called: {told:?}"));
+        stray.obeyed(id, Err("SUBSCRIBER_ABSENT".into()), now(1_200));
+        let told = stray.drain(now(1_200));
+        let tone = told.iter().any(|told| matches!(told, Told::Order(Api::Await { .. }, _)));
+        assert!(tone, "who consults hears nothing of it: {told:?}");
     }
 }

@@ -430,7 +430,7 @@ impl Session {
             Happening::Disconnected(end) => self.disconnected(&end.to_string(), now),
             Happening::JobDone { job, event } => {
                 if let Phase::Running(running) = &mut self.phase {
-                    let failed = running.desk.called(job, event.body());
+                    let failed = running.desk.job_done(job, event.body());
                     self.hear(failed.into_iter().collect(), now);
                 }
             }
