@@ -42,6 +42,7 @@ impl Channel {
                 out
             }
             b"conference" => self.api_conference(args),
+            b"uuid_bridge" => self.api_bridge(&words),
             b"uuid_hold" => self.api_hold(&words),
             b"uuid_kill" => self.api_kill(&words),
             b"hupall" => self.hang_up_marked(&words),
@@ -55,7 +56,10 @@ impl Channel {
                 self.jobs.retain(|job| job.group != group);
                 b"+OK\n".to_vec()
             }
-            _ if command.starts_with(b"uuid_") => self.api_on_call(command, &words),
+            _ if command.starts_with(b"uuid_") => match self.api_on_other(command, &words) {
+                Some(output) => output,
+                None => self.api_on_call(command, &words),
+            },
             _ => [b"-ERR ", command, b" Command not found!\n"].concat(),
         }
     }
@@ -65,8 +69,7 @@ impl Channel {
     }
 
     fn api_on_call(&mut self, command: &[u8], words: &[Vec<u8>]) -> Vec<u8> {
-        const KNOWN: [&[u8]; 16] = [
-            b"uuid_bridge",
+        const KNOWN: [&[u8]; 15] = [
             b"uuid_answer",
             b"uuid_pre_answer",
             b"uuid_ring_ready",
@@ -190,7 +193,8 @@ impl Channel {
     fn api_setvar_multi(&mut self, args: &[u8]) -> Vec<u8> {
         let uuid = until(args, |b| b == b' ').to_vec();
         let Some(pairs) = args.get(uuid.len() + 1..) else { return Vec::new() };
-        if !self.is_me(&[uuid]) {
+        let me = self.is_me(std::slice::from_ref(&uuid));
+        if !me && !self.is_up(&uuid) {
             return NO_CHANNEL.to_vec();
         }
         for pair in split(pairs, b';', 64) {
@@ -199,8 +203,13 @@ impl Channel {
             if name.is_empty() {
                 return b"-ERR No variable specified\n".to_vec();
             }
-            if !value.windows(2).any(|w| w == b"${") {
+            if value.windows(2).any(|w| w == b"${") {
+                continue;
+            }
+            if me {
                 self.vars.set(name, value.to_vec());
+            } else {
+                self.set_on_other(&uuid, &name, value);
             }
         }
         b"+OK\n".to_vec()
@@ -248,7 +257,7 @@ impl Channel {
 
     fn api_transfer(&mut self, words: &[Vec<u8>]) -> Vec<u8> {
         match words.get(1).map(Vec::as_slice) {
-            Some(b"-bleg") if self.transfer_far_end() => b"+OK\n".to_vec(),
+            Some(b"-bleg") if self.transfer_far_end().is_some() => b"+OK\n".to_vec(),
             Some(b"-bleg") | None => b"-ERR\n".to_vec(),
             Some(b"-both") => {
                 self.transfer_far_end();
@@ -352,6 +361,9 @@ impl Channel {
     }
 
     fn tell_result(&mut self, uuid: &[u8], command: &[u8], output: &[u8]) {
+        if self.keep_outcome(uuid, output) {
+            return;
+        }
         let owner = self.call.uuid.clone();
         let name = until(command, |b| b == b' ');
         let args = command.get(name.len() + 1..).unwrap_or_default();

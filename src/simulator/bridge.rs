@@ -75,7 +75,7 @@ impl Leg {
 }
 
 /// When a far end answers or fails.
-fn outcome_at(far_end: &FarEnd, since: u64) -> Option<u64> {
+pub(super) fn outcome_at(far_end: &FarEnd, since: u64) -> Option<u64> {
     match far_end {
         FarEnd::Fails { after, .. } => Some(since + SETUP_MS + after.ms()),
         FarEnd::Answers(answers) => Some(since + SETUP_MS + answers.answer.ms()),
@@ -220,24 +220,15 @@ impl Channel {
         let micros = self.now.wall.as_microsecond();
         let Some(leg) = bridge.legs.get_mut(at) else { return };
         let number = leg.target.number();
-        let missing = match leg.target.endpoint() {
-            b"error" => Some(cause_of(number.as_bytes())),
-            _ if leg.target.gateway().is_some_and(|gw| !self.world.has_gateway(&gw)) => {
-                Some(HangupCause::InvalidGateway)
+        let far_end = match self.reach(&leg.target) {
+            Ok(far_end) => far_end,
+            Err(cause) => {
+                leg.state = LegState::Gone;
+                bridge.last_cause = cause;
+                self.note(Observed::Failed { target: number, cause });
+                return;
             }
-            b"user" if self.world.far_end(&number).is_none() => Some(HangupCause::SubscriberAbsent),
-            _ => None,
         };
-        if let Some(cause) = missing {
-            leg.state = LegState::Gone;
-            bridge.last_cause = cause;
-            let target = number;
-            self.note(Observed::Failed { target, cause });
-            return;
-        }
-        let unallocated =
-            FarEnd::Fails { cause: HangupCause::UnallocatedNumber, after: Default::default() };
-        let far_end = self.world.far_end(&number).cloned().unwrap_or(unallocated);
         let limit = leg.target.seconds("leg_timeout").map(|ms| self.now.mono_ms + ms);
         let rings = matches!(&far_end, FarEnd::Answers(a) if a.answer.ms() == 0);
         let rings = rings || matches!(far_end, FarEnd::Fails { .. });
@@ -308,7 +299,7 @@ impl Channel {
         self.fire(Kind::CallUpdate, &[("Direction", b"SEND")], &[]);
     }
 
-    fn fire_bridge(&mut self, kind: Kind) {
+    pub(super) fn fire_bridge(&mut self, kind: Kind) {
         let Some(other) = self.peer.as_ref().map(|peer| peer.uuid.clone()) else { return };
         let own = self.call.uuid.clone();
         let before =
@@ -326,6 +317,9 @@ impl Channel {
             }
         }
         self.note(Observed::Unbridged { cause });
+        if !left {
+            self.tell_end(bridge, cause);
+        }
         self.fire_bridge(Kind::Unbridge);
         self.run_hooks(b"execute_on_post_bridge");
         let hangs_up = self.vars.is_true("hangup_after_bridge");
@@ -394,6 +388,9 @@ impl Channel {
             let cause = self.ended.as_ref().map_or(HangupCause::NormalClearing, |e| e.cause);
             self.vars.set(&b"bridge_hangup_cause"[..], cause.name().as_bytes());
             self.note(Observed::Unbridged { cause });
+            if bridge.talking.as_ref().is_none_or(|talk| !talk.left) {
+                self.tell_end(&bridge, cause);
+            }
             self.fire_bridge(Kind::Unbridge);
             self.run_hooks(b"execute_on_post_bridge");
         } else {
@@ -417,11 +414,35 @@ impl Channel {
     }
 
     pub(super) fn has_leg(&mut self, uuid: &[u8]) -> bool {
-        self.find_leg(uuid).is_some()
+        self.has_other(uuid) || self.find_leg(uuid).is_some()
+    }
+
+    /// The far end of a conversation within `bridge`: its channel and its number.
+    pub(super) fn bridged_leg(&self) -> Option<(&str, String)> {
+        self.stack.iter().rev().find_map(|frame| match &frame.activity {
+            Activity::Bridge(bridge) => {
+                let leg = bridge.legs.get(bridge.talking.as_ref()?.leg)?;
+                Some((leg.uuid.as_str(), leg.target.number()))
+            }
+            _ => None,
+        })
     }
 
     pub(super) fn hang_up_leg(&mut self, uuid: &[u8], cause: HangupCause) {
-        self.end_leg(uuid, cause, false);
+        if !self.hang_up_other(uuid, cause) {
+            self.end_leg(uuid, cause, false);
+        }
+    }
+
+    /// The far end of a conversation is gone.
+    fn tell_end(&mut self, bridge: &Bridge, cause: HangupCause) {
+        let leg = bridge.talking.as_ref().and_then(|talk| bridge.legs.get(talk.leg));
+        let Some((uuid, number)) = leg.map(|leg| (leg.uuid.clone(), leg.target.number())) else {
+            return;
+        };
+        let extra = [("Hangup-Cause", cause.name().as_bytes())];
+        self.tell_leg(&uuid, &number, Kind::Hangup, &extra);
+        self.tell_leg(&uuid, &number, Kind::HangupComplete, &extra);
     }
 
     /// `hupall CAUSE NAME VALUE`: every dialled channel whose variable has this value.
@@ -440,12 +461,13 @@ impl Channel {
         b"+OK hangup all channels matching\n".to_vec()
     }
 
-    /// The far end of the conversation is sent to another place of the dialplan.
-    pub(super) fn transfer_far_end(&mut self) -> bool {
-        let Some(uuid) = self.peer.as_ref().map(|peer| peer.uuid.clone()) else { return false };
-        let found = self.has_leg(uuid.as_bytes());
+    /// The far end of the conversation is sent to another place of the dialplan; when it would have
+    /// hung up.
+    pub(super) fn transfer_far_end(&mut self) -> Option<Option<(u64, HangupCause)>> {
+        let uuid = self.bridged_leg()?.0.to_owned();
+        let ends = self.find_leg(uuid.as_bytes())?.0.talking.as_ref()?.ends;
         self.end_leg(uuid.as_bytes(), HangupCause::NormalClearing, true);
-        found
+        Some(ends)
     }
 
     fn end_leg(&mut self, uuid: &[u8], cause: HangupCause, left: bool) {

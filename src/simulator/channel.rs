@@ -11,6 +11,7 @@ use super::execute::{Activity, Frame};
 use super::hangup::{Divert, Ended};
 use super::link::{Link, MAX_INBOX};
 use super::observed::{Log, Observed};
+use super::others::Other;
 use super::profile::{Call, Times};
 use super::record::Session;
 use super::variables::Variables;
@@ -95,6 +96,14 @@ pub struct Channel {
     pub(super) ended: Option<Ended>,
     pub(super) jobs: Vec<Job>,
     pub(super) peer: Option<Peer>,
+    /// Channels besides this one and those in its `bridge`.
+    pub(super) others: Vec<Other>,
+    /// What somebody hears who listens to all channels; none where nobody does.
+    pub(super) overheard: Option<Vec<Vec<u8>>>,
+    /// What came of orders from elsewhere.
+    pub(super) outcomes: Vec<(u64, Vec<u8>)>,
+    /// Each transfer counts on.
+    pub(super) profile: u32,
     pub(super) recordings: Vec<Session>,
     pub(super) recorded: Vec<(Vec<u8>, u64)>,
     pub(super) talking_until: u64,
@@ -132,6 +141,10 @@ impl Channel {
             ended: None,
             jobs: Vec::new(),
             peer: None,
+            others: Vec::new(),
+            overheard: None,
+            outcomes: Vec::new(),
+            profile: 1,
             recordings: Vec::new(),
             recorded: Vec::new(),
             talking_until: 0,
@@ -234,7 +247,8 @@ impl Channel {
     /// The monotonic millisecond at which `tick` has something to do.
     pub fn deadline(&self) -> Option<u64> {
         let jobs = self.jobs.iter().map(|job| job.at).min();
-        [jobs, self.step_deadline(), self.link_deadline()].into_iter().flatten().min()
+        let own = [jobs, self.step_deadline(), self.link_deadline()];
+        own.into_iter().chain([self.others_deadline()]).flatten().min()
     }
 
     fn link_deadline(&self) -> Option<u64> {
@@ -309,7 +323,8 @@ impl Channel {
     /// Does what can be done now.
     pub(super) fn pump(&mut self) {
         for _ in 0..MAX_STEPS {
-            let progress = self.run_job() || self.step() || self.serve_link();
+            let own = self.run_job() || self.step();
+            let progress = own || self.serve_others() || self.serve_link();
             if !progress {
                 break;
             }

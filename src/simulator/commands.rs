@@ -298,9 +298,13 @@ impl Channel {
             Some(uuid) => uuid.to_vec(),
             None => self.identity().into_bytes(),
         };
-        let (output, takes) = self.api(text);
-        let work = Work::Result { uuid: uuid.clone(), command: text.to_vec(), output };
-        self.jobs_push(Job { at: self.ms() + takes + 1, group: Vec::new(), work });
+        if begins(text, "originate ") {
+            self.originate(uuid.clone(), text);
+        } else {
+            let (output, takes) = self.api(text);
+            let work = Work::Result { uuid: uuid.clone(), command: text.to_vec(), output };
+            self.jobs_push(Job { at: self.ms() + takes + 1, group: Vec::new(), work });
+        }
         let middle = &b"\nJob-UUID: "[..];
         Answer::Text([b"~Reply-Text: +OK Job-UUID: ", &uuid[..], middle, &uuid, b"\n\n"].concat())
     }

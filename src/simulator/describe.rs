@@ -35,27 +35,37 @@ impl Channel {
         body: Option<&[u8]>,
     ) {
         self.sequence += 1;
+        if self.overheard.is_some() && kind.is_overheard() {
+            let mut headers = Headers::new(true);
+            self.fill(kind, before, after, &mut headers);
+            let event = headers.finish(body);
+            self.overhear(event);
+        }
         let Some(link) = self.link.as_deref().filter(|link| link.wants(kind.name())) else {
             return;
         };
         let mut headers = Headers::new(link.json);
         headers.watch(link.filters.iter().map(|(name, _)| &name[..]));
-        self.common_headers(kind, &mut headers);
-        for (name, value) in before {
-            headers.add("", name.as_bytes(), value);
-        }
-        if kind.carries_channel() {
-            self.channel_headers(kind.carries_variables(), &mut headers);
-        }
-        for (name, value) in after {
-            headers.add("", name.as_bytes(), value);
-        }
+        self.fill(kind, before, after, &mut headers);
         if link.passes(&headers) {
             let event = headers.finish(body);
             let now = self.ms();
             if let Some(link) = &mut self.link {
                 link.queue_event(&event, now);
             }
+        }
+    }
+
+    fn fill(&self, kind: Kind, before: Extra<'_>, after: Extra<'_>, headers: &mut Headers) {
+        self.common_headers(kind, headers);
+        for (name, value) in before {
+            headers.add("", name.as_bytes(), value);
+        }
+        if kind.carries_channel() {
+            self.channel_headers(kind.carries_variables(), headers);
+        }
+        for (name, value) in after {
+            headers.add("", name.as_bytes(), value);
         }
     }
 
@@ -89,7 +99,7 @@ impl Channel {
         headers.finish(None)
     }
 
-    fn common_headers(&self, kind: Kind, headers: &mut Headers) {
+    pub(super) fn common_headers(&self, kind: Kind, headers: &mut Headers) {
         let (name, file, function, line) = kind.origin();
         let micros = self.now.wall.as_microsecond();
         let date = |format: &str| self.now.wall.strftime(format).to_string();
@@ -159,7 +169,7 @@ impl Channel {
             uuid: &self.call.uuid,
             context: &self.call.context,
             channel_name: &name,
-            profile_index: "1",
+            profile_index: &self.profile.to_string(),
         };
         profile_headers(&leg, &self.times, |name, value| {
             headers.add(prefix, name.as_bytes(), value);

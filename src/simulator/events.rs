@@ -264,6 +264,25 @@ impl Kind {
         )
     }
 
+    /// Whether somebody is told who listens to all channels.
+    pub(super) const fn is_overheard(self) -> bool {
+        matches!(
+            self,
+            Self::Answer
+                | Self::Bridge
+                | Self::Unbridge
+                | Self::Hold
+                | Self::Unhold
+                | Self::Park
+                | Self::Dtmf
+                | Self::RecordStart
+                | Self::RecordStop
+                | Self::Custom
+                | Self::Hangup
+                | Self::HangupComplete
+        )
+    }
+
     /// Whether the event is about the channel at all.
     pub(super) const fn carries_channel(self) -> bool {
         !matches!(self, Self::BackgroundJob)

@@ -9,6 +9,7 @@ use super::channel::{Channel, PARK_DELAY_MS, Progress};
 use super::collect::Collect;
 use super::events::Kind;
 use super::observed::Observed;
+use super::others::Joined;
 use super::playback::Player;
 use super::record::Recorder;
 use super::room::Stay;
@@ -41,6 +42,7 @@ pub(super) enum Activity {
     Record(Recorder),
     Bridge(Box<Bridge>),
     Conference(Box<Stay>),
+    Joined(Joined),
 }
 
 #[derive(Debug)]
@@ -137,6 +139,7 @@ impl Channel {
             Activity::Record(recorder) => self.serve_record(recorder),
             Activity::Bridge(bridge) => self.serve_bridge(bridge),
             Activity::Conference(stay) => self.serve_conference(stay),
+            Activity::Joined(joined) => self.serve_joined(joined),
         }
     }
 
@@ -151,6 +154,7 @@ impl Channel {
                 | Activity::Record(_)
                 | Activity::Bridge(_)
                 | Activity::Conference(_)
+                | Activity::Joined(_)
         );
         let locked = self.stack.iter().any(|frame| frame.locked);
         (drains && !locked && !self.queue.is_empty()).then_some(self.drain_at)
@@ -178,6 +182,7 @@ impl Channel {
             Activity::Bridge(bridge) => bridge.deadline(),
             Activity::Conference(stay) if stay.is_over() => Some(self.ms()),
             Activity::Conference(stay) => stay.deadline(),
+            Activity::Joined(joined) => (!self.talks_here(joined)).then_some(self.ms()),
             Activity::Connecting | Activity::Unconnected | Activity::Static => None,
         };
         [self.drains_at(), broken, digit, own].into_iter().flatten().min()
@@ -355,7 +360,9 @@ impl Channel {
     /// Takes the application on top off the stack; runs it again if it was told to loop.
     pub(super) fn complete(&mut self, end: End) {
         let Some(frame) = self.stack.pop() else { return };
-        self.fire_execution(Kind::ExecuteComplete, &frame);
+        if frame.app != "uuid_bridge" {
+            self.fire_execution(Kind::ExecuteComplete, &frame);
+        }
         if frame.scoped {
             self.vars.close_scope();
         }
@@ -449,7 +456,8 @@ impl Channel {
             | Activity::Sleep(_)
             | Activity::Collect(_)
             | Activity::Record(_)
-            | Activity::Conference(_) => true,
+            | Activity::Conference(_)
+            | Activity::Joined(_) => true,
             _ => false,
         }
     }

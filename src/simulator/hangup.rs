@@ -3,7 +3,7 @@
 
 use super::channel::Channel;
 use super::events::Kind;
-use super::execute::{Activity, End, Park};
+use super::execute::{Activity, End, Frame, Park};
 use super::observed::Observed;
 use super::wire::Packet;
 use super::world::Action;
@@ -42,6 +42,8 @@ pub(super) struct Divert {
     pub(super) routing: bool,
     /// Everything the call was doing is over.
     pub(super) has_left: bool,
+    /// The other channel to which it goes.
+    joins: Option<String>,
     /// Nobody takes the channel out of CS_RESET any more.
     pub(super) stuck: bool,
     actions: Option<Vec<Action>>,
@@ -50,7 +52,13 @@ pub(super) struct Divert {
 
 impl Divert {
     const fn new(routing: bool, inside: bool) -> Self {
-        Self { routing, has_left: false, stuck: false, actions: None, inside }
+        Self { routing, has_left: false, joins: None, stuck: false, actions: None, inside }
+    }
+}
+
+impl Divert {
+    pub(super) fn joins(&self, other: &str) -> bool {
+        self.joins.as_deref() == Some(other)
     }
 }
 
@@ -67,7 +75,9 @@ impl Channel {
         if self.ended.is_some() {
             return;
         }
-        let bridged = self.stack.iter().any(|f| matches!(f.activity, Activity::Bridge(_)));
+        let bridged =
+            |frame: &Frame| matches!(frame.activity, Activity::Bridge(_) | Activity::Joined(_));
+        let bridged = self.stack.iter().any(bridged);
         let delay = if bridged && !inside { BRIDGE_UNWIND_MS } else { 0 };
         self.ended = Some(Ended {
             cause,
@@ -131,6 +141,7 @@ impl Channel {
             }
             Activity::Bridge(bridge) => self.abandon_bridge(*bridge),
             Activity::Conference(stay) => self.leave_room(&stay),
+            Activity::Joined(joined) => self.abandon_joined(&joined),
             _ => {}
         }
         self.complete(End::Normal);
@@ -201,6 +212,9 @@ impl Channel {
         if routing {
             self.fire(Kind::State, &[], &[]);
         }
+        if self.divert.as_ref().is_some_and(|divert| divert.joins.is_some()) {
+            self.fire(Kind::State, &[], &[]);
+        }
         let Some(divert) = self.divert.take() else { return false };
         if let Some(actions) = divert.actions {
             self.dialplan = actions.into();
@@ -265,7 +279,16 @@ impl Channel {
                 .unwrap_or_else(|| vec![Action::new("hangup", "NO_ROUTE_DESTINATION")])
         };
         self.note(Observed::Transferred { extension, dialplan, context });
+        self.profile += 1;
         self.divert = Some(Divert { actions: Some(actions), ..Divert::new(true, inside) });
+    }
+
+    /// The call leaves for a conversation with another channel.
+    pub(super) fn divert_to_join(&mut self, other: &str) {
+        self.profile += 1;
+        let actions = Some(vec![Action::new("uuid_bridge", other)]);
+        self.divert =
+            Some(Divert { actions, joins: Some(other.to_owned()), ..Divert::new(true, false) });
     }
 
     pub(super) fn divert_to_applications(&mut self, packet: &Packet) {

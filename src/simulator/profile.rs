@@ -203,5 +203,5 @@ pub(super) struct Leg<'a> {
     pub(super) uuid: &'a str,
     pub(super) context: &'a str,
     pub(super) channel_name: &'a [u8],
-    pub(super) profile_index: &'static str,
+    pub(super) profile_index: &'a str,
 }

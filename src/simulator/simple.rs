@@ -63,6 +63,7 @@ pub(super) fn needs_media(app: &str) -> Option<bool> {
         | "sleep"
         | "hangup"
         | "bridge"
+        | "uuid_bridge"
         | "transfer"
         | "park"
         | "socket"
@@ -88,6 +89,7 @@ impl Channel {
             "read" => return self.begin_collect(text, true),
             "record" => return self.begin_record(text),
             "bridge" => return self.begin_bridge(text),
+            "uuid_bridge" => return self.begin_joined(text),
             "conference" if !text.is_empty() => return self.begin_conference(text),
             "socket" => return self.begin_socket(text),
             "park" => {
