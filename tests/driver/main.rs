@@ -7,3 +7,4 @@ mod hands;
 mod hostile;
 mod steps;
 mod support;
+mod talks;

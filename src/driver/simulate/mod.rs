@@ -6,6 +6,7 @@
 //! connection, and a new one, which knows nothing but what the channel carries, has the call when
 //! the dialplan asks again.
 
+mod beside;
 mod frames;
 mod trouble;
 
@@ -16,15 +17,18 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::session::{Offer, Router, Session, Settings};
+use crate::base::ids::ChannelId;
 use crate::base::ids::{CallId, InstanceId};
 use crate::base::millis::Millis;
 use crate::base::now::Now;
-use crate::call::input::{Answer, HttpAnswer, HttpFailure};
+use crate::call::input::{Answer, Command, HttpAnswer, HttpFailure};
 use crate::call::output::{HttpRequest, Query, QueryId};
 use crate::call::room::{RoomFacts, RoomFound};
+use crate::esl::event::Event;
 use crate::model::record::CallRecord;
 use crate::model::timeline::{Entry, What};
 use crate::simulator::{Caller, Channel, Failure, Moment, Observed, Script, Verdict, World};
+use beside::Beside;
 use frames::{frames, is_key};
 pub use trouble::{Blow, NextProcess, Reached, Trouble};
 
@@ -75,6 +79,7 @@ pub struct Simulation<'a> {
     /// Answers under way, by the moment at which they arrive.
     answers: BTreeMap<(u64, QueryId), Answer>,
     told: Told,
+    beside: Beside,
     sent: Vec<u8>,
 }
 
@@ -102,6 +107,9 @@ struct Told {
 enum Stimulus {
     Bytes(Vec<u8>),
     Answer(QueryId, Answer),
+    Command(Command),
+    News(Box<Event>),
+    FarGone(ChannelId),
     Tick,
 }
 
@@ -151,6 +159,7 @@ impl<'a> Simulation<'a> {
             end: None,
             answers: BTreeMap::new(),
             told: Told::default(),
+            beside: Beside::default(),
             sent: Vec::new(),
         }
     }
@@ -166,7 +175,7 @@ impl<'a> Simulation<'a> {
     /// is over for everybody.
     pub fn step(&mut self) -> bool {
         self.settle();
-        let over = self.session_is_closed() && self.caller.verdict().is_some();
+        let over = !self.is_held() && self.caller.verdict().is_some();
         if over || self.now.mono_ms - self.began_ms > LENGTH_MAX_MS {
             return false;
         }
@@ -174,7 +183,8 @@ impl<'a> Simulation<'a> {
         let session = self.process.as_ref().and_then(|process| process.session.deadline());
         let deadlines =
             [session, self.channel.deadline(), self.caller.deadline(), answer, self.speaks_ms];
-        let Some(next) = deadlines.into_iter().flatten().min() else { return false };
+        let deadlines = deadlines.into_iter().chain([self.beside_deadline()]);
+        let Some(next) = deadlines.flatten().min() else { return false };
         self.now = self.now.plus_ms(next.saturating_sub(self.now.mono_ms).max(1));
         self.channel.tick(self.now);
         let due = |process: &Process| {
@@ -183,12 +193,13 @@ impl<'a> Simulation<'a> {
         if self.process.as_ref().is_some_and(due) {
             self.hear(Stimulus::Tick);
         }
+        self.tick_beside();
         while let Some(entry) = self.answers.first_entry() {
             if entry.key().0 > self.now.mono_ms {
                 break;
             }
             let ((_, id), answer) = entry.remove_entry();
-            self.hear(Stimulus::Answer(id, answer));
+            self.hear_answer(id, answer);
         }
         true
     }
@@ -197,6 +208,21 @@ impl<'a> Simulation<'a> {
     pub fn cut(&mut self) {
         self.next = NextProcess::Refuses(u8::MAX);
         self.strike(Blow::Cut);
+        self.settle();
+    }
+
+    /// Time passes although nobody of the call waits for anything.
+    pub fn idle(&mut self, ms: u64) {
+        self.now = self.now.plus_ms(ms);
+        self.channel.tick(self.now);
+        self.tick_beside();
+        self.settle();
+    }
+
+    /// Something goes wrong now.
+    pub fn suffers(&mut self, blow: Blow) {
+        self.next = NextProcess::Refuses(0);
+        self.strike(blow);
         self.settle();
     }
 
@@ -318,10 +344,11 @@ impl<'a> Simulation<'a> {
             for frame in frames(&bytes) {
                 self.hear(Stimulus::Bytes(frame.to_vec()));
             }
+            let overheard = self.hear_beside();
             self.close();
             self.caller.act(&mut self.channel, self.now);
             self.look_for_end();
-            if !(connected || sent || told) {
+            if !(connected || sent || told || overheard) {
                 return;
             }
         }
@@ -330,7 +357,7 @@ impl<'a> Simulation<'a> {
     fn look_for_end(&mut self) {
         let ended = |moment: &Moment| matches!(moment.what, Observed::HungUp { .. });
         if self.end.is_none() && self.channel.log().moments().iter().any(ended) {
-            self.end = Some(!self.session_is_closed());
+            self.end = Some(self.is_held());
         }
     }
 
@@ -428,6 +455,9 @@ impl<'a> Simulation<'a> {
                 session.received(self.now, settings, self.router);
             }
             Stimulus::Answer(id, answer) => session.answer(id, answer, self.now),
+            Stimulus::Command(command) => session.command(command, self.now),
+            Stimulus::News(news) => session.news(&news, self.now),
+            Stimulus::FarGone(channel) => session.far_gone(channel, self.now),
             Stimulus::Tick => session.tick(self.now),
         }
     }
@@ -492,7 +522,10 @@ impl<'a> Simulation<'a> {
                 }
                 Offer::Ended(record) => self.told.records.push(*record),
                 Offer::Refused(reason) => self.told.refused = Some(reason),
-                Offer::Adrift(_) => self.told.adrift += 1,
+                Offer::Adrift(running) => {
+                    self.told.adrift += 1;
+                    self.stray(running);
+                }
                 Offer::HandedOver => {
                     self.told.handed_over += 1;
                     if let Some(process) = &mut self.process {
@@ -500,12 +533,11 @@ impl<'a> Simulation<'a> {
                     }
                     self.left();
                 }
-                Offer::Begun(_)
-                | Offer::Discard(..)
-                | Offer::Answered(_)
-                | Offer::Audit(_)
-                | Offer::Recording(..)
-                | Offer::Follow(..) => {}
+                Offer::Begun(_) => self.came_back(),
+                Offer::Answered(obeyed) => self.answered(obeyed),
+                Offer::Recording(_, note) => self.beside.recordings.push(*note),
+                Offer::Follow(channel, heed) => self.follow(channel, heed),
+                Offer::Discard(..) | Offer::Audit(_) => {}
             }
         }
     }

@@ -10,6 +10,7 @@ use callwright::driver::session::Router;
 use callwright::driver::translate::arrival::Inquiry;
 use callwright::flow::parse::parse_yaml;
 use callwright::flow::program::{Program, PromptFile, Published, Settings};
+use callwright::flow::talk::TalkSettings;
 use callwright::simulator::{Action, Script, Step, World};
 use uuid::Uuid;
 
@@ -32,6 +33,15 @@ pub(crate) struct Play {
 
 /// One tenant's program, whoever asks.
 pub(crate) struct Flows(Arc<Program>);
+
+impl Flows {
+    /// The same with a tenant's rules for conversations.
+    pub(crate) fn with_talk(self, talk: TalkSettings) -> Self {
+        let mut program = Arc::unwrap_or_clone(self.0);
+        program.settings.talk = talk;
+        Self(Arc::new(program))
+    }
+}
 
 impl Router for Flows {
     fn route(&self, _: &Inquiry) -> Result<Arc<Program>, String> {

@@ -1,7 +1,7 @@
 //! Calls whose process dies, leaves or loses them, at every moment: no caller notices more than a
 //! prompt heard again.
 
-mod calls;
+pub(crate) mod calls;
 mod forged;
 mod judge;
 
@@ -24,7 +24,7 @@ use judge::{Story, judge, story};
 const RANDOM_CALLS: u64 = 300;
 const RANDOM_CALLS_VARIABLE: &str = "CALLWRIGHT_RANDOM_CALLS";
 
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     Settings {
         profile: Word::new("profile", "external").unwrap(),
@@ -140,10 +140,10 @@ fn a_switch_that_is_lost_takes_its_calls_with_it_and_no_process_waits() {
 }
 
 /// Numbers from a seed (Marsaglia, Xorshift RNGs, 2003).
-struct Chance(u64);
+pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
-    fn below(&mut self, most: u64) -> u64 {
+    pub(crate) fn below(&mut self, most: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
