@@ -305,6 +305,11 @@ impl State {
         self.bridged.as_ref()
     }
 
+    /// Whether the conversation is led elsewhere than its step began it.
+    pub const fn is_moved(&self) -> bool {
+        self.talk.is_moved()
+    }
+
     /// Whether the caller is in a conference room.
     pub fn is_in_room(&self) -> bool {
         matches!(&self.running, Running::Conference(state) if state.entered().is_some())

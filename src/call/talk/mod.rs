@@ -93,6 +93,11 @@ impl Talk {
         self.moved.as_ref().is_some_and(|moved| moved.is_in_room())
     }
 
+    /// The conversation is led elsewhere than the step began it.
+    pub(in crate::call) const fn is_moved(&self) -> bool {
+        self.moved.is_some()
+    }
+
     /// The caller and the far party are joined outside of our connection, or about to be.
     pub(in crate::call) fn joins(&self) -> bool {
         self.moved.as_ref().is_some_and(|moved| moved.joins())

@@ -30,9 +30,17 @@ impl Session {
                 Some(Output::Ended(record)) => return self.ended(record, now),
                 None => match heard.pop_front() {
                     Some(event) => running.call.handle(Input::Event(event), now),
-                    None => return,
+                    None => return self.give_late(now),
                 },
             }
+        }
+    }
+
+    fn give_late(&mut self, now: Now) {
+        let Phase::Running(running) = &mut self.phase else { return };
+        if std::mem::take(&mut running.gives) && !running.left && running.parting.is_none() {
+            let cut = !running.call.runs_on();
+            self.give(cut, now);
         }
     }
 
@@ -44,8 +52,12 @@ impl Session {
             return;
         }
         if running.hand_over.is_some() && !running.call.is_closing() {
-            let cut = !running.call.state().is_bridged();
-            return self.give(cut, now);
+            if !running.call.state().is_moved() {
+                let cut = !running.call.state().is_bridged();
+                return self.give(cut, now);
+            }
+            // Who takes over takes for done what the state says is under way.
+            running.gives = true;
         }
         self.write();
     }

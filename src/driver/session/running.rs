@@ -38,6 +38,8 @@ pub struct Running {
     /// Somebody else sent the channel elsewhere.
     pub(super) taken: bool,
     pub(super) hand_over: Option<When>,
+    /// As soon as everything that was wanted is with FreeSWITCH.
+    pub(super) gives: bool,
     former: Former,
     keys: Arc<Keys>,
     holder: InstanceId,
@@ -77,6 +79,7 @@ impl Running {
             replaced: None,
             taken: false,
             hand_over: None,
+            gives: false,
             former,
             keys: Arc::clone(&settings.keys),
             holder: settings.instance,

@@ -5,7 +5,8 @@ mod random;
 mod world;
 
 use callwright::call::input::Command;
-use callwright::driver::simulate::Simulation;
+use callwright::driver::registry::When;
+use callwright::driver::simulate::{Blow, Simulation};
 use callwright::model::talk::{Goal, Side};
 use callwright::simulator::{FarState, Observed};
 
@@ -102,6 +103,21 @@ fn a_call_without_a_connection_consults_and_hears_who_is_busy() {
     pass(&mut sim, 6_000);
     let talks = sim.channel().0.talks_with().is_some();
     assert!(talks, "they speak again: {:?}", sim.channel().0.far_legs());
+    sim.run();
+    assert_eq!(sim.records().len(), 1);
+}
+
+#[test]
+fn a_process_that_stops_as_two_are_to_be_joined_has_joined_them() {
+    let scene = Scene::calm();
+    let mut sim = scene.simulation();
+    pass(&mut sim, 4_000);
+    sim.command(Command::Consult { to: extension("2004") }).unwrap();
+    pass(&mut sim, 500);
+    assert_eq!(state_of(&mut sim, "2001"), Some(FarState::Hears), "it hears that 2004 is busy");
+    sim.suffers(Blow::Stops(When::Boundary));
+    pass(&mut sim, 3_000);
+    assert_eq!(state_of(&mut sim, "2001"), Some(FarState::Talks));
     sim.run();
     assert_eq!(sim.records().len(), 1);
 }
