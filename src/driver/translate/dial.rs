@@ -42,7 +42,10 @@ pub fn settings(channel: &ChannelId, order: &DialOrder) -> Result<Command, Refus
     };
     let cancel = order.cancel_key.as_ref().map_or("", |key| key.as_str());
     let forget = [DISPOSITION, "originate_causes", "bridge_hangup_cause", "last_bridge_to", TARGET];
-    let mut variables: Vec<_> = forget.into_iter().map(|name| pair(name, "")).collect();
+    // What a phone asked for before it spoke with anybody (`sofia.c` sofia_handle_sip_i_refer).
+    let asked = ["transfer_to", "transfer_destination"];
+    let mut variables: Vec<_> =
+        forget.into_iter().chain(asked).map(|name| pair(name, "")).collect();
     variables.push(pair("import", TARGET));
     variables.push(pair("ringback", &ringback));
     variables.push(pair("transfer_ringback", &ringback));
@@ -356,6 +359,8 @@ mod tests {
         bridge_hangup_cause=;
         last_bridge_to=;
         callwright_target=;
+        transfer_to=;
+        transfer_destination=;
         import=callwright_target;
         ringback=v=-13\;
         %(2000,4000,440,480);

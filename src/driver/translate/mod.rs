@@ -115,3 +115,47 @@ pub fn hung_up_by_caller(event: &esl::event::Event) -> Option<bool> {
 pub fn hangup_cause(event: &esl::event::Event) -> HangupCause {
     event.hangup_cause().unwrap_or(HangupCause::NormalUnspecified)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn heard(facts: &serde_json::Value) -> esl::event::Event {
+        esl::event::Event::from_json(facts.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn whom_somebody_else_joined_the_caller_to_is_read_from_where_the_channel_came_from() {
+        let source = |source: &str| {
+            heard(&json!({ "Event-Name": "CHANNEL_UNBRIDGE", "Unique-ID": "a-leg",
+                "Other-Leg-Unique-ID": "x-leg", "Other-Leg-Destination-Number": "300",
+                "variable_transfer_source": source }))
+        };
+        let other = "x-leg".parse().unwrap();
+        let party = "300".to_owned();
+        let joined = source("1795409004:3b68e757:uuid_br:x-leg");
+        assert_eq!(replaced(&joined), Some(Event::Replaced { other, party }));
+        // The number that is told is somebody else's.
+        let (other, party) = ("y-leg".parse().unwrap(), String::new());
+        let joined = source("1795409004:3b68e757:uuid_br:y-leg");
+        assert_eq!(replaced(&joined), Some(Event::Replaced { other, party }));
+        for no in ["1795409004:3b68e757:bl_xfer:300/callwright/XML", "", ":uuid_br:", "x:uuid_br"] {
+            assert_eq!(replaced(&source(no)), None, "{no:?}");
+        }
+    }
+
+    #[test]
+    fn whom_the_callers_phone_named_is_read_from_what_it_left_on_the_channel() {
+        let left = |to: &str, destination: &str| {
+            refers(&heard(&json!({ "Event-Name": "CHANNEL_HANGUP", "variable_transfer_to": to,
+                "variable_transfer_destination": destination })))
+        };
+        let blind = Event::Refers { to: Some("300".to_owned()) };
+        assert_eq!(left("blind:b-leg", "blind:300"), Some(blind));
+        assert_eq!(left("att:x-leg", ""), Some(Event::Refers { to: None }));
+        assert_eq!(left("", ""), None);
+        assert_eq!(left("satt:x-leg", ""), None);
+    }
+}
