@@ -22,6 +22,7 @@ use callwright::call::Call;
 use callwright::call::arrival::Arrival;
 use callwright::driver::call::{Clock, Counters, NoSwitchboard, Shared, Sink};
 use callwright::driver::http::{Config as HttpConfig, Http};
+use callwright::driver::queries::NoSlots;
 use callwright::driver::registry::{Registry, When};
 use callwright::driver::seal::Carried;
 use callwright::driver::serve::{Drain, Socket, run};
@@ -270,6 +271,7 @@ async fn memory() {
         counters: Counters::default(),
         wake: Wake::default(),
         switchboard: Arc::new(NoSwitchboard),
+        slots: Box::new(NoSlots),
         draining: tokio_util::sync::CancellationToken::new(),
     });
     let (drain, ours) = (Drain::default(), Arc::clone(&shared));

@@ -119,3 +119,22 @@ CREATE TABLE room_claim (
     core TEXT NOT NULL,
     until_ms BIGINT NOT NULL
 );
+
+-- Callers that are parked. A row without `open` is a slot whose caller is on its way; one that was
+-- taken is free again if nobody came to speak with the caller within seconds.
+CREATE TABLE park_slot (
+    tenant TEXT NOT NULL,
+    slot BIGINT NOT NULL,
+    call TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    core TEXT,
+    party TEXT NOT NULL,
+    parker TEXT NOT NULL,
+    since_ms BIGINT NOT NULL,
+    open BOOLEAN NOT NULL DEFAULT FALSE,
+    taken_ms BIGINT,
+    taken_call TEXT,
+    taken_by TEXT,
+    PRIMARY KEY (tenant, slot),
+    UNIQUE (tenant, call)
+);

@@ -6,6 +6,7 @@ pub mod host;
 pub mod intake;
 mod keys;
 mod links;
+mod park;
 mod relay;
 mod rooms;
 pub mod sockets;
@@ -48,6 +49,7 @@ use archive::Archive;
 use config::Config;
 use intake::Intake;
 use links::Links;
+use park::StoredSlots;
 use relay::Relay;
 use sweep::Sweep;
 
@@ -120,6 +122,7 @@ impl Daemon {
             counters: Counters::default(),
             wake: Wake::default(),
             switchboard: Arc::clone(&links) as Arc<dyn Switchboard>,
+            slots: Box::new(StoredSlots(store.clone())),
             draining: CancellationToken::new(),
         };
         let (shared, drain) = (Arc::new(shared), Drain::default());

@@ -8,4 +8,5 @@ pub mod ids;
 pub mod masked;
 pub mod millis;
 pub mod now;
+pub mod slot;
 pub mod wav;

@@ -2,6 +2,7 @@
 
 use super::input::{Answer, Dialed, Ending};
 use super::output::{Action, DialAddress, DialOrder, Media, RecordChange};
+use super::park::ParkFound;
 use super::room::RoomOrder;
 use crate::base::digits::Digits;
 use crate::flow::kind::answer::RejectReason;
@@ -48,6 +49,13 @@ pub(in crate::call) fn action(action: &Action, party: impl Fn(&str) -> String) -
         Action::Return { other } => format!("bring the caller back from {other}"),
         Action::Tie { channel, .. } => format!("tie {channel} to the call"),
         Action::Join { other } => format!("join the caller to {other}"),
+        Action::Take { other } => format!("take {other} out of its slot"),
+        Action::Lend(true) => "let another call have the caller".into(),
+        Action::Lend(false) => "let no other call have the caller".into(),
+        Action::Dismiss { channel, said } => {
+            let said: Vec<String> = said.iter().map(medium).collect();
+            format!("let {channel} hear {}, and hang it up", said.join(", "))
+        }
         Action::Connect { one, other, .. } => format!("join {one} to {other}"),
         Action::Await { channel, sound } => format!("let {channel} hear {}", medium(sound)),
         Action::Follow { channel, on } => {
@@ -187,12 +195,26 @@ pub(in crate::call) fn answer(answer: &Answer) -> String {
             format!("status {}, {} bytes", answer.status, answer.body.len())
         }
         Answer::Http(Err(failure)) => clean(&failure.to_string()),
+        Answer::Park(found) => parked(found),
         Answer::Room(found) => match (&found.elsewhere, found.here, found.known) {
             (Some(elsewhere), ..) => format!("on another FreeSWITCH: {}", clean(elsewhere)),
             (None, Some(here), _) => format!("here, {} in it", here.members),
             (None, None, true) => "nobody is in it".into(),
             (None, None, false) => "not known".into(),
         },
+    }
+}
+
+fn parked(found: &ParkFound) -> String {
+    match found {
+        ParkFound::In(slot) => format!("in slot {slot}"),
+        ParkFound::Full => "no slot is free".into(),
+        ParkFound::Out(None) => "in no slot".into(),
+        ParkFound::Out(Some(taker)) => format!("taken by {}", clean(&taker.party)),
+        ParkFound::Taken { call, .. } => format!("it is call {call}"),
+        ParkFound::Empty => "nobody is in it".into(),
+        ParkFound::Elsewhere(core) => format!("on another FreeSWITCH: {core}"),
+        ParkFound::Unknown(why) => format!("not known: {}", clean(why)),
     }
 }
 

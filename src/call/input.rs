@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::output::{ActionId, QueryId};
+use super::park::ParkFound;
 use super::room::{MemberOp, RoomFound, RoomNews};
 use crate::base::cause::HangupCause;
 use crate::base::digits::{Digit, Digits, Keying};
 use crate::base::ids::{ChannelId, StepName};
+use crate::base::slot::Slot;
 use crate::flow::kind::record::RecordAction;
 use crate::model::monitor::Manner;
 use crate::model::talk::{Goal, Side};
@@ -173,6 +175,16 @@ pub enum Command {
     Record {
         action: RecordAction,
     },
+    /// Park the caller, in this slot or the lowest that is free; the other party hears which, and
+    /// is let go.
+    Park {
+        #[serde(default)]
+        slot: Option<Slot>,
+    },
+    /// Call somebody who is to have the parked caller.
+    Retrieve {
+        to: Goal,
+    },
     /// Listening in on a conversation.
     Monitor(MonitorOrder),
 }
@@ -200,6 +212,7 @@ pub enum MonitorOrder {
 pub enum Answer {
     Http(Result<HttpAnswer, HttpFailure>),
     Room(RoomFound),
+    Park(ParkFound),
 }
 
 /// An answer within the limits that the query set.

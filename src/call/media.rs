@@ -55,7 +55,7 @@ impl Call {
         Some(Media::Say { value: Masked::new(value), kind: say.kind, language })
     }
 
-    fn language(&self) -> Option<String> {
+    pub(in crate::call) fn language(&self) -> Option<String> {
         let flow = &self.state.frames.last()?.flow;
         Some(self.program.flows.get(flow)?.flow.language.clone())
     }

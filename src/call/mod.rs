@@ -22,6 +22,7 @@ pub mod handover;
 pub mod input;
 pub mod moment;
 pub mod output;
+pub mod park;
 pub mod room;
 pub mod state;
 pub mod timer;
@@ -288,6 +289,7 @@ impl Call {
         self.parted();
         self.state.bridged = Some(other);
         self.talk_joined();
+        self.parking_joined();
         self.hear(Heard::Bridged(target));
         self.listen_to_keys();
         self.tie();
@@ -329,7 +331,7 @@ impl Call {
         if self.state.waits.query == Some(id) {
             self.state.waits.query = None;
             self.state.timers.clear(Timer::AnswerOverdue);
-            if !self.far_room_found(Some(&answer)) {
+            if !self.parking_answered(&answer) && !self.far_room_found(Some(&answer)) {
                 self.hear(Heard::Answer(answer));
             }
         }
@@ -354,6 +356,8 @@ impl Call {
             Timer::Talk => self.talk_overdue(),
             Timer::TalkKeys => self.talk_keys_overdue(),
             Timer::HoldLimit => self.held_too_long(),
+            Timer::Parked => self.parked_for_long(),
+            Timer::Fetched => self.not_fetched(),
             Timer::FirstKey | Timer::NextKey | Timer::Pause => self.hear(Heard::Due(timer)),
         }
     }

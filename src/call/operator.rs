@@ -55,6 +55,8 @@ impl Call {
                 self.transfer_by_operator(&extension, context.as_deref())
             }
             Command::Dtmf { side, digits } => self.send_keys(side, digits),
+            Command::Park { slot } => self.park(OPERATOR, slot),
+            Command::Retrieve { to } => self.retrieve_for(&to),
             Command::Monitor(order) => self.monitor(order),
             Command::Room(op) => self.in_room(op),
             Command::Record { action } => {
@@ -79,6 +81,7 @@ impl Call {
             let context = describe::clean(context.unwrap_or("any context"));
             return Err(format!("the tenant may not transfer to {context}"));
         };
+        self.unpark();
         // The switch would go on with it wherever the call goes.
         self.stop_recording();
         let to = format!("{shown} in {}", describe::clean(&context));

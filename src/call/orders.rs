@@ -146,6 +146,12 @@ impl Call {
         self.state.after(Timer::AnswerOverdue, within_ms.saturating_add(GRACE_MS));
     }
 
+    /// Asks what nobody waits for: that it is heard is enough.
+    pub(in crate::call) fn tell(&mut self, query: Query) {
+        self.state.counters.queries += 1;
+        self.outputs.push_back(Output::Query(QueryId(self.state.counters.queries), query));
+    }
+
     /// Keeps a key for a step that asks for keys.
     pub(in crate::call) fn keep_key(&mut self, key: Digit) {
         if !self.state.ahead.push(key) {
@@ -173,7 +179,7 @@ impl Call {
     }
 
     pub(in crate::call) fn refused(&mut self, id: ActionId, reason: String) {
-        if self.recording_refused(id, &reason) {
+        if self.recording_refused(id, &reason) || self.parking_refused(id, &reason) {
             return;
         }
         if self.state.closing.is_some() {
@@ -209,7 +215,10 @@ impl Call {
                 return;
             }
             let failure = super::input::HttpFailure::TimedOut;
-            self.hear(Heard::Answer(super::input::Answer::Http(Err(failure))));
+            let answer = super::input::Answer::Http(Err(failure));
+            if !self.parking_answered(&answer) {
+                self.hear(Heard::Answer(answer));
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::park::ParkQuery;
 use super::room::{JoinOrder, RoomOrder, RoomQuery};
 use super::talk::Tie;
 use crate::base::cause::HangupCause;
@@ -102,6 +103,13 @@ pub enum Action {
     Return { other: ChannelId },
     /// Let another channel carry this. At once.
     Tie { channel: ChannelId, tie: Box<Tie> },
+    /// Join the caller to a channel that another call lends, which goes on with it when they part.
+    /// Else as `Join`; a refusal is heard.
+    Take { other: ChannelId },
+    /// Let another call take the caller, which comes back on a new connection; or no more. At once.
+    Lend(bool),
+    /// Take another channel out of what it does, let it hear this and hang it up. At once.
+    Dismiss { channel: ChannelId, said: Vec<Media> },
     /// Join two other channels. With `keep`, one stays in silence when the other is gone. At once.
     Connect { one: ChannelId, other: ChannelId, keep: bool },
     /// Take another channel out of what it does, and let it hear this. At once.
@@ -297,6 +305,8 @@ pub enum Query {
     Http(Box<HttpRequest>),
     /// Where a conference room is, and how.
     Room(RoomQuery),
+    /// Who is in which slot.
+    Park(Box<ParkQuery>),
 }
 
 /// A data dip. Header values and body may hold secrets.

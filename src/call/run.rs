@@ -55,7 +55,7 @@ impl Call {
         self.state.waits = super::state::Waits::default();
         self.worth_writing();
         self.follow_invited();
-        if self.pick_up_moved(&found) {
+        if self.pick_up_parked(&found) || self.pick_up_moved(&found) {
             return;
         }
         if let Some(step) = published.flow.steps.get(&name) {
@@ -313,6 +313,7 @@ impl Call {
                 (outcome.name().to_owned(), to.cloned())
             }
         };
+        self.unpark();
         self.stop_action();
         self.stop_conversation_recording();
         self.state.timers.clear_step();
@@ -431,6 +432,9 @@ impl Call {
             | Running::Conference(_)
             | Running::Message(_)
             | Running::Record(_)
+            | Running::Hold(_)
+            | Running::Park
+            | Running::Retrieve(_)
             | Running::Flow => None,
         }
     }

@@ -36,6 +36,10 @@ pub enum Timer {
     TalkKeys,
     /// Somebody has been on hold for as long as the tenant lets them.
     HoldLimit,
+    /// A parked caller has waited long enough.
+    Parked,
+    /// Who takes a parked caller does not come.
+    Fetched,
 }
 
 /// Deadlines on the call's own clock, milliseconds since its first input: what is left of each
@@ -57,6 +61,10 @@ impl Timers {
         self.0.clear();
     }
 
+    pub(in crate::call) fn due(&self, timer: Timer) -> Option<u64> {
+        self.0.get(&timer).copied()
+    }
+
     /// Forgets all that belong to a step.
     pub(in crate::call) fn clear_step(&mut self) {
         let stays = |timer: &Timer| match timer {
@@ -65,7 +73,8 @@ impl Timers {
             | Timer::SupervisorOverdue
             | Timer::Announced
             | Timer::RecordingOverdue
-            | Timer::RecordingLimit => true,
+            | Timer::RecordingLimit
+            | Timer::Parked => true,
             Timer::ActionOverdue
             | Timer::AnswerOverdue
             | Timer::FirstKey
@@ -73,6 +82,7 @@ impl Timers {
             | Timer::Talk
             | Timer::TalkKeys
             | Timer::HoldLimit
+            | Timer::Fetched
             | Timer::Pause => false,
         };
         self.0.retain(|timer, _| stays(timer));

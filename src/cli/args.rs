@@ -10,9 +10,11 @@ use super::recording::RecordingCommand;
 use crate::base::cause::HangupCause;
 use crate::base::digits::Keying;
 use crate::base::ids::{CallId, FlowName, GatewayName, PromptName, RoomName, StepName, TenantSlug};
+use crate::base::slot::Slot;
 use crate::flow::kind::record::RecordAction;
 
 use super::monitor::{AuditCommand, MonitorCommand};
+use super::park::ParkCommand;
 use super::room::RoomCommand;
 
 /// A call controller for FreeSWITCH.
@@ -93,6 +95,12 @@ pub enum Command {
         by: Option<u32>,
         #[command(subcommand)]
         command: RoomCommand,
+    },
+    /// Who is parked in a tenant's slots
+    Park {
+        tenant: TenantSlug,
+        #[command(subcommand)]
+        command: Option<ParkCommand>,
     },
     /// Who listened to whom
     #[command(subcommand)]
@@ -384,6 +392,17 @@ pub enum CallCommand {
         /// One of the tenant's contexts, instead of its first
         #[arg(long)]
         context: Option<String>,
+    },
+    /// Park the caller; the other party hears the slot and is let go
+    Park {
+        /// This slot instead of the lowest that is free
+        #[arg(long)]
+        slot: Option<Slot>,
+    },
+    /// Call somebody who is to have the parked caller
+    Retrieve {
+        #[command(flatten)]
+        by: Goal,
     },
     /// Let a supervisor listen in
     #[command(subcommand)]

@@ -94,6 +94,8 @@ fn ordered(command: &CallCommand) -> anyhow::Result<input::Command> {
         CallCommand::Transfer { extension, context } => {
             input::Command::Transfer { extension: extension.clone(), context: context.clone() }
         }
+        CallCommand::Park { slot } => input::Command::Park { slot: *slot },
+        CallCommand::Retrieve { by } => input::Command::Retrieve { to: goal(by)? },
         CallCommand::Monitor(monitor) => input::Command::Monitor(monitor.into()),
         CallCommand::Record { what } => input::Command::Record { action: (*what).into() },
     })

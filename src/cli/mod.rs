@@ -10,6 +10,7 @@ pub mod key;
 mod live;
 mod monitor;
 mod number;
+mod park;
 mod prompt;
 pub mod recording;
 mod room;
@@ -114,6 +115,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Tenant(command) => tenant::run(command, &open(&settings()?).await?, screen).await,
         Command::Number(command) => number::run(command, &open(&settings()?).await?, screen).await,
         Command::Prompt(command) => prompt::run(command, &open(&settings()?).await?, screen).await,
+        Command::Park { tenant, command } => {
+            park::run(&tenant, command.as_ref(), &settings()?, screen).await
+        }
         Command::Rooms { tenant } => room::list(&tenant, &open(&settings()?).await?, screen).await,
         Command::Room { room, tenant, by, command } => {
             room::run(&room, &tenant, by, &command, &settings()?, screen).await

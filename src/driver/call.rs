@@ -20,11 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::entered::Entered;
 use super::http::Http;
+use super::queries::{self, Slots};
 use super::registry::{Heed, Hold, Registry, Word};
 use super::session::running::Running;
 use super::session::{DRAINING, Offer, Router, Session, Settings};
+use super::stray;
 use super::wake::Wake;
-use super::{rooms, stray};
 use crate::base::ids::{CallId, ChannelId, CoreId, TenantId};
 use crate::base::millis::Millis;
 use crate::base::now::Now;
@@ -137,6 +138,7 @@ pub struct Shared {
     pub wake: Wake,
     /// Carries orders for calls that have no connection.
     pub switchboard: Arc<dyn Switchboard>,
+    pub slots: Box<dyn Slots>,
     /// No new calls are taken; they go back to the dialplan.
     pub draining: CancellationToken,
 }
@@ -421,18 +423,8 @@ impl Link {
     }
 
     fn ask(&mut self, id: QueryId, query: Query) {
-        match query {
-            Query::Http(request) => {
-                let http = self.shared.http.clone();
-                self.queries.spawn(async move { (id, Answer::Http(http.perform(&request).await)) });
-            }
-            Query::Room(query) => {
-                let (board, core) = (Arc::clone(&self.shared.switchboard), self.session.core());
-                self.queries.spawn(async move {
-                    (id, Answer::Room(rooms::find(&*board, &query, core).await))
-                });
-            }
-        }
+        let answer = queries::perform(Arc::clone(&self.shared), query, self.session.core());
+        self.queries.spawn(async move { (id, answer.await) });
     }
 
     fn answer(&mut self, answered: Result<(QueryId, Answer), JoinError>) {

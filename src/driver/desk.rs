@@ -19,6 +19,7 @@ use crate::esl;
 use crate::esl::application::Application;
 use crate::esl::argument::{DialPart, FilePath, Refused, Why, Word};
 use crate::esl::command::{Api, Command, Execute};
+use crate::esl::event::EventName;
 use crate::esl::happening::Stage;
 use crate::esl::token::{ExecuteId, JobId};
 
@@ -64,6 +65,8 @@ pub struct Turn {
     pub discard: Option<(String, Millis)>,
     /// The channel leaves our connection, and comes back on a new one.
     pub joins: bool,
+    /// Another call may take the channel from now on, or no more.
+    pub lent: Option<bool>,
     /// The channel leaves us: nothing more can be ordered.
     pub leaves: bool,
     /// The call hears whether FreeSWITCH did what the commands say.
@@ -158,6 +161,13 @@ impl Desk {
             }
             Action::Join { other } => self.join_channel(&other, true)?,
             Action::Return { other } => self.join_channel(&other, false)?,
+            Action::Take { other } => self.take_channel(&other)?,
+            Action::Lend(on) => self.lend(on)?,
+            Action::Dismiss { channel, said } => {
+                let none = Digits::default();
+                let said = said.iter().map(|medium| media::application(medium, &none));
+                Turn::api(Api::Dismiss { channel, said: said.collect::<Result<_, _>>()? })
+            }
             Action::Connect { one, other, keep } => Turn::of(legs::connect(&one, &other, keep)),
             Action::Hold { held, other, on, music } => {
                 Turn::of(legs::hold(&held, &other, on, &music)?.into())
@@ -333,11 +343,30 @@ impl Desk {
     /// Our dialplan brings the caller back afterwards (`switch_ivr_bridge.c`
     /// transfer_after_bridge).
     fn join_channel(&self, other: &ChannelId, ordered: bool) -> Result<Turn, Refused> {
-        let Some(back) = self.former.way_back() else {
-            return Err(Refused { argument: "channel", why: Why::NoWayBack });
-        };
-        let commands = legs::join(&self.channel, other, back, ordered);
+        let commands = legs::join(&self.channel, other, self.way_back()?, ordered);
         Ok(Turn { joins: ordered, ..Turn::of(commands) })
+    }
+
+    /// The same with a channel that its own call has lent; whether it could be had is heard.
+    fn take_channel(&self, other: &ChannelId) -> Result<Turn, Refused> {
+        let bridge = Api::Bridge { channel: self.channel.clone(), other: other.clone() };
+        let commands = vec![legs::come_back(&self.channel, self.way_back()?), Command::Api(bridge)];
+        Ok(Turn { joins: true, heeded: true, ..Turn::of(commands) })
+    }
+
+    fn lend(&self, on: bool) -> Result<Turn, Refused> {
+        if !on {
+            let commands = vec![legs::come_back_no_more(&self.channel)];
+            return Ok(Turn { lent: Some(false), ..Turn::of(commands) });
+        }
+        let told = Command::Events(vec![EventName::ChannelUnpark]);
+        let commands = vec![told, legs::come_back(&self.channel, self.way_back()?)];
+        Ok(Turn { lent: Some(true), ..Turn::of(commands) })
+    }
+
+    fn way_back(&self) -> Result<&str, Refused> {
+        let none = Refused { argument: "channel", why: Why::NoWayBack };
+        self.former.way_back().ok_or(none)
     }
 
     fn release(&self, reason: &str) -> Turn {

@@ -89,6 +89,7 @@ mod tests {
     use crate::base::ids::{CoreId, InstanceId, TenantId};
     use crate::driver::call::{Asking, Clock, Counters, Order, Sink, Switchboard};
     use crate::driver::http::{Config, Http};
+    use crate::driver::queries::NoSlots;
     use crate::driver::refuse::Nowhere;
     use crate::driver::registry::Registry;
     use crate::driver::session::Settings;
@@ -160,6 +161,7 @@ mod tests {
             counters: Counters::default(),
             wake: Wake::default(),
             switchboard: followed.clone(),
+            slots: Box::new(NoSlots),
             draining: tokio_util::sync::CancellationToken::new(),
         });
         let far: ChannelId = "b-leg".parse().unwrap();

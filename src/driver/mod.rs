@@ -7,6 +7,7 @@ pub mod desk;
 pub mod dialer;
 mod entered;
 pub mod http;
+pub mod queries;
 pub mod refuse;
 pub mod registry;
 pub mod rooms;

@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 
 use super::call::{Hearer, Order, Shared, discard};
 use super::entered::Entered;
+use super::queries;
 use super::registry::{Heed, Hold, Word};
-use super::rooms;
 use super::seal::Opened;
 use super::session::Settings;
 use super::session::running::Running;
@@ -21,7 +21,6 @@ use crate::base::millis::Millis;
 use crate::base::now::Now;
 use crate::call::input::{Answer, Command as Operator, Ending, Event, FarNews, Input};
 use crate::call::output::{Action, ActionId, Output, Query, QueryId};
-use crate::call::room::RoomQuery;
 use crate::call::{Call, ResumeError};
 use crate::esl::command::{Api, Command};
 use crate::esl::event::EventName;
@@ -55,7 +54,7 @@ pub enum Told {
     /// Where there is a number, the call hears whether it was carried out.
     Order(Api, Option<ActionId>),
     /// Its answer is wanted.
-    Query(QueryId, RoomQuery),
+    Query(QueryId, Query),
     /// Who listened to whom, as far as it is known now.
     Audit(Box<AuditEntry>),
     /// The command that was heard last is done, or why not.
@@ -261,9 +260,9 @@ impl Stray {
                         }
                     }
                 }
-                Output::Query(id, Query::Room(query)) => told.push(Told::Query(id, query)),
                 // The step that asks has it asked again once there is a connection.
-                Output::Query(..) => {}
+                Output::Query(_, Query::Http(_)) => {}
+                Output::Query(id, query) => told.push(Told::Query(id, query)),
                 Output::Ended(record) => {
                     self.over = true;
                     told.push(Told::Ended(record));
@@ -356,10 +355,10 @@ fn hearer(shared: &Arc<Shared>, call: CallId, id: ActionId) -> Hearer {
     })
 }
 
-async fn ask(shared: Arc<Shared>, call: CallId, id: QueryId, query: RoomQuery) {
-    let found = rooms::find(&*shared.switchboard, &query, None).await;
+async fn ask(shared: Arc<Shared>, call: CallId, id: QueryId, query: Query) {
+    let answer = queries::perform(Arc::clone(&shared), query, None).await;
     // As with an order.
-    let _ = shared.registry.say(call, Word::Answer(id, Box::new(Answer::Room(found))));
+    let _ = shared.registry.say(call, Word::Answer(id, Box::new(answer)));
 }
 
 /// Carries out what the call wants; false after a fault of ours.

@@ -241,6 +241,12 @@ pub enum Api {
         channel: ChannelId,
         join: Join,
     },
+    /// Takes the channel out of what it does, has it go through these one after another, and hangs
+    /// it up.
+    Dismiss {
+        channel: ChannelId,
+        said: Vec<Application>,
+    },
 }
 
 impl Command {
@@ -400,11 +406,12 @@ impl Api {
             Self::Displace { channel, on: false, sound } => {
                 format!("uuid_displace {channel} stop {}", sound.endless())
             }
-            // What can't be played ends at once: then there is still a tone (`mod_dptools.c`
-            // endless_playback_function).
+            Self::Dismiss { channel, said } => dismissal(channel, said),
             Self::Enter { channel, join } => {
                 format!("uuid_transfer {channel} 'm:^:conference:{}' inline", join.checked()?)
             }
+            // What can't be played ends at once: then there is still a tone (`mod_dptools.c`
+            // endless_playback_function).
             Self::Await { channel, sound } => {
                 let (sound, tone) = (sound.endless(), Sound::comfort().endless());
                 format!(
@@ -414,6 +421,12 @@ impl Api {
             }
         })
     }
+}
+
+fn dismissal(channel: &ChannelId, said: &[Application]) -> String {
+    let steps = said.iter().map(|said| format!("{}:{}^", said.name(), said.argument()));
+    let steps: String = steps.collect();
+    format!("uuid_transfer {channel} 'm:^:{steps}hangup:NORMAL_CLEARING' inline")
 }
 
 /// `a=1;b=2`. The splitter takes `\;`, `\'` and `\\` for the byte itself (`switch_utils.c`

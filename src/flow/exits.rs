@@ -35,7 +35,7 @@ pub enum Outcome {
     Rejected,
     /// dial: no target could be reached (unknown, not registered, gateway down).
     Unreachable,
-    /// dial: the caller pressed the cancel key while it rang.
+    /// dial, hold: the caller pressed the cancel key while it rang, or waited.
     Cancelled,
     /// message: shorter than `min_length`.
     TooShort,
@@ -43,7 +43,7 @@ pub enum Outcome {
     Kicked,
     /// conference: the room was ended; without a way out of its own, `next`, as for `kicked`.
     Ended,
-    /// conference: the room has as many members as it may.
+    /// conference: the room has as many members as it may; park: no slot is free.
     Full,
     /// conference: the room is locked.
     Locked,
@@ -51,6 +51,12 @@ pub enum Outcome {
     Denied,
     /// conference: the tenant has no such room.
     NoRoom,
+    /// park: nobody has taken the caller out of its slot in time.
+    TimedOut,
+    /// retrieve: nobody is in the slot; without a way out of its own, `failed`, as for `elsewhere`.
+    Empty,
+    /// retrieve: the caller in the slot is on another FreeSWITCH.
+    Elsewhere,
     /// The step could not do its work: a prompt is missing, an http request failed, a limit was
     /// met.
     Failed,
@@ -77,6 +83,9 @@ impl Outcome {
             Self::Locked => "locked",
             Self::Denied => "denied",
             Self::NoRoom => "no_room",
+            Self::TimedOut => "timed_out",
+            Self::Empty => "empty",
+            Self::Elsewhere => "elsewhere",
             Self::Failed => "failed",
         }
     }
@@ -89,6 +98,7 @@ impl Outcome {
             Self::Busy | Self::NoAnswer | Self::Rejected | Self::Unreachable => Some(Self::Failed),
             Self::TooShort | Self::Kicked | Self::Ended => Some(Self::Done),
             Self::Full | Self::Locked | Self::Denied | Self::NoRoom => Some(Self::Failed),
+            Self::TimedOut | Self::Empty | Self::Elsewhere => Some(Self::Failed),
             Self::Done | Self::TooMany | Self::Closed | Self::Cancelled | Self::Failed => None,
         }
     }

@@ -13,6 +13,7 @@ pub mod keys;
 pub mod kind;
 pub mod monitor;
 pub mod nearest;
+pub mod park;
 pub mod parse;
 pub mod problem;
 pub mod program;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::monitor::MonitorPolicy;
+use super::park::ParkSettings;
 use super::recording::RecordingPolicy;
 use crate::base::digits::Digits;
 use crate::base::ids::PromptName;
@@ -28,6 +29,8 @@ pub struct TalkSettings {
     pub hold_limit: Option<Millis>,
     #[serde(skip_serializing_if = "TalkKeys::is_off")]
     pub keys: TalkKeys,
+    #[serde(skip_serializing_if = "ParkSettings::is_default")]
+    pub park: ParkSettings,
 }
 
 /// What parties of the tenant's own may do with keys while they talk. Without codes nothing.
@@ -73,4 +76,8 @@ pub enum TalkKey {
     Hold,
     /// Record, or stop that.
     Record,
+    /// Write silence instead of what is said, or no more.
+    Mask,
+    /// Park the caller; who typed it hears the slot and is let go.
+    Park,
 }

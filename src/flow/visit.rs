@@ -103,6 +103,9 @@ impl Step {
                 names.push((path, name));
             }
         }
+        if let Self::Hold(hold) = self {
+            names.extend(hold.music.iter().map(|name| ("music".into(), name)));
+        }
         if let Self::Dial(dial) = self {
             if let Ringback::Prompt(name) = &dial.ringback {
                 names.push(("ringback.prompt".into(), name));
@@ -178,6 +181,16 @@ impl Step {
             Self::Conference(conference) => {
                 add("room".into(), Text::Template(&conference.room), Use::Shown);
             }
+            Self::Park(park) => {
+                for (key, text) in [("slot", &park.slot), ("back", &park.back)] {
+                    if let Some(text) = text {
+                        add(key.into(), Text::Template(text), Use::Shown);
+                    }
+                }
+            }
+            Self::Retrieve(retrieve) => {
+                add("slot".into(), Text::Template(&retrieve.slot), Use::Shown);
+            }
             Self::Flow(flow) => {
                 for (name, expr) in &flow.arguments {
                     add(format!("arguments.{name}"), Text::Expr(expr), Use::Inside);
@@ -223,12 +236,13 @@ impl Step {
     pub fn waits(&self) -> bool {
         match self {
             Self::Menu(_) | Self::Gather(_) | Self::Message(_) | Self::Dial(_) => true,
-            Self::Dtmf(_) => true,
+            Self::Dtmf(_) | Self::Hold(_) => true,
             Self::Play(play) => !play.prompts.is_empty() && play.times > 0,
             Self::Ring(ring) => ring.duration.ms() > 0,
             Self::Answer(answer) => answer.pause.ms() > 0,
             // These can fail at once, and a flow can come straight back.
             Self::Http(_) | Self::Flow(_) | Self::Conference(_) => false,
+            Self::Park(_) | Self::Retrieve(_) => false,
             Self::Record(record) => !record.prompts.is_empty(),
             Self::Set(_) | Self::Branch(_) | Self::Hours(_) => false,
             Self::Reject(_) | Self::Transfer(_) | Self::Return(_) | Self::Hangup(_) => false,

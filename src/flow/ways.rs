@@ -32,6 +32,9 @@ impl Step {
             Self::Conference(step) => Some(&step.next),
             Self::Message(step) => Some(&step.next),
             Self::Record(step) => Some(&step.next),
+            Self::Hold(step) => Some(&step.next),
+            Self::Park(step) => Some(&step.next),
+            Self::Retrieve(step) => Some(&step.next),
             Self::Flow(step) => Some(&step.next),
             Self::Reject(_)
             | Self::Menu(_)
@@ -57,6 +60,9 @@ impl Step {
             Self::Conference(step) => Some(&step.on),
             Self::Message(step) => Some(&step.on),
             Self::Record(step) => Some(&step.on),
+            Self::Hold(step) => Some(&step.on),
+            Self::Park(step) => Some(&step.on),
+            Self::Retrieve(step) => Some(&step.on),
             Self::Flow(step) => Some(&step.on),
             Self::Answer(_)
             | Self::Ring(_)

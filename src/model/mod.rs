@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod live;
 pub mod monitor;
+pub mod park;
 pub mod record;
 pub mod recording;
 pub mod room;

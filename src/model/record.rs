@@ -103,6 +103,10 @@ pub enum TransferKind {
     Attended,
     /// To a step of the flow.
     Step,
+    /// Into a slot.
+    Park,
+    /// Out of a slot.
+    Retrieve,
 }
 
 /// Which part a leg has.

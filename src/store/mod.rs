@@ -26,6 +26,7 @@ mod key;
 mod live;
 mod migrate;
 mod number;
+mod park;
 mod pool;
 mod post;
 mod prompt;

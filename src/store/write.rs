@@ -106,8 +106,23 @@ macro_rules! put_record {
         .execute(&mut *$tx)
         .await?;
         end_audit!($tx, record);
+        free_slot!($tx, record);
         rows > 0
     }};
+}
+
+/// Nobody is parked whose call is over; one that was swept may be up again.
+macro_rules! free_slot {
+    ($tx:ident, $record:expr) => {
+        sqlx::query(
+            "DELETE FROM park_slot WHERE tenant = $1 AND call = $2 AND NOT EXISTS \
+             (SELECT 1 FROM live_call WHERE live_call.tenant = $1 AND live_call.id = $2)",
+        )
+        .bind($record.tenant.to_string())
+        .bind($record.call.to_string())
+        .execute(&mut *$tx)
+        .await?;
+    };
 }
 
 /// No session of listening in outlives its call, seen or unseen.

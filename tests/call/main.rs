@@ -7,6 +7,7 @@ mod gathered;
 mod keys;
 mod monitor;
 mod operator;
+mod park;
 mod random;
 mod recording;
 mod refer;

@@ -1,14 +1,19 @@
 //! Random flows and random inputs: in whatever order they come, the machine keeps its promises.
 
+use std::sync::Arc;
+
 use callwright::base::cause::HangupCause;
+use callwright::base::ids::CallId;
 use callwright::call::fuzz_inputs;
 use callwright::call::input::{
     Answer, Command, Dialed, Ending, Event, FarNews, HttpAnswer, HttpFailure, Input,
 };
 use callwright::call::output::{Action, ActionId, QueryId};
+use callwright::call::park::ParkFound;
 use callwright::call::room::{RoomFacts, RoomFound, RoomNews};
 use callwright::call::state::State;
 use callwright::flow::kind::record::RecordAction;
+use callwright::model::park::Taker;
 use callwright::model::recording::{RecordingKind, RecordingState};
 use serde_json::{Value, json};
 
@@ -40,7 +45,7 @@ impl Dice {
 }
 
 const STEPS: [&str; 7] = ["start", "a", "b", "c", "d", "e", "f"];
-const KINDS: [&str; 19] = [
+const KINDS: [&str; 22] = [
     "conference",
     "answer",
     "ring",
@@ -57,6 +62,9 @@ const KINDS: [&str; 19] = [
     "transfer",
     "message",
     "record",
+    "hold",
+    "park",
+    "retrieve",
     "flow",
     "return",
     "hangup",
@@ -74,7 +82,7 @@ fn a_flow(dice: &mut Dice, nasty: bool) -> Value {
     for name in STEPS {
         let mut kind = dice.of(&KINDS);
         if RARE.contains(&kind) && dice.chance(60)
-            || ["message", "record", "conference"].contains(&kind) && !nasty
+            || ["message", "record", "conference", "park", "retrieve"].contains(&kind) && !nasty
         {
             kind = "menu";
         }
@@ -146,6 +154,14 @@ fn a_step(dice: &mut Dice, kind: &str, nasty: bool) -> Value {
             "role": dice.of(&["member", "moderator"]),
             "prompts": prompts(dice), "room": dice.of(&["sales", "open", "talk", "gone{x}"]) })
         }
+        "hold" => {
+            json!({ "kind": kind, "duration": "2s", "cancel_key": "*", "next": next, "on": on })
+        }
+        "park" => json!({ "kind": kind, "timeout": "4s", "next": next, "on": on,
+            "announce": dice.chance(50), "back": if dice.chance(50) { json!("2") } else { Value::Null } }),
+        "retrieve" => {
+            json!({ "kind": kind, "slot": dice.of(&["701", "{x}"]), "next": next, "on": on })
+        }
         "transfer" => json!({ "kind": kind, "extension": "{x}", "on": on }),
         "message" => {
             json!({ "kind": kind, "next": next, "on": on, "into": "x", "max_length": "20s",
@@ -181,6 +197,9 @@ fn an_input(dice: &mut Dice, line: &mut Line, nasty: bool) -> Option<Input> {
         }
         25..=28 => {
             let id = line.queries.pop()?;
+            if dice.chance(40) {
+                return Some(Input::Answer(id, Answer::Park(said_of_slots(dice))));
+            }
             if dice.chance(30) {
                 let here = Some(RoomFacts {
                     locked: dice.chance(10),
@@ -244,12 +263,35 @@ fn a_command(dice: &mut Dice) -> Command {
     Command::Record { action: dice.of(&actions) }
 }
 
+/// Whatever the store says, asked or not.
+fn said_of_slots(dice: &mut Dice) -> ParkFound {
+    let slot = dice.of(&["701", "702"]).parse().unwrap();
+    let call = CallId(uuid::Uuid::from_u128(0xca2));
+    let (channel, party) = ("p-leg".parse().unwrap(), "300".to_owned());
+    match dice.below(10) {
+        0..=4 => ParkFound::In(slot),
+        5 => ParkFound::Out(None),
+        6 => ParkFound::Out(Some(Taker { call, party })),
+        7 => ParkFound::Taken { call, channel, party },
+        8 => {
+            if dice.chance(50) {
+                ParkFound::Full
+            } else {
+                ParkFound::Empty
+            }
+        }
+        _ => ParkFound::Unknown("away".into()),
+    }
+}
+
 /// Whatever operators can ask of a conversation.
 fn an_order(dice: &mut Dice) -> Command {
     let to = json!({ "extension": "300" });
     let side = dice.of(&["caller", "far"]);
     let room = json!({ "room": dice.of(&["open", "talk"]) });
-    let order = match dice.below(12) {
+    let order = match dice.below(15) {
+        12 | 13 => json!({ "park": {} }),
+        14 => json!({ "retrieve": { "to": to } }),
         0 => json!({ "hold": { "on": dice.chance(50), "side": side } }),
         1 | 2 => json!({ "consult": { "to": to } }),
         3 => json!("toggle"),
@@ -296,8 +338,10 @@ const OUTPUTS_MAX: usize = 700;
 fn run(seed: u64, nasty: bool, swap: bool) -> Line {
     let mut dice = Dice(seed);
     let (main, other) = (a_flow(&mut dice, nasty), a_flow(&mut dice, nasty));
-    let program = program(&[("main", &main), ("other", &other)]);
-    let mut line = Line::with(program, arrival(), Show::Moves, swap);
+    let mut program = Arc::unwrap_or_clone(program(&[("main", &main), ("other", &other)]));
+    let park = json!({ "park": { "slots": "701-702", "timeout": "3s", "then": "a" } });
+    program.settings.talk = serde_json::from_value(park).unwrap();
+    let mut line = Line::with(Arc::new(program), arrival(), Show::Moves, swap);
     for _ in 0..60 {
         if line.record.is_some() {
             break;

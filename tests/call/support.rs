@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use callwright::base::cause::HangupCause;
 use callwright::base::digits::Digit;
-use callwright::base::ids::{CallId, TenantId};
+use callwright::base::ids::{CallId, CoreId, TenantId};
 use callwright::base::millis::Millis;
 use callwright::base::now::Now;
 use callwright::call::arrival::Arrival;
@@ -14,11 +14,13 @@ use callwright::call::input::{
     Answer, Command, Dialed, Ending, Event, FarNews, HttpAnswer, HttpFailure, Input,
 };
 use callwright::call::output::{Action, ActionId, Output, Query, QueryId, RecordChange, Then};
+use callwright::call::park::{ParkAsk, ParkFound};
 use callwright::call::room::{JoinOrder, RoomFacts, RoomFound, RoomNews, RoomOrder, RoomSound};
 use callwright::call::{Call, Tie};
 use callwright::flow::Flow;
 use callwright::flow::program::{Program, PromptFile, Published, Rooms, Settings, SpeechEngine};
 use callwright::model::audit::AuditEntry;
+use callwright::model::park::Taker;
 use callwright::model::record::{CallRecord, RecordingNote};
 use callwright::model::recording::RecordingKind;
 use callwright::model::timeline::What;
@@ -238,6 +240,7 @@ impl Line {
                 let request = match query {
                     Query::Http(request) => request,
                     Query::Room(query) => return self.write(&format!("? room {}", query.room)),
+                    Query::Park(query) => return self.write(&format!("? {}", seek(&query.ask))),
                 };
                 let (method, url) = (request.method, request.url.reveal());
                 self.write(&format!("? {method:?} {url}"));
@@ -294,6 +297,7 @@ impl Line {
             | Action::Record(_)
             | Action::Dial(_)
             | Action::JoinRoom(_)
+            | Action::Take { .. }
             | Action::Transfer { .. } => self.running.push((id, action)),
             Action::Silence => {
                 let stops =
@@ -312,6 +316,8 @@ impl Line {
             | Action::Room { .. }
             | Action::Join { .. }
             | Action::Enter { .. }
+            | Action::Lend(_)
+            | Action::Dismiss { .. }
             | Action::Return { .. }
             | Action::Tie { .. }
             | Action::Connect { .. }
@@ -473,6 +479,7 @@ impl Line {
             "command" => self.input(Input::Command(serde_json::from_str(rest).unwrap())),
             "http" => self.http(rest),
             "room" => self.room(rest),
+            "slot" => self.slot(rest),
             "resume" => self.change_hands(),
             "referred" => {
                 self.found.referred = Some(rest.to_owned());
@@ -558,6 +565,31 @@ impl Line {
         self.input(Input::Answer(id, Answer::Room(found)));
     }
 
+    /// `in 701`, `full`, `out`, `gone` (taken by 300), `taken` (a caller on `p-leg`), `empty`,
+    /// `elsewhere`, `unknown`: what the store says.
+    fn slot(&mut self, rest: &str) {
+        let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        let other = CallId(Uuid::from_u128(0x0ca2));
+        let found = match word {
+            "in" => ParkFound::In(rest.parse().unwrap()),
+            "full" => ParkFound::Full,
+            "out" => ParkFound::Out(None),
+            "gone" => ParkFound::Out(Some(Taker { call: other, party: "300".into() })),
+            "taken" => ParkFound::Taken {
+                call: other,
+                channel: "p-leg".parse().unwrap(),
+                party: "+4930".into(),
+            },
+            "empty" => ParkFound::Empty,
+            "elsewhere" => ParkFound::Elsewhere(CoreId(Uuid::from_u128(2))),
+            "unknown" => ParkFound::Unknown("the database is away".into()),
+            _ => panic!("`{word}` is nothing that is said of slots"),
+        };
+        assert!(!self.queries.is_empty(), "nothing is asked\n{}", self.text);
+        let id = self.queries.remove(0);
+        self.input(Input::Answer(id, Answer::Park(found)));
+    }
+
     fn http(&mut self, rest: &str) {
         assert!(!self.queries.is_empty(), "nothing is asked\n{}", self.text);
         let id = self.queries.remove(0);
@@ -593,6 +625,18 @@ fn joining(order: &JoinOrder) -> String {
     ];
     let flags: Vec<_> = flags.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
     format!("join as {}: {}", order.role, flags.join(", "))
+}
+
+/// What is asked about slots, in short.
+fn seek(ask: &ParkAsk) -> String {
+    match ask {
+        ParkAsk::Reserve { wanted: Some(slot), .. } => format!("reserve {slot}"),
+        ParkAsk::Reserve { slots, .. } => format!("reserve of {slots}"),
+        ParkAsk::Open => "open".into(),
+        ParkAsk::Leave => "leave".into(),
+        ParkAsk::Free => "free".into(),
+        ParkAsk::Take { slot, by } => format!("take {slot} for {}", by.party),
+    }
 }
 
 /// What the switch is told, in short.
@@ -667,6 +711,9 @@ fn moved(action: &Action) -> String {
     match action {
         Action::Join { other } => format!("join {other}"),
         Action::Enter { channel, .. } => format!("enter {channel}"),
+        Action::Take { other } => format!("take {other}"),
+        Action::Lend(on) => format!("lend {on}"),
+        Action::Dismiss { channel, said } => format!("dismiss {channel} with {}", said.len()),
         Action::Return { other } => format!("return from {other}"),
         Action::Tie { channel, .. } => format!("tie {channel}"),
         Action::Connect { one, other, keep } => {

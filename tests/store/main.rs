@@ -9,6 +9,7 @@ mod directory;
 mod flows;
 mod live;
 mod outage;
+mod park;
 mod post;
 mod recorder;
 mod recordings;

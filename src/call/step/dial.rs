@@ -306,7 +306,10 @@ impl ExpectOutcome {
             | Outcome::Full
             | Outcome::Locked
             | Outcome::Denied
-            | Outcome::NoRoom => 0,
+            | Outcome::NoRoom
+            | Outcome::TimedOut
+            | Outcome::Empty
+            | Outcome::Elsewhere => 0,
         };
         if self.worst.is_none_or(|worst| weight(worst) < weight(outcome)) {
             self.worst = Some(outcome);

@@ -8,10 +8,12 @@ mod dial;
 mod dtmf;
 mod gather;
 mod hangup;
+mod hold;
 mod hours;
 mod http;
 mod menu;
 mod message;
+mod park;
 mod play;
 mod record;
 mod reject;
@@ -116,6 +118,9 @@ pub(in crate::call) enum Running {
     Transfer(transfer::ExpectDeparture),
     Message(Box<message::ExpectMessage>),
     Record(record::ExpectPrompts),
+    Hold(hold::ExpectRelease),
+    Park,
+    Retrieve(Box<park::ExpectParted>),
     /// A `flow` step whose flow runs above it.
     Flow,
 }
@@ -139,6 +144,9 @@ pub(in crate::call) fn enter(call: &mut Call, step: &Step) -> (Running, Next) {
         Step::Conference(conference) => conference::enter(call, conference),
         Step::Message(message) => message::enter(call, message),
         Step::Record(record) => record::enter(call, record),
+        Step::Hold(hold) => hold::enter(call, hold),
+        Step::Park(park) => park::enter(call, park),
+        Step::Retrieve(retrieve) => park::enter_retrieve(call, retrieve),
         Step::Flow(flow) => subflow::enter(call, flow),
         Step::Return(end) => subflow::give_back(call, end),
         Step::Hangup(hangup) => hangup::enter(hangup),
@@ -162,6 +170,8 @@ pub(in crate::call) fn resume(
             message::resume(call, message, left, found.recorded)
         }
         (Step::Http(http), Running::Http(left)) => http::resume(call, http, left),
+        (Step::Hold(hold), Running::Hold(left)) => hold::resume(call, hold, left),
+        (Step::Retrieve(_), Running::Retrieve(left)) => park::resume_retrieve(call, left),
         (Step::Conference(step), Running::Conference(left)) => {
             conference::resume(call, step, left, found.roomed)
         }
@@ -189,6 +199,8 @@ pub(in crate::call) fn hear(
         (Running::Conference(state), Step::Conference(step)) => state.hear(call, step, heard),
         (Running::Message(state), Step::Message(message)) => state.hear(call, message, heard),
         (Running::Record(state), Step::Record(record)) => state.hear(call, record, heard),
+        (Running::Hold(_), Step::Hold(hold)) => hold::hear(call, hold, heard),
+        (Running::Retrieve(state), Step::Retrieve(_)) => state.hear(call, heard),
         _ => Next::Wait,
     }
 }
@@ -212,6 +224,9 @@ pub(in crate::call) const fn kind(step: &Step) -> &'static str {
         Step::Conference(_) => "conference",
         Step::Message(_) => "message",
         Step::Record(_) => "record",
+        Step::Hold(_) => "hold",
+        Step::Park(_) => "park",
+        Step::Retrieve(_) => "retrieve",
         Step::Flow(_) => "flow",
         Step::Return(_) => "return",
         Step::Hangup(_) => "hangup",
@@ -239,6 +254,9 @@ pub(in crate::call) fn way_out(step: &Step, outcome: Outcome) -> Option<&StepNam
         | Outcome::Locked
         | Outcome::Denied
         | Outcome::NoRoom
+        | Outcome::TimedOut
+        | Outcome::Empty
+        | Outcome::Elsewhere
         | Outcome::Failed => step.on().and_then(|exits| exits.get(&outcome)),
     }
 }

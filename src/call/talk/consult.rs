@@ -38,6 +38,7 @@ impl Call {
             None | Some(Stage::Together | Stage::Dialing { joined: true, .. }) => {}
             Some(_) => return Err("the conversation is being moved already".to_owned()),
         }
+        self.is_movable()?;
         if !self.dials() {
             return Err("only a conversation that a step dialed can be moved".to_owned());
         }

@@ -12,6 +12,7 @@ use crate::base::millis::Millis;
 use crate::call::Call;
 use crate::call::operator::Obeyed;
 use crate::call::output::{Action, Media};
+use crate::call::step::{Heard, Running};
 use crate::call::timer::Timer;
 use crate::flow::prompt::TonePrompt;
 use crate::model::talk::Side;
@@ -32,7 +33,7 @@ pub(super) struct Waiting {
 
 impl Call {
     /// What somebody hears who waits.
-    pub(super) fn music(&self) -> Media {
+    pub(in crate::call) fn music(&self) -> Media {
         let music = self.program.settings.talk.music.as_ref();
         let file = music.filter(|_| !self.state.talk.tuneless).map(|name| self.file(name));
         if let Some(Ok(file)) = file {
@@ -41,6 +42,15 @@ impl Call {
         let (on, off, hz) = COMFORT;
         let (on, off) = (Millis(on), Millis(off));
         Media::Tone(TonePrompt { tone: vec![hz], on, off, times: u8::MAX })
+    }
+
+    /// The music can't be played, and is tried no more.
+    pub(in crate::call) fn lose_music(&mut self) {
+        self.state.talk.tuneless = true;
+    }
+
+    pub(in crate::call) const fn is_tuneless(&self) -> bool {
+        self.state.talk.tuneless
     }
 
     /// A phone's own hold: `far` is the other party's channel, none the caller's.
@@ -65,6 +75,11 @@ impl Call {
     }
 
     pub(in crate::call) fn hold(&mut self, by: &str, side: Side, on: bool) -> Obeyed {
+        if let (Running::Hold(_), Side::Caller, false) = (&self.state.running, side, on) {
+            self.notice(format!("{by} takes the caller back from hold"));
+            self.hear(Heard::Due(Timer::Pause));
+            return Ok(());
+        }
         let Some((held, other)) = self.two(side) else {
             return Err("only a conversation can be held".to_owned());
         };

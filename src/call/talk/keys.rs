@@ -40,7 +40,7 @@ impl Call {
         if self.program.settings.talk.keys.is_off() || self.state.closing.is_some() {
             return false;
         }
-        !self.is_loose() && self.is_inside(side)
+        !self.is_loose() && !self.is_fetched() && self.is_inside(side)
     }
 
     /// Whether the step that dialed holds this side for the tenant's own.
@@ -179,6 +179,13 @@ impl Call {
                 let action = if runs { RecordAction::Stop } else { RecordAction::Start };
                 self.obey(Command::Record { action })
             }
+            TalkKey::Mask => {
+                let action =
+                    if self.is_masked() { RecordAction::Unmask } else { RecordAction::Mask };
+                self.obey(Command::Record { action })
+            }
+            TalkKey::Park if side == Side::Far => self.park(&by, None),
+            TalkKey::Park => Err("only the caller can be parked".to_owned()),
             TalkKey::Transfer | TalkKey::Consult => Ok(()),
         };
         self.typed_came_to(obeyed);

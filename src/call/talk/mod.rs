@@ -8,6 +8,7 @@ mod invite;
 mod keys;
 mod monitor;
 mod moved;
+mod park;
 pub(in crate::call) mod record;
 mod refer;
 mod room;
@@ -22,6 +23,7 @@ use monitor::Monitoring;
 use hold::Waiting;
 use invite::Invited;
 use moved::Moved;
+use park::Parking;
 use refer::Tied;
 use tape::Recording;
 
@@ -50,6 +52,9 @@ pub(in crate::call) struct Talk {
     /// The conversation is not the one that the step began.
     #[serde(skip_serializing_if = "Option::is_none")]
     moved: Option<Box<Moved>>,
+    /// The caller is parked, or about to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parking: Option<Box<Parking>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(in crate::call) transfers: Vec<TransferRecord>,
     /// The music could not be played.

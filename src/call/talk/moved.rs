@@ -190,6 +190,9 @@ impl Call {
 
     /// What was awaited has ended. True where that is not the step's affair.
     pub(in crate::call) fn talk_ended(&mut self, ending: &Ending) -> bool {
+        if self.parking_ended(ending) {
+            return true;
+        }
         match self.stage() {
             None => false,
             // What played was cut off by it.
@@ -229,9 +232,9 @@ impl Call {
 
     /// The conversation that the caller waits for goes on, and so does the music. What can't be
     /// played must not be tried for ever.
-    fn wait_on(&mut self, ending: &Ending) {
+    pub(super) fn wait_on(&mut self, ending: &Ending) {
         if crate::call::describe::failure(ending).is_some() {
-            self.state.talk.tuneless = true;
+            self.lose_music();
         }
         self.wait_here();
     }

@@ -88,6 +88,11 @@ impl Call {
         self.state.talk.record_number || settings.talk.recording.wants(caller, far)
     }
 
+    /// Whether silence is written to its recording.
+    pub(super) fn is_masked(&self) -> bool {
+        self.state.talk.recording.as_ref().is_some_and(Recording::is_masked)
+    }
+
     /// Whether it is being recorded, or is to be.
     pub fn is_recorded(&self) -> bool {
         self.state.talk.recording.is_some()

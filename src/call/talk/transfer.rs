@@ -76,6 +76,10 @@ impl Call {
         if !here.0.flow.steps.contains_key(step) {
             return Err(format!("flow `{}` has no step `{step}`", here.0.name));
         }
+        if self.is_fetched() {
+            self.is_movable()?;
+        }
+        self.unpark();
         self.end_hold();
         let transfer = self.note_transfer(TransferKind::Step, by, 0, step.as_str());
         let waits = self.stage().is_some() && !self.joins();

@@ -19,15 +19,20 @@ use crate::esl::argument::Word;
 use crate::flow::check::{World, check as judge};
 use crate::flow::draw::svg;
 use crate::flow::kind::dial::Address;
+use crate::flow::park::ParkSettings;
 use crate::flow::problem::Problem;
 use crate::flow::program::{self, Program, PromptFile, Published};
 use crate::flow::room::RoomSettings;
+use crate::flow::talk::TalkSettings;
 use crate::flow::{Step, schema as flow_schema};
 use crate::model::record::CallRecord;
 use crate::model::timeline::Entry;
 use crate::simulator::{Script, Verdict};
 
 use super::files;
+
+/// The slots of a tenant that is none.
+const SLOTS: &str = "701-720";
 
 /// Prints every problem; exit 1 when there are errors.
 pub(super) fn check(file: &Path, world: &World, screen: Screen) -> anyhow::Result<ExitCode> {
@@ -172,8 +177,10 @@ fn program(main: FlowName, flows: BTreeMap<FlowName, Arc<Published>>) -> Program
         _ => None,
     });
     let rooms = rooms.map(|room| (room, RoomSettings::default())).collect();
+    let park = ParkSettings { slots: SLOTS.parse().ok(), ..ParkSettings::default() };
     let settings = program::Settings {
         rooms: Arc::new(rooms),
+        talk: TalkSettings { park, ..TalkSettings::default() },
         gateways: gateways.collect(),
         sip_hosts: steps().flat_map(hosts_of).collect(),
         domain: "pbx.example.com".into(),

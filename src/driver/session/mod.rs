@@ -468,16 +468,25 @@ impl Session {
         if running.left || !moved(running, news) {
             return false;
         }
-        match running.joined {
-            Joined::Never => {}
+        let taker = news.other_leg().filter(|_| running.joined == Joined::Lent);
+        match (running.joined, taker) {
+            (Joined::Never | Joined::Lent, None) | (Joined::Never, _) => {}
             // `uuid_bridge` gives it another profile at once (`switch_ivr_bridge.c`).
-            Joined::Ordered => {
+            (Joined::Ordered, _) => {
                 running.joined = Joined::Since;
                 running.profile = profile(news);
                 return false;
             }
+            // What plays is cut off by it: the call hears first why.
+            (Joined::Lent, Some(other)) => {
+                running.joined = Joined::Since;
+                running.profile = profile(news);
+                self.offers.push_back(Offer::Follow(other.clone(), Heed::Holds));
+                self.hear(vec![Event::Bridged { other, target: None }], now);
+                return false;
+            }
             // Its dialplan brings it back, on another connection.
-            Joined::Since => {
+            (Joined::Since, _) => {
                 self.superseded();
                 return false;
             }

@@ -125,6 +125,9 @@ impl Session {
             if turn.joins {
                 running.joined = Joined::Ordered;
             }
+            if let Some(lent) = turn.lent {
+                running.joined = if lent { Joined::Lent } else { Joined::Never };
+            }
             if let (Some(refused), Some(id)) = (refused, id) {
                 running.desk.forget(id);
                 events.push(Event::Refused(id, refused.to_string()));

@@ -56,6 +56,8 @@ pub struct Running {
 pub(super) enum Joined {
     Never,
     Ordered,
+    /// Another call may join it to somebody.
+    Lent,
     Since,
 }
 

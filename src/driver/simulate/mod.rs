@@ -21,8 +21,10 @@ use crate::base::ids::ChannelId;
 use crate::base::ids::{CallId, InstanceId};
 use crate::base::millis::Millis;
 use crate::base::now::Now;
+use crate::base::slot::Slot;
 use crate::call::input::{Answer, Command, HttpAnswer, HttpFailure};
 use crate::call::output::{HttpRequest, Query, QueryId};
+use crate::call::park::{ParkAsk, ParkFound};
 use crate::call::room::{RoomFacts, RoomFound};
 use crate::esl::event::Event;
 use crate::model::record::CallRecord;
@@ -34,7 +36,7 @@ pub use trouble::{Blow, NextProcess, Reached, Trouble};
 
 /// Moments at which something happens in one simulation: more mean a loop.
 const MOMENTS_MAX: usize = 1_000_000;
-/// How long the answer takes where a room is.
+/// How long the answer takes where a room is, or who is in a slot.
 const ROOM_MS: u64 = 2;
 /// How long a simulated call may last: a day.
 const LENGTH_MAX_MS: u64 = 24 * 3_600_000;
@@ -78,6 +80,8 @@ pub struct Simulation<'a> {
     end: Option<bool>,
     /// Answers under way, by the moment at which they arrive.
     answers: BTreeMap<(u64, QueryId), Answer>,
+    /// Where the caller is parked.
+    slot: Option<Slot>,
     told: Told,
     beside: Beside,
     sent: Vec<u8>,
@@ -158,6 +162,7 @@ impl<'a> Simulation<'a> {
             keys: 0,
             end: None,
             answers: BTreeMap::new(),
+            slot: None,
             told: Told::default(),
             beside: Beside::default(),
             sent: Vec::new(),
@@ -514,6 +519,7 @@ impl<'a> Simulation<'a> {
             match offer {
                 Offer::Query(id, Query::Http(request)) => self.ask(id, *request),
                 Offer::Query(id, Query::Room(_)) => self.find_room(id),
+                Offer::Query(id, Query::Park(query)) => self.find_slot(id, &query.ask),
                 Offer::Note(_, entry) => {
                     if let What::StepEntered { step, .. } = &entry.what {
                         self.caller.entered_step(step.as_str());
@@ -547,6 +553,24 @@ impl<'a> Simulation<'a> {
         let here = Some(RoomFacts { locked: room.locked, recorded: false, members: room.members });
         let found = RoomFound { here, elsewhere: room.elsewhere.clone(), known: true };
         self.answers.insert((self.now.mono_ms + ROOM_MS, id), Answer::Room(found));
+    }
+
+    /// All slots are the caller's: nobody else is there, who could take it from one or be taken.
+    fn find_slot(&mut self, id: QueryId, ask: &ParkAsk) {
+        let found = match ask {
+            ParkAsk::Reserve { slots, wanted, .. } => {
+                let slot = wanted.unwrap_or(slots.first());
+                self.slot = Some(slot);
+                ParkFound::In(slot)
+            }
+            ParkAsk::Open => self.slot.map_or(ParkFound::Out(None), ParkFound::In),
+            ParkAsk::Leave | ParkAsk::Free => {
+                self.slot = None;
+                ParkFound::Out(None)
+            }
+            ParkAsk::Take { .. } => ParkFound::Empty,
+        };
+        self.answers.insert((self.now.mono_ms + ROOM_MS, id), Answer::Park(found));
     }
 
     /// The script's answer whose address is the longest beginning of the request's.

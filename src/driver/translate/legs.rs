@@ -117,14 +117,27 @@ const STAY: &str = "30";
 /// afterwards.
 pub fn join(caller: &ChannelId, other: &ChannelId, back: &str, ordered: bool) -> Vec<Command> {
     let (channel, with) = (caller.clone(), other.clone());
-    let way = format!("callwright_after:XML:{back}");
     let bridge = ordered.then_some(Command::Api(Api::Bridge { channel, other: with }));
     let settings = [
         set(other, vec![pair("park_after_bridge", ""), pair("hangup_after_bridge", "true")]),
-        set(caller, vec![pair("transfer_after_bridge", &way)]),
+        come_back(caller, back),
     ];
     settings.into_iter().chain(bridge).collect()
 }
+
+/// Where its dialplan takes the caller after a conversation outside of our connection.
+pub fn come_back(caller: &ChannelId, back: &str) -> Command {
+    let way = format!("callwright_after:XML:{back}");
+    set(caller, vec![pair(AFTER, &way)])
+}
+
+/// The same no more.
+pub fn come_back_no_more(caller: &ChannelId) -> Command {
+    set(caller, vec![pair(AFTER, "")])
+}
+
+/// `switch_ivr_bridge.c` uuid_bridge_on_soft_execute.
+const AFTER: &str = "transfer_after_bridge";
 
 /// Replaces what two parties hear of one another.
 ///

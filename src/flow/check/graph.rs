@@ -65,6 +65,9 @@ fn ordinary(step: &Step) -> Vec<Outcome> {
         Step::Menu(menu) => asked(&menu.keys),
         Step::Gather(gather) => asked(&gather.keys),
         Step::Conference(_) => vec![Outcome::Full, Outcome::Locked, Outcome::Denied],
+        Step::Park(_) => vec![Outcome::TimedOut, Outcome::Full],
+        Step::Retrieve(_) => vec![Outcome::Empty],
+        Step::Hold(hold) => hold.cancel_key.iter().map(|_| Outcome::Cancelled).collect(),
         Step::Hours(_) => vec![Outcome::Closed],
         Step::Http(_) => vec![Outcome::Failed],
         Step::Dial(dial) => {

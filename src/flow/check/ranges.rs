@@ -7,13 +7,17 @@ use crate::base::cause::HangupCause;
 use crate::base::digits::{Digits, Keying};
 use crate::base::ids::StepName;
 use crate::base::millis::Millis;
+use crate::base::slot::Slot;
+use crate::flow::expr::Template;
 use crate::flow::keys::{INPUT_MAX, Language};
 use crate::flow::kind::dial::Dial;
 use crate::flow::kind::dtmf::Dtmf;
 use crate::flow::kind::gather::{Gather, Keys};
+use crate::flow::kind::hold::Hold;
 use crate::flow::kind::http::Http;
 use crate::flow::kind::menu::Menu;
 use crate::flow::kind::message::Message;
+use crate::flow::kind::park::Park;
 use crate::flow::kind::record::{Record, RecordAction};
 use crate::flow::prompt::Prompt;
 use crate::flow::{Flow, Limits, Step};
@@ -73,6 +77,9 @@ pub(super) fn check(flow: &Flow, found: &mut Found) {
             Step::Dtmf(dtmf) => at.dtmf(dtmf),
             Step::Message(message) => at.message(message),
             Step::Record(record) => at.record(record),
+            Step::Hold(hold) => at.hold(hold),
+            Step::Park(park) => at.park(park),
+            Step::Retrieve(retrieve) => at.slot(Some(&retrieve.slot)),
             Step::Answer(answer) => at.range("pause", answer.pause, Millis(0), WAIT_MAX),
             Step::Ring(ring) => at.range("duration", ring.duration, Millis(0), WAIT_MAX),
             Step::Hangup(hangup) if hangup.cause == HangupCause::Other => {
@@ -237,6 +244,30 @@ impl At<'_> {
         if let Some(accept) = &dial.accept {
             self.key("accept.key", &accept.key);
             self.range("accept.timeout", accept.timeout, Millis::seconds(1), WAIT_MAX);
+        }
+    }
+
+    fn hold(&mut self, hold: &Hold) {
+        if let Some(duration) = hold.duration {
+            self.range("duration", duration, SHORTEST, Limits::CEILING.duration);
+        }
+        if let Some(key) = &hold.cancel_key {
+            self.key("cancel_key", key);
+        }
+    }
+
+    fn park(&mut self, park: &Park) {
+        if let Some(timeout) = park.timeout {
+            self.range("timeout", timeout, Millis::seconds(1), Limits::CEILING.duration);
+        }
+        self.slot(park.slot.as_ref());
+    }
+
+    /// What holds expressions is looked at when a call comes there.
+    fn slot(&mut self, slot: Option<&Template>) {
+        let literal = slot.and_then(Template::literal);
+        if let Some(Err(error)) = literal.map(str::parse::<Slot>) {
+            self.found.error(place(self.step, "slot"), "bad-slot", error.to_string());
         }
     }
 

@@ -22,6 +22,7 @@ pub(super) const fn looks(kind: Kind) -> Looks {
         Kind::Set | Kind::Branch | Kind::Hours => ("#92400e", "#fffbeb"),
         Kind::Http => ("#0f766e", "#f0fdfa"),
         Kind::Dial | Kind::Dtmf | Kind::Transfer | Kind::Conference => ("#0e7490", "#ecfeff"),
+        Kind::Hold | Kind::Park | Kind::Retrieve => ("#0e7490", "#ecfeff"),
         Kind::Flow | Kind::Return => ("#334155", "#f8fafc"),
         Kind::Hangup | Kind::Reject => ("#9f1239", "#fff1f2"),
     };
@@ -45,6 +46,9 @@ const fn sign(kind: Kind) -> &'static str {
         Kind::Conference => "M7 4.5a2 2 0 1 0 .01 0zM3 2a1.5 1.5 0 1 0 .01 0zM3 12a4 4 0 0 1 8 0",
         Kind::Message => "M4 4.5a2.5 2.5 0 1 0 .01 0zM10 4.5a2.5 2.5 0 1 0 .01 0zM4 9.5h6",
         Kind::Record => "M7 1a6 6 0 1 0 .01 0zM7 4.5a2.5 2.5 0 1 0 .01 0z",
+        Kind::Hold => "M5 3v8M9 3v8",
+        Kind::Park => "M5 12V2h3a2.8 2.8 0 0 1 0 5.6H5",
+        Kind::Retrieve => "M7 9V1.5M4 4.5l3-3 3 3M2 8v4h10V8",
         Kind::Flow => "M1.5 1.5h8v8h-8zM5 12.5h7.5V5",
         Kind::Return => "M12.5 11V5H2M5 1.5L1.5 5 5 8.5",
         Kind::Hangup => "M2.5 2.5l9 9M11.5 2.5l-9 9",

@@ -55,6 +55,15 @@ pub(super) fn words(step: &Step) -> Vec<String> {
         Step::Record(record) => {
             vec![record.action.name().to_owned(), prompts(&record.prompts)]
         }
+        Step::Hold(hold) => {
+            vec![hold.duration.map(|length| format!("for {length}")).unwrap_or_default()]
+        }
+        Step::Park(park) => {
+            let slot = park.slot.as_ref().map(|slot| format!("slot {}", slot.source()));
+            let timeout = park.timeout.map(|timeout| format!("up to {timeout}"));
+            vec![slot.unwrap_or_default(), timeout.unwrap_or_default()]
+        }
+        Step::Retrieve(retrieve) => vec![format!("slot {}", retrieve.slot.source())],
         Step::Flow(flow) => called(flow),
         Step::Return(back) => back.value.iter().map(|value| value.source().to_owned()).collect(),
         Step::Hangup(hangup) => vec![hangup.cause.name().to_owned()],

@@ -8,10 +8,12 @@ pub mod dial;
 pub mod dtmf;
 pub mod gather;
 pub mod hangup;
+pub mod hold;
 pub mod hours;
 pub mod http;
 pub mod menu;
 pub mod message;
+pub mod park;
 pub mod play;
 pub mod record;
 pub mod set;
@@ -45,6 +47,9 @@ pub enum Step {
     Conference(Box<conference::Conference>),
     Message(Box<message::Message>),
     Record(record::Record),
+    Hold(hold::Hold),
+    Park(Box<park::Park>),
+    Retrieve(park::Retrieve),
     Flow(subflow::Subflow),
     Return(subflow::Return),
     Hangup(hangup::Hangup),
@@ -69,6 +74,9 @@ impl Step {
             Self::Conference(_) => Kind::Conference,
             Self::Message(_) => Kind::Message,
             Self::Record(_) => Kind::Record,
+            Self::Hold(_) => Kind::Hold,
+            Self::Park(_) => Kind::Park,
+            Self::Retrieve(_) => Kind::Retrieve,
             Self::Flow(_) => Kind::Flow,
             Self::Return(_) => Kind::Return,
             Self::Hangup(_) => Kind::Hangup,
@@ -96,13 +104,16 @@ pub enum Kind {
     Conference,
     Message,
     Record,
+    Hold,
+    Park,
+    Retrieve,
     Flow,
     Return,
     Hangup,
 }
 
 impl Kind {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::Answer,
         Self::Ring,
         Self::Reject,
@@ -119,6 +130,9 @@ impl Kind {
         Self::Conference,
         Self::Message,
         Self::Record,
+        Self::Hold,
+        Self::Park,
+        Self::Retrieve,
         Self::Flow,
         Self::Return,
         Self::Hangup,
@@ -143,6 +157,9 @@ impl Kind {
             Self::Conference => "conference",
             Self::Message => "message",
             Self::Record => "record",
+            Self::Hold => "hold",
+            Self::Park => "park",
+            Self::Retrieve => "retrieve",
             Self::Flow => "flow",
             Self::Return => "return",
             Self::Hangup => "hangup",
@@ -172,6 +189,9 @@ impl Kind {
                 &[O::Kicked, O::Ended, O::Full, O::Locked, O::Denied, O::NoRoom, O::Failed]
             }
             Self::Message => &[O::TooShort, O::Failed],
+            Self::Hold => &[O::Cancelled, O::Failed],
+            Self::Park => &[O::TimedOut, O::Full, O::Failed],
+            Self::Retrieve => &[O::Empty, O::Elsewhere, O::Failed],
         }
     }
 }

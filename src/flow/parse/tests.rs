@@ -210,12 +210,13 @@ steps:
     assert!(parse_yaml(twins.as_bytes()).is_err());
 }
 
-const SAMPLES: [&str; 5] = [
+const SAMPLES: [&str; 6] = [
     include_str!("../../../examples/flows/shop.json"),
     include_str!("../../../examples/flows/clinic.yaml"),
     include_str!("../../../examples/flows/support.yaml"),
     include_str!("../../../examples/flows/meeting.yaml"),
     include_str!("../../../examples/flows/order.yaml"),
+    include_str!("../../../examples/flows/parking.yaml"),
 ];
 
 /// Every text, number and list of a document, each put in the place of every other in turn, so that
