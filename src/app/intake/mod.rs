@@ -106,7 +106,27 @@ impl Intake {
             }
         }
         if looks.is_multiple_of(SWEEP_EVERY) {
+            self.make_folders().await?;
             self.sweep(looks.is_multiple_of(AGAIN_EVERY)).await?;
+        }
+        Ok(())
+    }
+
+    /// Each tenant has a folder in the spool: FreeSWITCH's `record` does not make one
+    /// (`switch_ivr_play_say.c` switch_ivr_record_file_event), and hangs the caller up instead.
+    async fn make_folders(&self) -> Result<(), StoreError> {
+        use std::os::unix::fs::PermissionsExt;
+        let Ok(root) = std::fs::metadata(&self.root) else { return Ok(()) };
+        for tenant in self.archive.store.operator().tenants().await? {
+            let folder = self.folder(tenant.id);
+            if std::fs::create_dir(&folder).is_ok() {
+                // Whoever may write into the one may write into the other.
+                let mode = std::fs::Permissions::from_mode(root.permissions().mode() & 0o770);
+                if let Err(error) = std::fs::set_permissions(&folder, mode) {
+                    let folder = folder.display();
+                    tracing::warn!(%folder, %error, "a tenant's folder of recordings is ours only");
+                }
+            }
         }
         Ok(())
     }
