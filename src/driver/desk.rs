@@ -126,9 +126,7 @@ impl Desk {
             Action::Dial(order) => self.dial(id, &order)?,
             Action::Silence => self.silence(now_ms),
             Action::CancelDial => self.cancel_dial(now_ms),
-            Action::SetVariables(chosen) => {
-                Turn::of(vec![variables::chosen(&self.channel, &chosen)?])
-            }
+            Action::SetVariables(all) => Turn::of(vec![variables::chosen(&self.channel, &all)?]),
             Action::Reject(reason) => Turn::of(vec![self.kill(reason.cause())]),
             Action::Hangup(cause) => Turn::of(vec![self.kill(cause)]),
             Action::Transfer { extension, context } => self.transfer(&extension, &context)?,
@@ -163,11 +161,7 @@ impl Desk {
             Action::Return { other } => self.join_channel(&other, false)?,
             Action::Take { other } => self.take_channel(&other)?,
             Action::Lend(on) => self.lend(on)?,
-            Action::Dismiss { channel, said } => {
-                let none = Digits::default();
-                let said = said.iter().map(|medium| media::application(medium, &none));
-                Turn::api(Api::Dismiss { channel, said: said.collect::<Result<_, _>>()? })
-            }
+            Action::Dismiss { channel, said } => Turn::api(legs::dismiss(channel, &said)?),
             Action::Connect { one, other, keep } => Turn::of(legs::connect(&one, &other, keep)),
             Action::Hold { held, other, on, music } => {
                 Turn::of(legs::hold(&held, &other, on, &music)?.into())

@@ -182,11 +182,9 @@ impl Step {
                 add("room".into(), Text::Template(&conference.room), Use::Shown);
             }
             Self::Park(park) => {
-                for (key, text) in [("slot", &park.slot), ("back", &park.back)] {
-                    if let Some(text) = text {
-                        add(key.into(), Text::Template(text), Use::Shown);
-                    }
-                }
+                let mut shown = |key: &str, text| add(key.into(), Text::Template(text), Use::Shown);
+                park.slot.iter().for_each(|text| shown("slot", text));
+                park.back.iter().for_each(|text| shown("back", text));
             }
             Self::Retrieve(retrieve) => {
                 add("slot".into(), Text::Template(&retrieve.slot), Use::Shown);

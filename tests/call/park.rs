@@ -348,8 +348,8 @@ fn a_take_over_between_taking_and_meeting_takes_again() {
 
 fn holding() -> Line {
     let steps = json!({
-        "start": { "kind": "hold", "music": "hold", "duration": "30s", "cancel_key": "*", "next": "after",
-            "on": { "cancelled": "sorry" } },
+        "start": { "kind": "hold", "music": "hold", "duration": "30s",
+            "cancel_key": "*", "next": "after", "on": { "cancelled": "sorry" } },
         "after": { "kind": "play", "prompts": ["bye"], "next": "end" },
         "sorry": { "kind": "play", "prompts": ["sorry"], "next": "end" },
         "end": { "kind": "hangup" } });

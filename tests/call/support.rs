@@ -446,10 +446,7 @@ impl Line {
                 let id = self.oldest();
                 self.event(Event::Refused(id, rest.into()));
             }
-            "unsent" => {
-                let id = self.keys_sent.take().unwrap();
-                self.event(Event::Refused(id, rest.into()));
-            }
+            "unsent" => self.unsent(rest),
             "lost-done" => drop(self.running.remove(0)),
             "answered" => self.event(Event::Answered),
             "bridged" => {
@@ -563,6 +560,11 @@ impl Line {
         assert!(!self.queries.is_empty(), "nothing is asked\n{}", self.text);
         let id = self.queries.remove(0);
         self.input(Input::Answer(id, Answer::Room(found)));
+    }
+
+    fn unsent(&mut self, why: &str) {
+        let id = self.keys_sent.take().unwrap();
+        self.event(Event::Refused(id, why.into()));
     }
 
     /// `in 701`, `full`, `out`, `gone` (taken by 300), `taken` (a caller on `p-leg`), `empty`,

@@ -295,7 +295,6 @@ impl Call {
         self.end_hold();
         self.release_third();
         self.set_parking_stage(Stage::Dismissing);
-        self.known(far.clone());
         let said = self.slot_said(slot, self.park_settings().announce);
         self.order(Action::Dismiss { channel: far.clone(), said });
         self.end_other(Some(far), HangupCause::BlindTransfer);

@@ -5,6 +5,7 @@ use super::media;
 use super::room;
 use super::variables::{TIE, pair, set};
 use crate::base::cause::HangupCause;
+use crate::base::digits::Digits;
 use crate::base::ids::ChannelId;
 use crate::base::millis::Millis;
 use crate::call::output::{Media, OriginateOrder, Then as Ordered};
@@ -123,6 +124,15 @@ pub fn join(caller: &ChannelId, other: &ChannelId, back: &str, ordered: bool) ->
         come_back(caller, back),
     ];
     settings.into_iter().chain(bridge).collect()
+}
+
+/// Lets a channel hear this, and hangs it up.
+///
+/// # Errors
+/// Something that can't be carried safely.
+pub fn dismiss(channel: ChannelId, said: &[Media]) -> Result<Api, Refused> {
+    let said = said.iter().map(|medium| media::application(medium, &Digits::default()));
+    Ok(Api::Dismiss { channel, said: said.collect::<Result<_, _>>()? })
 }
 
 /// Where its dialplan takes the caller after a conversation outside of our connection.
