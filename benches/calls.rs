@@ -23,6 +23,7 @@ use callwright::call::arrival::Arrival;
 use callwright::driver::call::{Clock, Counters, NoSwitchboard, Shared, Sink};
 use callwright::driver::http::{Config as HttpConfig, Http};
 use callwright::driver::queries::NoSlots;
+use callwright::driver::queues::NoQueues;
 use callwright::driver::registry::{Registry, When};
 use callwright::driver::seal::Carried;
 use callwright::driver::serve::{Drain, Socket, run};
@@ -272,6 +273,7 @@ async fn memory() {
         wake: Wake::default(),
         switchboard: Arc::new(NoSwitchboard),
         slots: Box::new(NoSlots),
+        queues: Arc::new(NoQueues),
         draining: tokio_util::sync::CancellationToken::new(),
     });
     let (drain, ours) = (Drain::default(), Arc::clone(&shared));

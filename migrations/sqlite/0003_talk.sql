@@ -138,3 +138,41 @@ CREATE TABLE park_slot (
     PRIMARY KEY (tenant, slot),
     UNIQUE (tenant, call)
 );
+
+-- Waiting lines. All times are the database's own. `talk_ms` is how long a conversation takes, the
+-- last ones counting most; who changes a line changes its row here first.
+CREATE TABLE queue (
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
+    talk_ms BIGINT,
+    seen_ms BIGINT NOT NULL,
+    PRIMARY KEY (tenant, name)
+);
+
+-- Who waits. Who was not heard of for some seconds is gone. `target` is what rings for the caller.
+CREATE TABLE queue_call (
+    tenant TEXT NOT NULL,
+    queue TEXT NOT NULL,
+    call TEXT NOT NULL,
+    joined_ms BIGINT NOT NULL,
+    seen_ms BIGINT NOT NULL,
+    target TEXT,
+    PRIMARY KEY (tenant, queue, call)
+);
+
+-- For whom callers wait. `busy_by` counts until `until_ms`, and in a conversation (`talk_ms`: since
+-- when) as long as that call is up. `idle_ms` is the end of the last conversation.
+CREATE TABLE queue_target (
+    tenant TEXT NOT NULL,
+    target TEXT NOT NULL,
+    queue TEXT NOT NULL,
+    busy_by TEXT,
+    until_ms BIGINT NOT NULL DEFAULT 0,
+    talk_ms BIGINT,
+    wrap_up_ms BIGINT NOT NULL DEFAULT 0,
+    rung_ms BIGINT NOT NULL DEFAULT 0,
+    idle_ms BIGINT NOT NULL DEFAULT 0,
+    not_before_ms BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (tenant, target)
+);
+CREATE INDEX queue_target_busy ON queue_target (tenant, busy_by) WHERE busy_by IS NOT NULL;

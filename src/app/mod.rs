@@ -5,6 +5,7 @@ pub mod config;
 pub mod host;
 pub mod intake;
 mod keys;
+mod lines;
 mod links;
 mod park;
 mod relay;
@@ -48,6 +49,7 @@ use crate::switch::listener::{Listener, bind};
 use archive::Archive;
 use config::Config;
 use intake::Intake;
+use lines::Lines;
 use links::Links;
 use park::StoredSlots;
 use relay::Relay;
@@ -123,6 +125,7 @@ impl Daemon {
             wake: Wake::default(),
             switchboard: Arc::clone(&links) as Arc<dyn Switchboard>,
             slots: Box::new(StoredSlots(store.clone())),
+            queues: Arc::new(Lines(store.clone())),
             draining: CancellationToken::new(),
         };
         let (shared, drain) = (Arc::new(shared), Drain::default());

@@ -221,6 +221,16 @@ name!(
     "^[a-z0-9][a-z0-9_-]{0,62}$"
 );
 name!(
+    /// A waiting line's name within its tenant.
+    QueueName,
+    "queue name",
+    "1 to 63 lower-case letters, digits, `-` or `_`, beginning with a letter or digit",
+    63,
+    slug_first,
+    slug_rest,
+    "^[a-z0-9][a-z0-9_-]{0,62}$"
+);
+name!(
     /// A variable of a flow.
     VarName,
     "variable name",

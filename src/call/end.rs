@@ -35,6 +35,7 @@ impl Call {
     fn close_by(&mut self, termination: Termination, action: Action) {
         self.worth_writing();
         self.end_monitoring("the call is ended");
+        self.leave_queue();
         self.state.running = super::step::Running::Nothing;
         self.state.waits = super::state::Waits::default();
         self.state.timers.clear_all();

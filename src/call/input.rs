@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::output::{ActionId, QueryId};
 use super::park::ParkFound;
+use super::queue::QueueFound;
 use super::room::{MemberOp, RoomFound, RoomNews};
 use crate::base::cause::HangupCause;
 use crate::base::digits::{Digit, Digits, Keying};
@@ -213,6 +214,7 @@ pub enum Answer {
     Http(Result<HttpAnswer, HttpFailure>),
     Room(RoomFound),
     Park(ParkFound),
+    Queue(QueueFound),
 }
 
 /// An answer within the limits that the query set.

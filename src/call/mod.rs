@@ -23,6 +23,7 @@ pub mod input;
 pub mod moment;
 pub mod output;
 pub mod park;
+pub mod queue;
 pub mod room;
 pub mod state;
 pub mod timer;
@@ -90,6 +91,8 @@ struct Live {
     input: Digits,
     rest: Option<listen::Rest>,
     secrets: Secrets,
+    /// Where the caller stands in a line, as far as it was told.
+    standing: Option<queue::Standing>,
     departure: Option<operator::Departure>,
     asked: Option<talk::Asked>,
     /// What is being typed in a conversation.
@@ -191,6 +194,7 @@ impl Call {
             input: Digits::default(),
             rest: None,
             secrets: Secrets::default(),
+            standing: None,
             departure: None,
             asked: None,
             typing: talk::Typing::default(),
@@ -219,6 +223,7 @@ impl Call {
             Input::Answer(id, answer) => self.answer(id, answer),
             Input::Timeout => self.timeout(),
         }
+        self.settle_queue();
         self.settle_boundary();
     }
 
@@ -327,7 +332,10 @@ impl Call {
     }
 
     fn answer(&mut self, id: QueryId, answer: Answer) {
-        self.note(What::Heard { query: id.0, answer: describe::answer(&answer) });
+        // Lines are asked about too often.
+        if !matches!(answer, Answer::Queue(_)) {
+            self.note(What::Heard { query: id.0, answer: describe::answer(&answer) });
+        }
         if self.state.waits.query == Some(id) {
             self.state.waits.query = None;
             self.state.timers.clear(Timer::AnswerOverdue);
@@ -358,7 +366,9 @@ impl Call {
             Timer::HoldLimit => self.held_too_long(),
             Timer::Parked => self.parked_for_long(),
             Timer::Fetched => self.not_fetched(),
-            Timer::FirstKey | Timer::NextKey | Timer::Pause => self.hear(Heard::Due(timer)),
+            Timer::FirstKey | Timer::NextKey | Timer::Pause | Timer::Waited => {
+                self.hear(Heard::Due(timer));
+            }
         }
     }
 

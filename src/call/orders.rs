@@ -138,18 +138,24 @@ impl Call {
     }
 
     pub(in crate::call) fn ask(&mut self, query: Query, question: String, within_ms: u64) {
-        self.state.counters.queries += 1;
-        let id = QueryId(self.state.counters.queries);
-        self.note(What::Asked { query: id.0, question });
-        self.outputs.push_back(Output::Query(id, query));
+        let number = self.state.counters.queries + 1;
+        self.note(What::Asked { query: number, question });
+        self.poll(query, within_ms);
+    }
+
+    /// Asks what is asked again and again: nothing is noted of it.
+    pub(in crate::call) fn poll(&mut self, query: Query, within_ms: u64) {
+        let id = self.tell(query);
         self.state.waits.query = Some(id);
         self.state.after(Timer::AnswerOverdue, within_ms.saturating_add(GRACE_MS));
     }
 
-    /// Asks what nobody waits for: that it is heard is enough.
-    pub(in crate::call) fn tell(&mut self, query: Query) {
+    /// Tells something to the outside; nobody waits for an answer.
+    pub(in crate::call) fn tell(&mut self, query: Query) -> QueryId {
         self.state.counters.queries += 1;
-        self.outputs.push_back(Output::Query(QueryId(self.state.counters.queries), query));
+        let id = QueryId(self.state.counters.queries);
+        self.outputs.push_back(Output::Query(id, query));
+        id
     }
 
     /// Keeps a key for a step that asks for keys.

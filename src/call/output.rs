@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::park::ParkQuery;
+use super::queue::QueueQuery;
 use super::room::{JoinOrder, RoomOrder, RoomQuery};
 use super::talk::Tie;
 use crate::base::cause::HangupCause;
@@ -307,6 +308,8 @@ pub enum Query {
     Room(RoomQuery),
     /// Who is in which slot.
     Park(Box<ParkQuery>),
+    /// Where the caller stands in a waiting line.
+    Queue(Box<QueueQuery>),
 }
 
 /// A data dip. Header values and body may hold secrets.

@@ -314,6 +314,7 @@ impl Call {
             }
         };
         self.unpark();
+        self.leave_queue();
         self.stop_action();
         self.stop_conversation_recording();
         self.state.timers.clear_step();
@@ -429,6 +430,7 @@ impl Call {
             | Running::Http(_)
             | Running::Dial(_)
             | Running::Dtmf(_)
+            | Running::Queue(_)
             | Running::Conference(_)
             | Running::Message(_)
             | Running::Record(_)
@@ -441,6 +443,7 @@ impl Call {
 
     /// Saves what the running step would lose by the call's end.
     pub(in crate::call) fn last_words(&mut self) {
+        self.leave_queue();
         let Some((published, name)) = self.here() else { return };
         let running = std::mem::take(&mut self.state.running);
         match (running, published.flow.steps.get(&name)) {

@@ -22,6 +22,8 @@ pub enum Timer {
     NextKey,
     /// A pause of the flow is over.
     Pause,
+    /// A caller has waited in a line as long as it may.
+    Waited,
     /// A supervisor who was called is not there.
     SupervisorOverdue,
     /// The parties have been told that they are recorded.
@@ -83,7 +85,8 @@ impl Timers {
             | Timer::TalkKeys
             | Timer::HoldLimit
             | Timer::Fetched
-            | Timer::Pause => false,
+            | Timer::Pause
+            | Timer::Waited => false,
         };
         self.0.retain(|timer, _| stays(timer));
     }

@@ -99,6 +99,8 @@ impl Call {
             "dialed" => arrival.dialed.as_str(),
             "call.id" => return Some(Value::text(arrival.call.to_string())),
             "call.seconds" => return Some(self.seconds()),
+            "queue.position" => return Some(self.position()),
+            "queue.minutes" => return Some(self.minutes()),
             "now.date" => return Some(Value::text(self.wall_clock()?.date)),
             "now.time" => return Some(Value::text(self.wall_clock()?.time)),
             "now.weekday" => return Some(Value::text(self.wall_clock()?.weekday)),
@@ -114,6 +116,21 @@ impl Call {
     fn seconds(&self) -> Value {
         let seconds = u32::try_from(self.state.age_ms / 1_000).unwrap_or(u32::MAX);
         Value::Number(seconds.into())
+    }
+
+    /// The place in the line in which the caller waits, from 1.
+    fn position(&self) -> Value {
+        let standing = self.live.standing.as_ref();
+        standing.map_or(Value::Nothing, |standing| Value::Number(f64::from(standing.ahead) + 1.0))
+    }
+
+    /// How many minutes that may still take, at least one.
+    fn minutes(&self) -> Value {
+        let wait_ms = self.live.standing.and_then(|standing| standing.wait_ms);
+        wait_ms.map_or(Value::Nothing, |wait_ms| {
+            let minutes = u32::try_from(wait_ms.div_ceil(60_000).max(1)).unwrap_or(u32::MAX);
+            Value::Number(minutes.into())
+        })
     }
 
     /// The time zone of the running flow.

@@ -102,6 +102,8 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<ParkCommand>,
     },
+    /// A tenant's waiting lines: who waits since when, and what the targets do
+    Queue { slug: TenantSlug },
     /// Who listened to whom
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -12,6 +12,7 @@ mod monitor;
 mod number;
 mod park;
 mod prompt;
+mod queue;
 pub mod recording;
 mod room;
 mod screen;
@@ -122,6 +123,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Room { room, tenant, by, command } => {
             room::run(&room, &tenant, by, &command, &settings()?, screen).await
         }
+        Command::Queue { slug } => queue::list(&slug, &open(&settings()?).await?, screen).await,
         Command::Recording(command) => {
             let config = settings()?;
             recording::run(command, &config, &open(&config).await?, screen).await

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::entered::Entered;
 use super::http::Http;
 use super::queries::{self, Slots};
+use super::queues::{Counter, Queues};
 use super::registry::{Heed, Hold, Registry, Word};
 use super::session::running::Running;
 use super::session::{DRAINING, Offer, Router, Session, Settings};
@@ -139,6 +140,8 @@ pub struct Shared {
     /// Carries orders for calls that have no connection.
     pub switchboard: Arc<dyn Switchboard>,
     pub slots: Box<dyn Slots>,
+    /// Keeps the waiting lines.
+    pub queues: Arc<dyn Queues>,
     /// No new calls are taken; they go back to the dialplan.
     pub draining: CancellationToken,
 }
@@ -203,6 +206,7 @@ struct Link {
     session: Session,
     unsent: BytesMut,
     queries: JoinSet<(QueryId, Answer)>,
+    counter: Counter,
     /// How the call is spoken to once it has begun.
     entered: Option<Entered>,
     /// Who waits for the answer to the command that the call hears now.
@@ -230,9 +234,18 @@ pub async fn serve(accepted: Accepted, shared: Arc<Shared>) {
     };
     tracing::debug!(%call, %peer, "a connection");
     let session = Session::new(call, refusal, shared.clock.now());
-    let (unsent, queries) = (BytesMut::new(), JoinSet::new());
-    let mut link =
-        Link { shared, stream, session, unsent, queries, entered: None, asker: None, waits_ms: 0 };
+    let counter = Counter::new(&shared.queues);
+    let mut link = Link {
+        shared,
+        stream,
+        session,
+        unsent: BytesMut::new(),
+        queries: JoinSet::new(),
+        counter,
+        entered: None,
+        asker: None,
+        waits_ms: 0,
+    };
     if let Over::Fault = link.run().await {
         link.take_leave();
     }
@@ -423,8 +436,18 @@ impl Link {
     }
 
     fn ask(&mut self, id: QueryId, query: Query) {
-        let answer = queries::perform(Arc::clone(&self.shared), query, self.session.core());
-        self.queries.spawn(async move { (id, answer.await) });
+        match query {
+            Query::Queue(query) if query.is_told() => self.counter.tell(*query),
+            Query::Queue(query) => {
+                let counter = self.counter.clone();
+                self.queries.spawn(async move { (id, Answer::Queue(counter.ask(*query).await)) });
+            }
+            query => {
+                let shared = Arc::clone(&self.shared);
+                let answer = queries::perform(shared, query, self.session.core());
+                self.queries.spawn(async move { (id, answer.await) });
+            }
+        }
     }
 
     fn answer(&mut self, answered: Result<(QueryId, Answer), JoinError>) {

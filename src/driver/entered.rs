@@ -162,6 +162,7 @@ mod tests {
             wake: Wake::default(),
             switchboard: followed.clone(),
             slots: Box::new(NoSlots),
+            queues: Arc::new(crate::driver::queues::NoQueues),
             draining: tokio_util::sync::CancellationToken::new(),
         });
         let far: ChannelId = "b-leg".parse().unwrap();

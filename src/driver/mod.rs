@@ -8,6 +8,7 @@ pub mod dialer;
 mod entered;
 pub mod http;
 pub mod queries;
+pub mod queues;
 pub mod refuse;
 pub mod registry;
 pub mod rooms;

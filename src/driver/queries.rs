@@ -34,6 +34,8 @@ pub(super) async fn perform(shared: Arc<Shared>, query: Query, core: Option<Core
     match query {
         Query::Http(request) => Answer::Http(shared.http.perform(&request).await),
         Query::Room(query) => Answer::Room(rooms::find(&*shared.switchboard, &query, core).await),
+        // Those of one call come one after another.
+        Query::Queue(query) => Answer::Queue(shared.queues.ask(*query).await),
         Query::Park(query) => Answer::Park(shared.slots.ask(*query, core).await),
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::call::{Hearer, Order, Shared, discard};
 use super::entered::Entered;
 use super::queries;
+use super::queues::Counter;
 use super::registry::{Heed, Hold, Word};
 use super::seal::Opened;
 use super::session::Settings;
@@ -21,6 +22,7 @@ use crate::base::millis::Millis;
 use crate::base::now::Now;
 use crate::call::input::{Answer, Command as Operator, Ending, Event, FarNews, Input};
 use crate::call::output::{Action, ActionId, Output, Query, QueryId};
+use crate::call::queue::QueueQuery;
 use crate::call::{Call, ResumeError};
 use crate::esl::command::{Api, Command};
 use crate::esl::event::EventName;
@@ -55,6 +57,8 @@ pub enum Told {
     Order(Api, Option<ActionId>),
     /// Its answer is wanted.
     Query(QueryId, Query),
+    /// To who keeps the waiting lines.
+    Queue(Box<QueueQuery>),
     /// Who listened to whom, as far as it is known now.
     Audit(Box<AuditEntry>),
     /// The command that was heard last is done, or why not.
@@ -260,8 +264,11 @@ impl Stray {
                         }
                     }
                 }
+                Output::Query(_, Query::Queue(query)) if query.is_told() => {
+                    told.push(Told::Queue(query));
+                }
                 // The step that asks has it asked again once there is a connection.
-                Output::Query(_, Query::Http(_)) => {}
+                Output::Query(_, Query::Http(_) | Query::Queue(_)) => {}
                 Output::Query(id, query) => told.push(Told::Query(id, query)),
                 Output::Ended(record) => {
                     self.over = true;
@@ -383,6 +390,7 @@ fn work(
                 orders.push(Order { api, hearer });
             }
             Told::Discard(path, after) => discard(call, path, after),
+            Told::Queue(query) => Counter::new(&shared.queues).tell(*query),
             Told::Follow(channel, heed) => entered.heed(channel, heed),
             Told::Answered(obeyed) => {
                 // Whoever asked may be gone.

@@ -35,15 +35,20 @@ pub enum Outcome {
     Rejected,
     /// dial: no target could be reached (unknown, not registered, gateway down).
     Unreachable,
-    /// dial, hold: the caller pressed the cancel key while it rang, or waited.
+    /// dial, hold: the caller pressed the cancel key while it rang, or waited; queue: the exit key.
     Cancelled,
+    /// queue: the caller has waited as long as it may.
+    TooLong,
+    /// queue: it has no target that can be dialed.
+    Nobody,
     /// message: shorter than `min_length`.
     TooShort,
     /// conference: somebody took the caller out of the room.
     Kicked,
     /// conference: the room was ended; without a way out of its own, `next`, as for `kicked`.
     Ended,
-    /// conference: the room has as many members as it may; park: no slot is free.
+    /// conference: the room has as many members as it may; park: no slot is free; queue: as many
+    /// wait as may.
     Full,
     /// conference: the room is locked.
     Locked,
@@ -76,6 +81,8 @@ impl Outcome {
             Self::Rejected => "rejected",
             Self::Unreachable => "unreachable",
             Self::Cancelled => "cancelled",
+            Self::TooLong => "too_long",
+            Self::Nobody => "nobody",
             Self::TooShort => "too_short",
             Self::Kicked => "kicked",
             Self::Ended => "ended",
@@ -97,6 +104,7 @@ impl Outcome {
             Self::Holiday => Some(Self::Closed),
             Self::Busy | Self::NoAnswer | Self::Rejected | Self::Unreachable => Some(Self::Failed),
             Self::TooShort | Self::Kicked | Self::Ended => Some(Self::Done),
+            Self::TooLong | Self::Nobody => Some(Self::Failed),
             Self::Full | Self::Locked | Self::Denied | Self::NoRoom => Some(Self::Failed),
             Self::TimedOut | Self::Empty | Self::Elsewhere => Some(Self::Failed),
             Self::Done | Self::TooMany | Self::Closed | Self::Cancelled | Self::Failed => None,

@@ -2,7 +2,7 @@
 
 use super::expr::{Expr, Template};
 use super::kind::Step;
-use super::kind::dial::{Address, Ringback};
+use super::kind::dial::{Address, Dial, Ringback};
 use super::kind::gather::Keys;
 use super::prompt::Prompt;
 use crate::base::ids::{PromptName, VarName};
@@ -73,6 +73,10 @@ impl Step {
                 keyed(&conference.keys).into_iter().for_each(|(path, list)| add(path, list));
             }
             Self::Http(http) => add("waiting_prompts", &http.waiting_prompts),
+            Self::Queue(queue) => {
+                add("announce.position", &queue.announce.position);
+                add("announce.wait", &queue.announce.wait);
+            }
             Self::Message(message) => {
                 add("prompts", &message.prompts);
                 if let Some(review) = &message.review {
@@ -106,15 +110,25 @@ impl Step {
         if let Self::Hold(hold) = self {
             names.extend(hold.music.iter().map(|name| ("music".into(), name)));
         }
-        if let Self::Dial(dial) = self {
+        let music = if matches!(self, Self::Queue(_)) { "music" } else { "ringback.prompt" };
+        if let Some(dial) = self.dial() {
             if let Ringback::Prompt(name) = &dial.ringback {
-                names.push(("ringback.prompt".into(), name));
+                names.push((music.into(), name));
             }
             if let Some(accept) = &dial.accept {
                 names.push(("accept.prompt".into(), &accept.prompt));
             }
         }
         names
+    }
+
+    /// How it dials, where it is a kind that does.
+    pub fn dial(&self) -> Option<&Dial> {
+        match self {
+            Self::Dial(dial) => Some(dial),
+            Self::Queue(queue) => Some(&queue.dial),
+            _ => None,
+        }
     }
 
     /// Every expression and template, with its place and use.
@@ -134,6 +148,9 @@ impl Step {
     }
 
     fn own_texts<'a>(&'a self, places: &mut Vec<Place<'a>>) {
+        if let Some(dial) = self.dial() {
+            dial_texts(dial, places);
+        }
         let mut add = |path: String, text, purpose| places.push(Place { path, text, purpose });
         match self {
             Self::Set(set) => {
@@ -155,23 +172,6 @@ impl Step {
                 add("url".into(), Text::Template(&http.url), Use::Shown);
                 for (name, value) in &http.headers {
                     add(format!("headers.{name}"), Text::Template(value), Use::Inside);
-                }
-            }
-            Self::Dial(dial) => {
-                for (at, target) in dial.targets.iter().enumerate() {
-                    let (key, text) = match &target.to {
-                        Address::Extension { extension } => ("extension", extension),
-                        Address::Number { number, .. } => ("number", number),
-                        Address::Sip { sip } => ("sip", sip),
-                    };
-                    add(format!("targets.{at}.{key}"), Text::Template(text), Use::Shown);
-                }
-                if let Some(id) = &dial.caller_id {
-                    for (key, text) in [("name", &id.name), ("number", &id.number)] {
-                        if let Some(text) = text {
-                            add(format!("caller_id.{key}"), Text::Template(text), Use::Shown);
-                        }
-                    }
                 }
             }
             Self::Dtmf(dtmf) => add("digits".into(), Text::Template(&dtmf.digits), Use::Inside),
@@ -223,7 +223,9 @@ impl Step {
                 all.extend(one("status", http.status.as_ref()));
                 all
             }
-            Self::Dial(dial) => one("answered_by", dial.answered_by.as_ref()),
+            Self::Dial(_) | Self::Queue(_) => {
+                one("answered_by", self.dial().and_then(|dial| dial.answered_by.as_ref()))
+            }
             Self::Message(message) => one("into", message.into.as_ref()),
             Self::Flow(flow) => one("into", flow.into.as_ref()),
             _ => Vec::new(),
@@ -239,11 +241,32 @@ impl Step {
             Self::Ring(ring) => ring.duration.ms() > 0,
             Self::Answer(answer) => answer.pause.ms() > 0,
             // These can fail at once, and a flow can come straight back.
-            Self::Http(_) | Self::Flow(_) | Self::Conference(_) => false,
+            Self::Http(_) | Self::Flow(_) | Self::Conference(_) | Self::Queue(_) => false,
             Self::Park(_) | Self::Retrieve(_) => false,
             Self::Record(record) => !record.prompts.is_empty(),
             Self::Set(_) | Self::Branch(_) | Self::Hours(_) => false,
             Self::Reject(_) | Self::Transfer(_) | Self::Return(_) | Self::Hangup(_) => false,
+        }
+    }
+}
+
+fn dial_texts<'a>(dial: &'a Dial, places: &mut Vec<Place<'a>>) {
+    let mut add = |path, text| {
+        places.push(Place { path, text: Text::Template(text), purpose: Use::Shown });
+    };
+    for (at, target) in dial.targets.iter().enumerate() {
+        let (key, text) = match &target.to {
+            Address::Extension { extension } => ("extension", extension),
+            Address::Number { number, .. } => ("number", number),
+            Address::Sip { sip } => ("sip", sip),
+        };
+        add(format!("targets.{at}.{key}"), text);
+    }
+    if let Some(id) = &dial.caller_id {
+        for (key, text) in [("name", &id.name), ("number", &id.number)] {
+            if let Some(text) = text {
+                add(format!("caller_id.{key}"), text);
+            }
         }
     }
 }

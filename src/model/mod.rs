@@ -5,6 +5,7 @@ pub mod audit;
 pub mod live;
 pub mod monitor;
 pub mod park;
+pub mod queue;
 pub mod record;
 pub mod recording;
 pub mod room;

@@ -41,5 +41,5 @@ pub use link::{EVENT_POLL_MS, FIRST_COMMAND_S, MAX_INBOX, MAX_OUT, MAX_PENDING};
 pub use observed::{Log, MAX_OBSERVED, Moment, Observed};
 pub use others::{FarLeg, FarState};
 pub use profile::Call;
-pub use script::{Expect, ExpectEnd, HttpAnswer, Room, Script, ScriptError, Step};
+pub use script::{Expect, ExpectEnd, HttpAnswer, Line, Room, Script, ScriptError, Step};
 pub use world::{Action, Answers, FarEnd, Sounds, World};

@@ -51,6 +51,9 @@ pub struct Script {
     /// How conference rooms are when the caller comes.
     #[serde(default)]
     pub room: Room,
+    /// How waiting lines are when the caller comes.
+    #[serde(default)]
+    pub queue: Line,
     /// How long the caller waits for what it expects.
     #[serde(default)]
     pub patience: Option<Millis>,
@@ -87,6 +90,24 @@ pub struct Room {
     pub kicked_after: Option<Millis>,
     /// It is over after so long.
     pub ends_after: Option<Millis>,
+}
+
+/// How a waiting line is when the caller comes, and how it goes on.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Line {
+    /// As many wait as may.
+    pub full: bool,
+    /// How many wait before the caller.
+    pub ahead: u32,
+    /// How often one of them has its turn.
+    pub each: Millis,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { full: false, ahead: 0, each: Millis::seconds(15) }
+    }
 }
 
 /// What an http request gets instead of an answer from the network.

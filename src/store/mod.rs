@@ -30,6 +30,7 @@ mod park;
 mod pool;
 mod post;
 mod prompt;
+mod queue;
 mod recorder;
 mod recording;
 mod resumed;

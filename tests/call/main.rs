@@ -8,6 +8,7 @@ mod keys;
 mod monitor;
 mod operator;
 mod park;
+mod queue;
 mod random;
 mod recording;
 mod refer;

@@ -10,6 +10,7 @@ use callwright::call::input::{
 };
 use callwright::call::output::{Action, ActionId, QueryId};
 use callwright::call::park::ParkFound;
+use callwright::call::queue::{QueueFound, Standing};
 use callwright::call::room::{RoomFacts, RoomFound, RoomNews};
 use callwright::call::state::State;
 use callwright::flow::kind::record::RecordAction;
@@ -45,7 +46,7 @@ impl Dice {
 }
 
 const STEPS: [&str; 7] = ["start", "a", "b", "c", "d", "e", "f"];
-const KINDS: [&str; 22] = [
+const KINDS: [&str; 23] = [
     "conference",
     "answer",
     "ring",
@@ -59,6 +60,7 @@ const KINDS: [&str; 22] = [
     "http",
     "dial",
     "dtmf",
+    "queue",
     "transfer",
     "message",
     "record",
@@ -82,7 +84,8 @@ fn a_flow(dice: &mut Dice, nasty: bool) -> Value {
     for name in STEPS {
         let mut kind = dice.of(&KINDS);
         if RARE.contains(&kind) && dice.chance(60)
-            || ["message", "record", "conference", "park", "retrieve"].contains(&kind) && !nasty
+            || ["message", "record", "conference", "park", "retrieve", "queue"].contains(&kind)
+                && !nasty
         {
             kind = "menu";
         }
@@ -149,20 +152,19 @@ fn a_step(dice: &mut Dice, kind: &str, nasty: bool) -> Value {
             "targets": [{ "extension": "{x}" }, { "extension": "2", "delay": "1s" }] })
         }
         "dtmf" => json!({ "kind": kind, "digits": "{x}w9", "next": next, "on": on }),
+        "queue" => {
+            json!({ "kind": kind, "queue": dice.of(&["sales", "help"]), "next": next, "on": on,
+            "exit_key": "#", "retry": "3s", "wrap_up": "5s", "answered_by": "x",
+            "max_wait": dice.of(&["20s", "5m"]), "order": dice.of(&["in_turn", "as_written"]),
+            "announce": { "position": prompts(dice), "wait": prompts(dice), "every": "10s" },
+            "targets": [{ "extension": "{x}" }, { "extension": "2" }] })
+        }
         "conference" => {
             json!({ "kind": kind, "next": next, "on": on, "keys": keys,
             "role": dice.of(&["member", "moderator"]),
             "prompts": prompts(dice), "room": dice.of(&["sales", "open", "talk", "gone{x}"]) })
         }
-        "hold" => {
-            json!({ "kind": kind, "duration": "2s", "cancel_key": "*", "next": next, "on": on })
-        }
-        "park" => json!({ "kind": kind, "timeout": "4s", "next": next, "on": on,
-            "announce": dice.chance(50), "back": dice.chance(50).then_some("2") }),
-        "retrieve" => {
-            json!({ "kind": kind, "slot": dice.of(&["701", "{x}"]), "next": next, "on": on })
-        }
-        "transfer" => json!({ "kind": kind, "extension": "{x}", "on": on }),
+        "hold" | "park" | "retrieve" | "transfer" => a_move(dice, kind, &next, &on),
         "message" => {
             json!({ "kind": kind, "next": next, "on": on, "into": "x", "max_length": "20s",
             "review": review })
@@ -172,6 +174,21 @@ fn a_step(dice: &mut Dice, kind: &str, nasty: bool) -> Value {
             "arguments": { "n": "x" }, "into": "y" })
         }
         _ => json!({ "kind": "return", "value": "x" }),
+    }
+}
+
+/// A step in which the caller waits, or goes elsewhere.
+fn a_move(dice: &mut Dice, kind: &str, next: &Value, on: &Value) -> Value {
+    match kind {
+        "hold" => {
+            json!({ "kind": kind, "duration": "2s", "cancel_key": "*", "next": next, "on": on })
+        }
+        "park" => json!({ "kind": kind, "timeout": "4s", "next": next, "on": on,
+            "announce": dice.chance(50), "back": dice.chance(50).then_some("2") }),
+        "retrieve" => {
+            json!({ "kind": kind, "slot": dice.of(&["701", "{x}"]), "next": next, "on": on })
+        }
+        _ => json!({ "kind": kind, "extension": "{x}", "on": on }),
     }
 }
 
@@ -200,19 +217,16 @@ fn an_input(dice: &mut Dice, line: &mut Line, nasty: bool) -> Option<Input> {
             if dice.chance(40) {
                 return Some(Input::Answer(id, Answer::Park(said_of_slots(dice))));
             }
+            if dice.chance(40) {
+                return Some(Input::Answer(id, Answer::Queue(found(dice))));
+            }
             if dice.chance(30) {
                 let (locked, recorded) = (dice.chance(10), dice.chance(50));
                 let here = Some(RoomFacts { locked, recorded, members: 1 });
                 let found = RoomFound { here, elsewhere: None, known: true };
                 return Some(Input::Answer(id, Answer::Room(found)));
             }
-            let body = b"{\"x\": 3}".to_vec();
-            let answer = if dice.chance(70) {
-                Ok(HttpAnswer { status: 200, body })
-            } else {
-                Err(HttpFailure::TimedOut)
-            };
-            return Some(Input::Answer(id, Answer::Http(answer)));
+            return Some(Input::Answer(id, Answer::Http(fetched(dice))));
         }
         29 => Event::Answered,
         30 | 31 => Event::Bridged { other: "b-leg".parse().unwrap(), target: None },
@@ -303,6 +317,23 @@ fn an_order(dice: &mut Dice) -> Command {
     serde_json::from_value(order).unwrap()
 }
 
+fn fetched(dice: &mut Dice) -> Result<HttpAnswer, HttpFailure> {
+    let body = b"{\"x\": 3}".to_vec();
+    if dice.chance(70) { Ok(HttpAnswer { status: 200, body }) } else { Err(HttpFailure::TimedOut) }
+}
+
+/// Where a caller may stand in a line; mostly it has its turn.
+fn found(dice: &mut Dice) -> QueueFound {
+    let target = dice.chance(60).then(|| usize::try_from(dice.below(3)).unwrap());
+    let ahead = if target.is_some() { 0 } else { 2 };
+    let wait_ms = dice.chance(50).then_some(90_000);
+    match dice.below(10) {
+        0 => QueueFound::Full,
+        1 => QueueFound::Unknown,
+        _ => QueueFound::Waits(Standing { joined_ms: 5, ahead, wait_ms, target }),
+    }
+}
+
 /// News of the far party, or of somebody whom the call called.
 fn far_news(dice: &mut Dice, line: &Line, cause: HangupCause) -> Event {
     let third = line.called.last().map_or("c-leg", String::as_str);
@@ -382,7 +413,8 @@ fn every_call_ends_once_whatever_happens_to_it() {
             .legs
             .iter()
             .filter(|leg| leg.channel.as_ref().is_none_or(|channel| channel.as_str() != "x-leg"));
-        assert!(called.count() <= 7, "seed {seed}");
+        // Nor do those that a queue has tried in vain count.
+        assert!(called.count() <= 7 + 20, "seed {seed}");
         assert!(record.path.len() <= 250, "seed {seed}");
         let ends = line.notes.iter().filter(|note| note.contains("\"what\":\"ended\"")).count();
         assert_eq!(ends, 1, "seed {seed}");

@@ -15,6 +15,7 @@ use callwright::call::input::{
 };
 use callwright::call::output::{Action, ActionId, Output, Query, QueryId, RecordChange, Then};
 use callwright::call::park::{ParkAsk, ParkFound};
+use callwright::call::queue::{QueueAsk, QueueFound, QueueQuery, Standing};
 use callwright::call::room::{JoinOrder, RoomFacts, RoomFound, RoomNews, RoomOrder, RoomSound};
 use callwright::call::{Call, Tie};
 use callwright::flow::Flow;
@@ -236,12 +237,19 @@ impl Line {
         match output {
             Output::Action(id, action) => self.action(id, action),
             Output::Query(id, query) => {
-                self.queries.push(id);
                 let request = match query {
+                    Query::Queue(query) => return self.line_asked(id, &query),
                     Query::Http(request) => request,
-                    Query::Room(query) => return self.write(&format!("? room {}", query.room)),
-                    Query::Park(query) => return self.write(&format!("? {}", seek(&query.ask))),
+                    Query::Room(query) => {
+                        self.queries.push(id);
+                        return self.write(&format!("? room {}", query.room));
+                    }
+                    Query::Park(query) => {
+                        self.queries.push(id);
+                        return self.write(&format!("? {}", seek(&query.ask)));
+                    }
                 };
+                self.queries.push(id);
                 let (method, url) = (request.method, request.url.reveal());
                 self.write(&format!("? {method:?} {url}"));
                 if let Some(body) = request.body {
@@ -477,6 +485,7 @@ impl Line {
             "http" => self.http(rest),
             "room" => self.room(rest),
             "slot" => self.slot(rest),
+            "line" => self.line(rest),
             "resume" => self.change_hands(),
             "referred" => {
                 self.found.referred = Some(rest.to_owned());
@@ -590,6 +599,42 @@ impl Line {
         assert!(!self.queries.is_empty(), "nothing is asked\n{}", self.text);
         let id = self.queries.remove(0);
         self.input(Input::Answer(id, Answer::Park(found)));
+    }
+
+    fn line_asked(&mut self, id: QueryId, query: &QueueQuery) {
+        let name = &query.queue;
+        let text = match &query.ask {
+            QueueAsk::Wait(waiter) => {
+                self.queries.push(id);
+                let since = waiter.joined_ms.map(|joined_ms| format!(" since {joined_ms}"));
+                let rest = waiter.unanswered.map(|rest| format!(", unanswered: {rest}"));
+                format!("? line {name}{}{}", since.unwrap_or_default(), rest.unwrap_or_default())
+            }
+            QueueAsk::Speak { target, wrap_up } => {
+                format!("? line {name}: speaks with {target}, then {wrap_up}")
+            }
+            QueueAsk::Leave => format!("? line {name}: leaves"),
+        };
+        self.write(&text);
+    }
+
+    /// `2` or `2 90s` ahead, `gets 1`, `full` and `unknown` answer the question.
+    fn line(&mut self, rest: &str) {
+        let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        let standing = |ahead, target| {
+            let wait_ms = rest.parse::<Millis>().ok().map(Millis::ms);
+            let joined_ms = 1_000;
+            QueueFound::Waits(Standing { joined_ms, ahead, wait_ms, target })
+        };
+        let found = match word {
+            "full" => QueueFound::Full,
+            "unknown" => QueueFound::Unknown,
+            "gets" => standing(0, Some(rest.parse().unwrap())),
+            ahead => standing(ahead.parse().unwrap(), None),
+        };
+        assert!(!self.queries.is_empty(), "nothing is asked\n{}", self.text);
+        let id = self.queries.drain(..).next_back().unwrap();
+        self.input(Input::Answer(id, Answer::Queue(found)));
     }
 
     fn http(&mut self, rest: &str) {

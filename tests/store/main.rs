@@ -11,6 +11,7 @@ mod live;
 mod outage;
 mod park;
 mod post;
+mod queues;
 mod recorder;
 mod recordings;
 mod tenants;

@@ -14,7 +14,9 @@ use crate::base::ids::ChannelId;
 use crate::base::millis::Millis;
 use crate::call::input::{Dialed, Ending};
 use crate::call::orders::GRACE_MS;
-use crate::call::output::{AcceptOrder, Action, DialAddress, DialOrder, DialTarget, RingTone};
+use crate::call::output::{
+    AcceptOrder, Action, DialAddress, DialOrder, DialTarget, Media, RingTone,
+};
 use crate::call::talk::record::Wish;
 use crate::call::timer::Timer;
 use crate::call::variables::Known;
@@ -24,7 +26,7 @@ use crate::flow::{Outcome, Value};
 use crate::model::record::{LegRecord, LegRole};
 
 /// Targets of one step; the rest is left out.
-const TARGETS_MAX: usize = 20;
+pub(super) const TARGETS_MAX: usize = 20;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::call) struct ExpectOutcome {
@@ -39,6 +41,14 @@ pub(in crate::call) struct ExpectOutcome {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     with: Option<usize>,
     worst: Option<Outcome>,
+    /// No other target is dialed.
+    #[serde(default, skip_serializing_if = "is_not")]
+    alone: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_not(so: &bool) -> bool {
+    !*so
 }
 
 /// A target that can be dialed.
@@ -49,17 +59,17 @@ struct Ready {
 }
 
 pub(in crate::call) fn enter(call: &mut Call, dial: &Dial) -> (Running, Next) {
-    let mut state = ExpectOutcome {
-        next: 0,
-        dialing: Vec::new(),
-        joined: None,
-        cancelled: false,
-        with: None,
-        worst: None,
-    };
+    let mut state = ExpectOutcome::from(0, false);
     call.drop_keys_ahead();
     let next = state.dial_next(call, dial);
     (Running::Dial(Box::new(state)), next)
+}
+
+/// Dials the target at this place, and no other.
+pub(super) fn one(call: &mut Call, dial: &Dial, place: usize) -> (ExpectOutcome, Next) {
+    let mut state = ExpectOutcome::from(place, true);
+    let next = state.dial_next(call, dial);
+    (state, next)
 }
 
 /// What the switch went on with by itself has ended by now: as it tells, or else a conversation
@@ -70,21 +80,15 @@ pub(in crate::call) fn resume(
     mut state: Box<ExpectOutcome>,
     ended: Option<Dialed>,
 ) -> (Running, Next) {
-    let cause = HangupCause::NormalClearing;
-    let spoke = state.joined.is_some();
-    let told = ended.filter(|dialed| dialed.answered || !spoke);
-    let over = Dialed { answered: true, cause, target: None, other: None };
-    if let Some(dialed) = told.or_else(|| spoke.then_some(over)) {
+    if let Some(dialed) = state.over(ended) {
         call.state.bridged = None;
         let next = state.ended(call, dial, Ending::Dialed(dialed));
         return (Running::Dial(state), next);
     }
     // What is dialed again counts once.
-    if let Some((_, first)) = state.dialing.first() {
-        call.state.legs.truncate((*first).max(1));
-        let again = u32::try_from(state.dialing.len()).unwrap_or(0);
-        call.state.counters.legs = call.state.counters.legs.saturating_sub(again);
-    }
+    state.forget_legs(call);
+    let again = u32::try_from(state.dialing.len()).unwrap_or(0);
+    call.state.counters.legs = call.state.counters.legs.saturating_sub(again);
     state.next = state.dialing.first().map_or(state.next, |(place, _)| *place);
     state.dialing.clear();
     let next = state.dial_next(call, dial);
@@ -92,6 +96,41 @@ pub(in crate::call) fn resume(
 }
 
 impl ExpectOutcome {
+    const fn from(next: usize, alone: bool) -> Self {
+        Self {
+            next,
+            dialing: Vec::new(),
+            joined: None,
+            cancelled: false,
+            with: None,
+            worst: None,
+            alone,
+        }
+    }
+
+    /// What the switch went on with by itself has ended: as it tells, or else a conversation that
+    /// began is over. None where only somebody rang.
+    pub(super) fn over(&self, told: Option<Dialed>) -> Option<Dialed> {
+        let cause = HangupCause::NormalClearing;
+        let spoke = self.joined.is_some();
+        let told = told.filter(|dialed| dialed.answered || !spoke);
+        let over = Dialed { answered: true, cause, target: None, other: None };
+        told.or_else(|| spoke.then_some(over))
+    }
+
+    /// The record does not tell of those who were dialed last.
+    pub(super) fn forget_legs(&self, call: &mut Call) {
+        if let Some((_, first)) = self.dialing.first() {
+            call.state.legs.truncate((*first).max(1));
+        }
+    }
+
+    /// The leg of the target that answered, in the record.
+    pub(super) fn answered_leg(&self) -> Option<usize> {
+        self.joined.as_ref()?;
+        self.answering(None).map(|(_, leg)| leg)
+    }
+
     /// Dials the targets whose turn it is.
     fn dial_next(&mut self, call: &mut Call, dial: &Dial) -> Next {
         let mut ready = Vec::new();
@@ -273,7 +312,7 @@ impl ExpectOutcome {
         self.dialing.clear();
         let goes_on = match dial.strategy {
             Strategy::All => false,
-            Strategy::InTurn => true,
+            Strategy::InTurn => !self.alone,
             Strategy::Rollover => !matches!(outcome, Outcome::NoAnswer | Outcome::Rejected),
         };
         if goes_on && self.next < dial.targets.len().min(TARGETS_MAX) {
@@ -306,6 +345,8 @@ impl ExpectOutcome {
             | Outcome::Full
             | Outcome::Locked
             | Outcome::Denied
+            | Outcome::TooLong
+            | Outcome::Nobody
             | Outcome::NoRoom
             | Outcome::TimedOut
             | Outcome::Empty
@@ -377,6 +418,10 @@ fn ringback(call: &mut Call, dial: &Dial) -> RingTone {
     match &dial.ringback {
         Ringback::Tone => RingTone::Tone,
         Ringback::EarlyMedia => RingTone::EarlyMedia,
+        Ringback::Music => match call.music() {
+            Media::File { path, .. } => RingTone::File { path },
+            _ => RingTone::Tone,
+        },
         Ringback::Prompt(name) => match call.program.prompts.get(name) {
             Some(file) => RingTone::File { path: file.path.clone() },
             None => {

@@ -95,7 +95,7 @@ impl ExpectReply {
                     Next::failed(describe::clean(&failure.to_string()))
                 }
             },
-            Heard::Answer(Answer::Room(_) | Answer::Park(_)) => Next::Wait,
+            Heard::Answer(Answer::Room(_) | Answer::Park(_) | Answer::Queue(_)) => Next::Wait,
             Heard::Due(_) | Heard::Bridged(_) | Heard::Room(_) => Next::Wait,
         }
     }

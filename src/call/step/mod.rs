@@ -15,6 +15,7 @@ mod menu;
 mod message;
 mod park;
 mod play;
+mod queue;
 mod record;
 mod reject;
 mod ring;
@@ -114,6 +115,7 @@ pub(in crate::call) enum Running {
     Http(http::ExpectReply),
     Dial(Box<dial::ExpectOutcome>),
     Dtmf(dtmf::ExpectSent),
+    Queue(Box<queue::ExpectTarget>),
     Conference(Box<conference::ExpectRoom>),
     Transfer(transfer::ExpectDeparture),
     Message(Box<message::ExpectMessage>),
@@ -123,6 +125,17 @@ pub(in crate::call) enum Running {
     Retrieve(Box<park::ExpectParted>),
     /// A `flow` step whose flow runs above it.
     Flow,
+}
+
+impl Running {
+    /// How a step that dials stands with that.
+    pub(in crate::call) fn dialing(&self) -> Option<&dial::ExpectOutcome> {
+        match self {
+            Self::Dial(state) => Some(state),
+            Self::Queue(state) => state.dialing(),
+            _ => None,
+        }
+    }
 }
 
 /// Enters a step.
@@ -140,6 +153,7 @@ pub(in crate::call) fn enter(call: &mut Call, step: &Step) -> (Running, Next) {
         Step::Http(http) => http::enter(call, http),
         Step::Dial(dial) => dial::enter(call, dial),
         Step::Dtmf(dtmf) => dtmf::enter(call, dtmf),
+        Step::Queue(queue) => queue::enter(call, queue),
         Step::Transfer(transfer) => transfer::enter(call, transfer),
         Step::Conference(conference) => conference::enter(call, conference),
         Step::Message(message) => message::enter(call, message),
@@ -165,6 +179,7 @@ pub(in crate::call) fn resume(
         (Step::Menu(menu), Running::Menu(left)) => menu::resume(call, menu, left),
         (Step::Gather(gather), Running::Gather(left)) => gather::resume(call, gather, left),
         (Step::Dial(dial), Running::Dial(left)) => dial::resume(call, dial, left, found.dialed),
+        (Step::Queue(step), Running::Queue(left)) => queue::resume(call, step, left, found.dialed),
         (Step::Dtmf(_), Running::Dtmf(left)) => dtmf::resume(call, left),
         (Step::Message(message), Running::Message(left)) => {
             message::resume(call, message, left, found.recorded)
@@ -194,6 +209,7 @@ pub(in crate::call) fn hear(
         (Running::Gather(state), Step::Gather(gather)) => state.hear(call, gather, heard),
         (Running::Http(state), Step::Http(http)) => state.hear(call, http, heard),
         (Running::Dial(state), Step::Dial(dial)) => state.hear(call, dial, heard),
+        (Running::Queue(state), Step::Queue(queue)) => state.hear(call, queue, heard),
         (Running::Dtmf(state), Step::Dtmf(_)) => state.hear(call, heard),
         (Running::Transfer(state), Step::Transfer(_)) => state.hear(call, heard),
         (Running::Conference(state), Step::Conference(step)) => state.hear(call, step, heard),
@@ -220,6 +236,7 @@ pub(in crate::call) const fn kind(step: &Step) -> &'static str {
         Step::Http(_) => "http",
         Step::Dial(_) => "dial",
         Step::Dtmf(_) => "dtmf",
+        Step::Queue(_) => "queue",
         Step::Transfer(_) => "transfer",
         Step::Conference(_) => "conference",
         Step::Message(_) => "message",
@@ -247,6 +264,8 @@ pub(in crate::call) fn way_out(step: &Step, outcome: Outcome) -> Option<&StepNam
         | Outcome::Rejected
         | Outcome::Unreachable
         | Outcome::Cancelled
+        | Outcome::TooLong
+        | Outcome::Nobody
         | Outcome::TooShort
         | Outcome::Kicked
         | Outcome::Ended

@@ -11,7 +11,6 @@ use crate::call::Call;
 use crate::call::input::Command;
 use crate::call::operator::Obeyed;
 use crate::call::output::Action;
-use crate::call::step::Running;
 use crate::call::timer::Timer;
 use crate::flow::Step;
 use crate::flow::kind::dial::{Address, Inside};
@@ -45,9 +44,10 @@ impl Call {
 
     /// Whether the step that dialed holds this side for the tenant's own.
     pub(super) fn names_inside(&self, side: Inside) -> bool {
-        let Running::Dial(running) = &self.state.running else { return false };
+        let Some(running) = self.state.running.dialing() else { return false };
         let Some((published, name)) = self.here() else { return false };
-        let Some(Step::Dial(dial)) = published.flow.steps.get(&name) else { return false };
+        let dial = published.flow.steps.get(&name).and_then(Step::dial);
+        let Some(dial) = dial else { return false };
         if let Some(inside) = &dial.inside {
             return inside.contains(&side);
         }
@@ -58,10 +58,7 @@ impl Call {
 
     /// Whether the step dialed this channel.
     pub(super) fn was_dialed(&self, channel: &ChannelId) -> bool {
-        match &self.state.running {
-            Running::Dial(running) => running.place_of(channel).is_some(),
-            _ => false,
-        }
+        self.state.running.dialing().is_some_and(|running| running.place_of(channel).is_some())
     }
 
     /// The far party's keys are listened to only where they can mean something.

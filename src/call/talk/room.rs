@@ -105,7 +105,7 @@ impl Call {
         let Some(Asked { by, room }) = self.live.asked.take() else { return false };
         let found = match answer {
             Some(Answer::Room(found)) => found.clone(),
-            Some(Answer::Http(_) | Answer::Park(_)) | None => {
+            Some(Answer::Http(_) | Answer::Park(_) | Answer::Queue(_)) | None => {
                 crate::call::room::RoomFound::default()
             }
         };

@@ -11,7 +11,6 @@ use crate::call::input::Ending;
 use crate::call::operator::Obeyed;
 use crate::call::output::Then;
 use crate::call::output::{Action, DialAddress, DialOrder, DialTarget, OriginateOrder};
-use crate::call::step::Running;
 use crate::flow::Step;
 use crate::model::record::{TransferKind, TransferRecord};
 use crate::model::talk::{Goal, Side};
@@ -171,7 +170,7 @@ impl Call {
 
     /// Whether the step is one that dialed.
     pub(super) fn dials(&self) -> bool {
-        matches!(self.state.running, Running::Dial(_)) || self.is_loose()
+        self.state.running.dialing().is_some() || self.is_loose()
     }
 
     /// Where the far party was called, so that it can be called again.
@@ -186,9 +185,8 @@ impl Call {
             return Some(at);
         }
         let (published, name) = self.here()?;
-        let Step::Dial(dial) = published.flow.steps.get(&name)? else { return None };
-        let Running::Dial(running) = &self.state.running else { return None };
-        let place = running.place_of(far)?;
+        let dial = published.flow.steps.get(&name).and_then(Step::dial)?;
+        let place = self.state.running.dialing()?.place_of(far)?;
         let target = dial.targets.get(place)?;
         crate::call::step::address_of(self, target)
     }

@@ -196,10 +196,7 @@ fn program(main: FlowName, flows: BTreeMap<FlowName, Arc<Published>>) -> Program
 }
 
 fn addresses(step: &Step) -> impl Iterator<Item = &Address> {
-    let targets = match step {
-        Step::Dial(dial) => dial.targets.as_slice(),
-        _ => &[],
-    };
+    let targets = step.dial().map_or(&[][..], |dial| dial.targets.as_slice());
     targets.iter().map(|target| &target.to)
 }
 

@@ -196,6 +196,7 @@ impl Simulation<'_> {
         let (told, over) = (stray.drain(self.now), stray.is_over());
         for told in told {
             match told {
+                Told::Queue(_) => {}
                 Told::Note(_, entry) => self.told.timeline.push(*entry),
                 Told::Recording(_, note) => self.beside.recordings.push(*note),
                 Told::Order(api, id) => self.order_beside(api, id),

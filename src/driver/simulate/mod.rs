@@ -8,6 +8,7 @@
 
 mod beside;
 mod frames;
+mod line;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -32,11 +33,12 @@ use crate::model::timeline::{Entry, What};
 use crate::simulator::{Caller, Channel, Failure, Moment, Observed, Script, Verdict, World};
 use beside::Beside;
 use frames::{frames, is_key};
+use line::Line;
 pub use trouble::{Blow, NextProcess, Reached, Trouble};
 
 /// Moments at which something happens in one simulation: more mean a loop.
 const MOMENTS_MAX: usize = 1_000_000;
-/// How long the answer takes where a room is, or who is in a slot.
+/// How long the answer takes where a room is, who is in a slot, or where a caller stands in a line.
 const ROOM_MS: u64 = 2;
 /// How long a simulated call may last: a day.
 const LENGTH_MAX_MS: u64 = 24 * 3_600_000;
@@ -84,6 +86,7 @@ pub struct Simulation<'a> {
     slot: Option<Slot>,
     told: Told,
     beside: Beside,
+    line: Line,
     sent: Vec<u8>,
 }
 
@@ -165,6 +168,7 @@ impl<'a> Simulation<'a> {
             slot: None,
             told: Told::default(),
             beside: Beside::default(),
+            line: Line::default(),
             sent: Vec::new(),
         }
     }
@@ -520,6 +524,13 @@ impl<'a> Simulation<'a> {
                 Offer::Query(id, Query::Http(request)) => self.ask(id, *request),
                 Offer::Query(id, Query::Room(_)) => self.find_room(id),
                 Offer::Query(id, Query::Park(query)) => self.find_slot(id, &query.ask),
+                Offer::Query(id, Query::Queue(query)) => {
+                    let found = self.line.ask(&query, &self.script.queue, self.now.mono_ms);
+                    if !query.is_told() {
+                        let at_ms = self.now.mono_ms + ROOM_MS;
+                        self.answers.insert((at_ms, id), Answer::Queue(found));
+                    }
+                }
                 Offer::Note(_, entry) => {
                     if let What::StepEntered { step, .. } = &entry.what {
                         self.caller.entered_step(step.as_str());

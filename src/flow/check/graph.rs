@@ -70,6 +70,13 @@ fn ordinary(step: &Step) -> Vec<Outcome> {
         Step::Hold(hold) => hold.cancel_key.iter().map(|_| Outcome::Cancelled).collect(),
         Step::Hours(_) => vec![Outcome::Closed],
         Step::Http(_) => vec![Outcome::Failed],
+        Step::Queue(queue) => {
+            let mut outcomes = vec![Outcome::TooLong];
+            outcomes.retain(|_| queue.max_wait.is_some());
+            outcomes.extend(queue.max_callers.map(|_| Outcome::Full));
+            outcomes.extend(queue.dial.cancel_key.as_ref().map(|_| Outcome::Cancelled));
+            outcomes
+        }
         Step::Dial(dial) => {
             use Outcome as O;
             let mut outcomes = vec![O::Busy, O::NoAnswer, O::Rejected, O::Unreachable];

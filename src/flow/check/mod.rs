@@ -15,6 +15,8 @@
 //! | `choice-delayed` | warning | a choice that begins extensions, and so waits for more keys |
 //! | `terminator-in-choice` | warning | a terminator that goes on with another choice |
 //! | `no-choices` | error | a menu in which nothing can be chosen |
+//! | `bad-keys` | error | keys to send that are none |
+//! | `no-delay` | error | a `delay` of a queue's target |
 //! | `out-of-range` | error | a number or time outside its bounds |
 //! | `too-many` | error | a list that is too long |
 //! | `empty-list` | error | a list that needs at least one entry |

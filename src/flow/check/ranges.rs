@@ -18,6 +18,7 @@ use crate::flow::kind::http::Http;
 use crate::flow::kind::menu::Menu;
 use crate::flow::kind::message::Message;
 use crate::flow::kind::park::Park;
+use crate::flow::kind::queue::Queue;
 use crate::flow::kind::record::{Record, RecordAction};
 use crate::flow::prompt::Prompt;
 use crate::flow::{Flow, Limits, Step};
@@ -32,6 +33,12 @@ const CASES_MAX: usize = 50;
 const TARGETS_MAX: usize = 20;
 /// Longest wait for a key, and for a target to answer.
 const WAIT_MAX: Millis = Millis::seconds(300);
+/// Longest time in which a queue leaves a target alone, or tells nothing.
+const REST_MAX: Millis = Millis::seconds(3_600);
+/// Shortest time between two announcements.
+const ANNOUNCE_LEAST: Millis = Millis::seconds(5);
+/// Most callers of a queue.
+const CALLERS_MAX: u32 = 1_000;
 /// Longest message that a caller leaves.
 const MESSAGE_MAX: Millis = Millis::seconds(3_600);
 /// Longest wait for the answer to an http request.
@@ -75,6 +82,7 @@ pub(super) fn check(flow: &Flow, found: &mut Found) {
             Step::Http(http) => at.http(http),
             Step::Dial(dial) => at.dial(dial),
             Step::Dtmf(dtmf) => at.dtmf(dtmf),
+            Step::Queue(queue) => at.queue(queue),
             Step::Message(message) => at.message(message),
             Step::Record(record) => at.record(record),
             Step::Hold(hold) => at.hold(hold),
@@ -225,6 +233,13 @@ impl At<'_> {
     }
 
     fn dial(&mut self, dial: &Dial) {
+        self.rings(dial);
+        if let Some(key) = &dial.cancel_key {
+            self.key("cancel_key", key);
+        }
+    }
+
+    fn rings(&mut self, dial: &Dial) {
         self.filled("targets", dial.targets.len());
         self.most("targets", dial.targets.len(), TARGETS_MAX);
         self.range("timeout", dial.timeout, Millis::seconds(1), WAIT_MAX);
@@ -237,9 +252,6 @@ impl At<'_> {
         }
         if let Some(limit) = dial.time_limit {
             self.range("time_limit", limit, Millis::seconds(1), Limits::CEILING.duration);
-        }
-        if let Some(key) = &dial.cancel_key {
-            self.key("cancel_key", key);
         }
         if let Some(accept) = &dial.accept {
             self.key("accept.key", &accept.key);
@@ -269,6 +281,29 @@ impl At<'_> {
         if let Some(Err(error)) = literal.map(str::parse::<Slot>) {
             self.found.error(place(self.step, "slot"), "bad-slot", error.to_string());
         }
+    }
+
+    fn queue(&mut self, queue: &Queue) {
+        self.rings(&queue.dial);
+        for (at, target) in queue.dial.targets.iter().enumerate() {
+            if target.delay.ms() > 0 {
+                let message = "the targets of a queue ring one at a time, without a delay";
+                let path = place(self.step, &format!("targets.{at}.delay"));
+                self.found.error(path, "no-delay", message);
+            }
+        }
+        if let Some(key) = &queue.dial.cancel_key {
+            self.key("exit_key", key);
+        }
+        self.range("retry", queue.retry, Millis::seconds(1), REST_MAX);
+        self.range("wrap_up", queue.wrap_up, Millis(0), REST_MAX);
+        if let Some(wait) = queue.max_wait {
+            self.range("max_wait", wait, Millis::seconds(1), Limits::CEILING.duration);
+        }
+        if let Some(callers) = queue.max_callers {
+            self.range("max_callers", callers, 1, CALLERS_MAX);
+        }
+        self.range("announce.every", queue.announce.every, ANNOUNCE_LEAST, REST_MAX);
     }
 
     fn dtmf(&mut self, dtmf: &Dtmf) {

@@ -17,6 +17,7 @@ pub(super) fn check(flow: &Flow, world: &World, found: &mut Found) {
         prompts(name, step, world, found);
         match step {
             Step::Dial(dial) => targets(name, dial, world, found),
+            Step::Queue(queue) => targets(name, &queue.dial, world, found),
             Step::Flow(subflow) => called(name, subflow, world, found),
             Step::Http(http) => request(name, http, found),
             Step::Conference(conference) => {

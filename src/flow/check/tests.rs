@@ -223,6 +223,40 @@ fn choice_cases() -> Vec<Case> {
     ]
 }
 
+/// A target, then further keys.
+fn queue(target: &str, more: &str) -> String {
+    format!(
+        r#""a": {{"kind": "queue", "queue": "q", "next": "bye" {more},
+                 "targets": [{{"extension": "1" {target}}}]}}"#
+    )
+}
+
+fn line_cases() -> Vec<Case> {
+    let dtmf =
+        |digits: &str| format!(r#""a": {{"kind": "dtmf", "digits": "{digits}", "next": "bye"}}"#);
+    vec![
+        case("bad-keys", "steps.a.digits", dtmf("1p2"), dtmf("1w2#")),
+        case(
+            "no-delay",
+            "steps.a.targets.0.delay",
+            queue(r#", "delay": "1s""#, ""),
+            queue(r#", "timeout": "1s""#, ""),
+        ),
+        case(
+            "out-of-range",
+            "steps.a.exit_key",
+            queue("", r#", "exit_key": "12""#),
+            queue("", r#", "exit_key": "1""#),
+        ),
+        case(
+            "out-of-range",
+            "steps.a.announce.every",
+            queue("", r#", "announce": {"every": "1s"}"#),
+            queue("", r#", "announce": {"every": "5s"}"#),
+        ),
+    ]
+}
+
 fn range_cases() -> Vec<Case> {
     vec![
         case("out-of-range", "steps.a.times", play(r#", "times": 101"#), play(r#", "times": 100"#)),
@@ -414,6 +448,7 @@ fn cases() -> Vec<Case> {
     let mut all = graph_cases();
     all.extend(choice_cases());
     all.extend(range_cases());
+    all.extend(line_cases());
     all.extend(reference_cases());
     all.extend(request_cases());
     all.extend(variable_cases());

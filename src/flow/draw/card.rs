@@ -78,7 +78,11 @@ impl<'a> Card<'a> {
 
 fn dead_ends(flow: &Flow, step: &Step) -> Vec<Outcome> {
     let happens = |outcome: &Outcome| match (step, outcome) {
-        (Step::Dial(dial), Outcome::Cancelled) => dial.cancel_key.is_some(),
+        (Step::Dial(_) | Step::Queue(_), Outcome::Cancelled) => {
+            step.dial().is_some_and(|dial| dial.cancel_key.is_some())
+        }
+        (Step::Queue(queue), Outcome::TooLong) => queue.max_wait.is_some(),
+        (Step::Queue(queue), Outcome::Full) => queue.max_callers.is_some(),
         (Step::Hours(hours), Outcome::Closed) => !always_open(hours),
         (Step::Hours(hours), Outcome::Holiday) => !hours.holidays.is_empty(),
         _ => true,

@@ -21,7 +21,9 @@ pub(super) const fn looks(kind: Kind) -> Looks {
         Kind::Menu | Kind::Gather => ("#6d28d9", "#f5f3ff"),
         Kind::Set | Kind::Branch | Kind::Hours => ("#92400e", "#fffbeb"),
         Kind::Http => ("#0f766e", "#f0fdfa"),
-        Kind::Dial | Kind::Dtmf | Kind::Transfer | Kind::Conference => ("#0e7490", "#ecfeff"),
+        Kind::Dial | Kind::Dtmf | Kind::Queue | Kind::Transfer | Kind::Conference => {
+            ("#0e7490", "#ecfeff")
+        }
         Kind::Hold | Kind::Park | Kind::Retrieve => ("#0e7490", "#ecfeff"),
         Kind::Flow | Kind::Return => ("#334155", "#f8fafc"),
         Kind::Hangup | Kind::Reject => ("#9f1239", "#fff1f2"),
@@ -42,6 +44,7 @@ const fn sign(kind: Kind) -> &'static str {
         Kind::Hours => "M7 1a6 6 0 1 0 .01 0zM7 3.5V7l2.5 2",
         Kind::Http => "M7 1a6 6 0 1 0 .01 0zM1 7h12M7 1a9 9 0 0 1 0 12M7 1a9 9 0 0 0 0 12",
         Kind::Dtmf => "M2 2h10v10H2zM2 5.3h10M2 8.6h10M5.3 2v10M8.6 2v10",
+        Kind::Queue => "M2.5 5a1.5 1.5 0 1 0 .01 0zM7 5a1.5 1.5 0 1 0 .01 0zM11.5 2v10",
         Kind::Transfer => "M1 7h11M8 3l4 4-4 4",
         Kind::Conference => "M7 4.5a2 2 0 1 0 .01 0zM3 2a1.5 1.5 0 1 0 .01 0zM3 12a4 4 0 0 1 8 0",
         Kind::Message => "M4 4.5a2.5 2.5 0 1 0 .01 0zM10 4.5a2.5 2.5 0 1 0 .01 0zM4 9.5h6",

@@ -6,6 +6,7 @@ use crate::flow::expr::Expr;
 use crate::flow::kind::dial::{Address, Dial, Strategy};
 use crate::flow::kind::hours::Hours;
 use crate::flow::kind::http::Http;
+use crate::flow::kind::queue::Queue;
 use crate::flow::kind::set::Set;
 use crate::flow::kind::subflow::Subflow;
 use crate::flow::prompt::Prompt;
@@ -40,6 +41,7 @@ pub(super) fn words(step: &Step) -> Vec<String> {
         Step::Hours(hours) => opening(hours),
         Step::Http(http) => request(http),
         Step::Dial(dial) => targets(dial),
+        Step::Queue(queue) => line_of(queue),
         Step::Dtmf(dtmf) => vec![dtmf.digits.source().to_owned()],
         Step::Transfer(transfer) => {
             let context = transfer.context.as_deref().map(|context| format!("in {context}"));
@@ -172,6 +174,15 @@ fn targets(dial: &Dial) -> Vec<String> {
         Strategy::Rollover => format!("past busy ones, {} each", dial.timeout),
     };
     vec![all, how]
+}
+
+fn line_of(queue: &Queue) -> Vec<String> {
+    let all = queue.dial.targets.iter().map(|target| target.template().source());
+    let order = written(&queue.order);
+    vec![
+        format!("line {}", queue.queue),
+        format!("{}: {order}", all.collect::<Vec<_>>().join(", ")),
+    ]
 }
 
 fn called(flow: &Subflow) -> Vec<String> {

@@ -23,12 +23,14 @@ pub enum Type {
 pub struct KnownVariables(BTreeMap<String, Type>);
 
 /// What every call knows of itself; channel variables are `channel.` and their name.
-pub const BUILT_IN: [(&str, Type); 8] = [
+pub const BUILT_IN: [(&str, Type); 10] = [
     ("caller.name", Type::Text),
     ("caller.number", Type::Text),
     ("dialed", Type::Text),
     ("call.id", Type::Text),
     ("call.seconds", Type::Number),
+    ("queue.position", Type::Number),
+    ("queue.minutes", Type::Number),
     ("now.date", Type::Text),
     ("now.time", Type::Text),
     ("now.weekday", Type::OneOf(&["mon", "tue", "wed", "thu", "fri", "sat", "sun"])),

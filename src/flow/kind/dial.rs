@@ -178,6 +178,8 @@ pub enum Ringback {
     Tone,
     /// What the far end's network sends, or silence.
     EarlyMedia,
+    /// The tenant's music, or a ringing tone where it has none.
+    Music,
     /// One of the tenant's prompts, again and again.
     Prompt(PromptName),
 }

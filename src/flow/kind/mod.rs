@@ -15,6 +15,7 @@ pub mod menu;
 pub mod message;
 pub mod park;
 pub mod play;
+pub mod queue;
 pub mod record;
 pub mod set;
 pub mod subflow;
@@ -43,6 +44,7 @@ pub enum Step {
     Http(Box<http::Http>),
     Dial(Box<dial::Dial>),
     Dtmf(dtmf::Dtmf),
+    Queue(Box<queue::Queue>),
     Transfer(transfer::Transfer),
     Conference(Box<conference::Conference>),
     Message(Box<message::Message>),
@@ -70,6 +72,7 @@ impl Step {
             Self::Http(_) => Kind::Http,
             Self::Dial(_) => Kind::Dial,
             Self::Dtmf(_) => Kind::Dtmf,
+            Self::Queue(_) => Kind::Queue,
             Self::Transfer(_) => Kind::Transfer,
             Self::Conference(_) => Kind::Conference,
             Self::Message(_) => Kind::Message,
@@ -100,6 +103,7 @@ pub enum Kind {
     Http,
     Dial,
     Dtmf,
+    Queue,
     Transfer,
     Conference,
     Message,
@@ -113,7 +117,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Answer,
         Self::Ring,
         Self::Reject,
@@ -126,6 +130,7 @@ impl Kind {
         Self::Http,
         Self::Dial,
         Self::Dtmf,
+        Self::Queue,
         Self::Transfer,
         Self::Conference,
         Self::Message,
@@ -153,6 +158,7 @@ impl Kind {
             Self::Http => "http",
             Self::Dial => "dial",
             Self::Dtmf => "dtmf",
+            Self::Queue => "queue",
             Self::Transfer => "transfer",
             Self::Conference => "conference",
             Self::Message => "message",
@@ -185,6 +191,7 @@ impl Kind {
             Self::Dial => {
                 &[O::Busy, O::NoAnswer, O::Rejected, O::Unreachable, O::Cancelled, O::Failed]
             }
+            Self::Queue => &[O::TooLong, O::Full, O::Cancelled, O::Nobody, O::Failed],
             Self::Conference => {
                 &[O::Kicked, O::Ended, O::Full, O::Locked, O::Denied, O::NoRoom, O::Failed]
             }

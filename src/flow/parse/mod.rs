@@ -138,6 +138,7 @@ fn step_of(kind: Kind, tree: Value, path: &str) -> Result<Step, Vec<Problem>> {
         Kind::Http => boxed(tree, path, Step::Http),
         Kind::Dial => boxed(tree, path, Step::Dial),
         Kind::Dtmf => shape::read(tree, path).map(Step::Dtmf),
+        Kind::Queue => boxed(tree, path, Step::Queue),
         Kind::Transfer => shape::read(tree, path).map(Step::Transfer),
         Kind::Conference => boxed(tree, path, Step::Conference),
         Kind::Message => boxed(tree, path, Step::Message),

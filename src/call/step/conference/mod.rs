@@ -174,7 +174,7 @@ fn settings(call: &Call, name: &RoomName) -> Option<RoomSettings> {
 fn found_in(answer: Answer) -> RoomFound {
     match answer {
         Answer::Room(found) => found,
-        Answer::Http(_) | Answer::Park(_) => RoomFound::default(),
+        Answer::Http(_) | Answer::Park(_) | Answer::Queue(_) => RoomFound::default(),
     }
 }
 
