@@ -4,6 +4,7 @@
 //! The modules stand on floors; each uses only lower ones (`tests/tidy` checks it).
 //! `ARCHITECTURE.md` is the map.
 
+pub mod api;
 pub mod app;
 pub mod base;
 pub mod call;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::base::millis::Millis;
-use crate::{control, driver, store, switch, vault};
+use crate::{api, control, driver, store, switch, vault};
 
 /// The file that is read when none is named.
 pub const FILE: &str = "callwright.toml";
@@ -24,6 +24,7 @@ pub struct Config {
     pub limits: switch::limits::Limits,
     pub control: control::config::Config,
     pub health: control::config::Health,
+    pub api: api::config::Config,
     pub supervise: Supervise,
     pub store: store::Config,
     pub http: driver::http::Config,
@@ -45,6 +46,7 @@ impl Default for Config {
             limits: switch::limits::Limits::default(),
             control: control::config::Config::default(),
             health: control::config::Health::default(),
+            api: api::config::Config::default(),
             supervise: Supervise::default(),
             store: store::Config::default(),
             http: driver::http::Config::default(),

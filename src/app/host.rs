@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::Daemon;
 use super::config::Config;
 use super::sockets::{Origin, Sockets, control_path};
+use crate::api::Api;
 use crate::control::ask::{AskError, Peer};
 use crate::control::console::Console;
 use crate::control::notify::Notifier;
@@ -31,6 +32,7 @@ pub struct Host {
     daemon: Daemon,
     console: Arc<Console>,
     health: Option<std::net::TcpListener>,
+    api: Option<(Api, std::net::TcpListener)>,
     predecessor: Option<Peer>,
     notifier: Notifier,
     config: Config,
@@ -48,13 +50,17 @@ impl Host {
         let (kept, origin) = (sockets.kept(), sockets.origin);
         let predecessor = sockets.predecessor;
         let daemon = Daemon::on(sockets.calls, &config, store, |_| {}).await?;
-        let health = sockets.health.as_ref().map(std::net::TcpListener::try_clone).transpose()?;
+        let same = |socket: &Option<std::net::TcpListener>| {
+            socket.as_ref().map(std::net::TcpListener::try_clone).transpose()
+        };
+        let (health, api) = (same(&sockets.health)?, same(&sockets.api)?);
         let console = Console {
             shared: Arc::clone(&daemon.shared),
             gate: Arc::clone(&daemon.gate),
             drain: daemon.drain.clone(),
             calls: daemon.listener.handle(),
             health,
+            api,
             elsewhere: daemon.elsewhere.clone(),
             address: daemon.address()?,
             kept,
@@ -63,14 +69,13 @@ impl Host {
             accepting: AtomicBool::new(false),
             followed: CancellationToken::new(),
         };
-        Ok(Self {
-            daemon,
-            console: Arc::new(console),
-            health: sockets.health,
-            predecessor,
-            notifier,
-            config,
-        })
+        let console = Arc::new(console);
+        let api = sockets.api.map(|socket| {
+            let (directory, own) = (daemon.directory.clone(), Arc::clone(&console));
+            let speech = config.store.speech.is_some();
+            (Api::new(store.clone(), directory, own, config.api.clone(), speech), socket)
+        });
+        Ok(Self { daemon, console, health: sockets.health, api, predecessor, notifier, config })
     }
 
     /// What it can be asked, and how it is stopped.
@@ -99,6 +104,14 @@ impl Host {
             around.spawn(async move {
                 if let Err(error) = health::run(socket, console).await {
                     tracing::error!(%error, "health is not answered for");
+                }
+            });
+        }
+        if let Some((api, socket)) = self.api {
+            let stop = self.console.followed.clone();
+            around.spawn(async move {
+                if let Err(error) = api.run(socket, stop).await {
+                    tracing::error!(%error, "the HTTP API is not answered");
                 }
             });
         }

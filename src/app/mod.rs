@@ -68,6 +68,7 @@ const LEAVE: Duration = Duration::from_secs(1);
 pub struct Daemon {
     listener: Listener,
     shared: Arc<Shared>,
+    directory: Directory,
     gate: Arc<Gate>,
     drain: Drain,
     recorder: Recorder,
@@ -115,7 +116,7 @@ impl Daemon {
         let instance = InstanceId(uuid::Uuid::now_v7());
         let (links, events) = Links::start(&config.link, store).context("link")?;
         let shared = Shared {
-            router: Box::new(ByDirectory(directory)),
+            router: Box::new(ByDirectory(directory.clone())),
             sink: Box::new(Kept { recorder: recorder.clone(), watch: Box::new(watch) }),
             http: Http::new(&config.http)?,
             settings: Settings { profile, keys, instance },
@@ -136,7 +137,7 @@ impl Daemon {
         let (store, node) = (store.clone(), config.node());
         let watch = Watch { links, events, relay, intake, store, node };
         let grace = config.grace.into();
-        Ok(Self { listener, shared, gate, drain, recorder, watch, elsewhere, grace })
+        Ok(Self { listener, shared, directory, gate, drain, recorder, watch, elsewhere, grace })
     }
 
     /// Where it listens: the port that was bound, when the settings leave the choice to the system.

@@ -36,7 +36,7 @@ enum Words {
     /// None where the call was told.
     Answer {
         number: u64,
-        refusal: Option<String>,
+        refusal: Option<TellError>,
     },
 }
 
@@ -44,15 +44,22 @@ enum Words {
 #[derive(Debug, thiserror::Error)]
 enum Astray {
     #[error(transparent)]
-    Unknown(#[from] TellError),
+    Told(#[from] TellError),
     #[error("the database is needed to find the call: {0}")]
     Store(#[from] StoreError),
     #[error("the command can't be written: {0}")]
     Words(#[from] serde_json::Error),
     #[error("the process that holds the call does not answer")]
     Silent,
-    #[error("{0}")]
-    Refused(String),
+}
+
+impl From<Astray> for TellError {
+    fn from(astray: Astray) -> Self {
+        match astray {
+            Astray::Told(error) => error,
+            astray => Self::Away(astray.to_string()),
+        }
+    }
 }
 
 /// Carries commands between processes.
@@ -71,7 +78,7 @@ struct Desk {
     operator: Operator,
     own: InstanceId,
     post: Post,
-    asked: DashMap<u64, oneshot::Sender<Option<String>>>,
+    asked: DashMap<u64, oneshot::Sender<Option<TellError>>>,
     numbers: AtomicU64,
 }
 
@@ -115,7 +122,7 @@ impl Desk {
         self.asked.remove(&number);
         let told = told.unwrap_or(Err(Astray::Silent));
         // Whoever asked may be gone.
-        let _ = answer.send(told.map_err(|astray| astray.to_string()));
+        let _ = answer.send(told.map_err(TellError::from));
     }
 
     async fn ask(
@@ -134,7 +141,7 @@ impl Desk {
         self.write(live.holder, &Words::Ask { number, scope, call, command }).await?;
         match answer.await {
             Ok(None) => Ok(()),
-            Ok(Some(refusal)) => Err(Astray::Refused(refusal)),
+            Ok(Some(refusal)) => Err(refusal.into()),
             Err(_) => Err(Astray::Silent),
         }
     }
@@ -149,8 +156,7 @@ impl Desk {
             Ok(Words::Ask { number, scope, call, command }) => {
                 tracing::info!(%call, %from, "an operator speaks from another process");
                 let told = shared.registry.tell(scope, call, command).await;
-                let refusal = told.err().map(|error| error.to_string());
-                let answer = Words::Answer { number, refusal };
+                let answer = Words::Answer { number, refusal: told.err() };
                 match timeout(ANSWER, self.write(from, &answer)).await {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => tracing::warn!(%from, %error, "an answer was not sent"),

@@ -38,6 +38,7 @@ pub enum Origin {
 pub struct Sockets {
     pub calls: TcpListener,
     pub health: Option<TcpListener>,
+    pub api: Option<TcpListener>,
     pub origin: Origin,
     /// The process that runs already and is to hand over when we are ready.
     pub predecessor: Option<Peer>,
@@ -53,14 +54,13 @@ impl Sockets {
         let origin = if passed.is_empty() { Origin::Bound } else { origin };
         let mut passed = Stock(passed);
         let address = config.switch.listen;
-        let health = config.health.listen;
-        // By systemd they come without names: health's is known by its address.
-        let health = match health {
-            Some(wanted) => Some(passed.take(SocketName::Health, wanted)?),
-            None => None,
+        let mut beside = |name, wanted: Option<SocketAddr>| {
+            wanted.map(|wanted| passed.take(name, wanted)).transpose()
         };
+        let health = beside(SocketName::Health, config.health.listen)?;
+        let api = beside(SocketName::Api, config.api.listen)?;
         let calls = passed.take(SocketName::Calls, address)?;
-        Ok(Self { calls, health, origin, predecessor })
+        Ok(Self { calls, health, api, origin, predecessor })
     }
 
     /// Whether somebody else keeps the listening socket open when we end.
@@ -74,7 +74,7 @@ async fn passed(config: &Config) -> anyhow::Result<(Vec<Passed>, Origin, Option<
         let sockets = Peer::meet(Path::new(&path)).await?.sockets().await?;
         return Ok((sockets, Origin::Supervisor, None));
     }
-    let activated = activated(config.health.listen)?;
+    let activated = activated(config)?;
     let mut predecessor = Peer::find(&control_path(config)).await?;
     if !activated.is_empty() {
         return Ok((activated, Origin::Systemd, predecessor));
@@ -88,15 +88,23 @@ async fn passed(config: &Config) -> anyhow::Result<(Vec<Passed>, Origin, Option<
     }
 }
 
-/// Sockets from systemd (sd_listen_fds(3)).
-fn activated(health: Option<SocketAddr>) -> anyhow::Result<Vec<Passed>> {
+/// Sockets from systemd (sd_listen_fds(3)). They come without names: those of health and of the API
+/// are known by their addresses.
+fn activated(config: &Config) -> anyhow::Result<Vec<Passed>> {
     let mut sockets = ListenFd::from_env();
     let mut found = Vec::new();
     for index in 0..sockets.len() {
         let socket = sockets.take_tcp_listener(index).context("a socket from systemd")?;
         let Some(socket) = socket else { continue };
-        let is_health = health.is_some() && socket.local_addr().ok() == health;
-        let name = if is_health { SocketName::Health } else { SocketName::Calls };
+        let is =
+            |wanted: Option<SocketAddr>| wanted.is_some() && socket.local_addr().ok() == wanted;
+        let name = if is(config.health.listen) {
+            SocketName::Health
+        } else if is(config.api.listen) {
+            SocketName::Api
+        } else {
+            SocketName::Calls
+        };
         found.push((name, socket));
     }
     Ok(found)

@@ -27,8 +27,10 @@ macro_rules! uuid_id {
         $(#[$doc])*
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+            JsonSchema,
         )]
         #[serde(transparent)]
+        #[schemars(inline)]
         pub struct $name(pub Uuid);
 
         impl fmt::Display for $name {
@@ -95,6 +97,11 @@ uuid_id!(
     /// One session of somebody who listened in.
     AuditId,
     "audit id"
+);
+uuid_id!(
+    /// A key of the HTTP API.
+    ApiKeyId,
+    "API key id"
 );
 
 macro_rules! name {

@@ -1,5 +1,6 @@
 //! What a call hears.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::output::{ActionId, QueryId};
@@ -118,7 +119,7 @@ pub struct Dialed {
 }
 
 /// What an operator may ask of a live call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
     Hangup {
@@ -191,7 +192,7 @@ pub enum Command {
 }
 
 /// What is asked of a supervisor's session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MonitorOrder {
     /// Call the supervisor at extension `by`, and let it hear the conversation in this manner.

@@ -1,6 +1,7 @@
 //! Words about conference rooms: what is ordered there, by keys and operators alike, and what is
 //! heard of it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Call;
@@ -165,7 +166,7 @@ pub struct RoomFacts {
 }
 
 /// What an operator does with one caller in a room, or by it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MemberOp {
     Mute(bool),

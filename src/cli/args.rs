@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::api_key::ApiKeyCommand;
 use super::key::KeyCommand;
 use super::recording::RecordingCommand;
 use crate::base::cause::HangupCause;
@@ -113,6 +114,9 @@ pub enum Command {
     /// The keys of recordings
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Keys of the HTTP API
+    #[command(subcommand)]
+    ApiKey(ApiKeyCommand),
     /// The last calls of a tenant, or those that are up
     Calls(Calls),
     /// Everything that happened to a call

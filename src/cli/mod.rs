@@ -1,5 +1,6 @@
 //! The command line: reads arguments, asks the floors below, prints for a person or a program.
 
+mod api_key;
 pub mod args;
 mod calls;
 mod check;
@@ -132,6 +133,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let config = settings()?;
             key::run(command, &config, &open(&config).await?, screen).await
         }
+        Command::ApiKey(command) => api_key::run(command, &open(&settings()?).await?, screen).await,
         Command::Calls(args) => calls::list(&args, &open(&settings()?).await?, screen).await,
         Command::Trace(args) => calls::trace(&args, &open(&settings()?).await?, screen).await,
         Command::Completions { shell } => {

@@ -28,8 +28,7 @@ pub struct Errand {
     pub scope: Scope,
     pub call: CallId,
     pub command: Command,
-    /// Whether the call was told, or why not, in words for the operator.
-    pub answer: oneshot::Sender<Result<(), String>>,
+    pub answer: oneshot::Sender<Result<(), TellError>>,
 }
 
 /// Everything that can be asked of a daemon and ordered from outside.
@@ -44,6 +43,8 @@ pub struct Console {
     pub elsewhere: Option<mpsc::Sender<Errand>>,
     /// The socket of health, where it has one.
     pub health: Option<TcpListener>,
+    /// The socket of the HTTP API, where it has one.
+    pub api: Option<TcpListener>,
     pub address: SocketAddr,
     /// Whether somebody else holds the listening socket too, and keeps it open when we end.
     pub kept: bool,
@@ -77,15 +78,17 @@ impl Console {
     }
 
     pub fn status(&self) -> Status {
-        let (shared, gate, health) = (&self.shared, &self.gate, self.health.as_ref());
+        let (shared, gate) = (&self.shared, &self.gate);
         let pulse = gate.pulse();
+        let at = |socket: Option<&TcpListener>| Some(socket?.local_addr().ok()?.to_string());
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             up_ms: ms(self.began.elapsed()),
             address: self.address.to_string(),
-            health: health.and_then(|socket| Some(socket.local_addr().ok()?.to_string())),
+            health: at(self.health.as_ref()),
+            api: at(self.api.as_ref()),
             ready: self.is_ready(),
             calls: shared.registry.len(),
             talking: shared.registry.talking(),
@@ -135,33 +138,35 @@ impl Console {
             Err(error) => return (refused(&error.to_string()), Vec::new()),
         };
         let (mut names, mut sockets) = (vec![SocketName::Calls], vec![calls]);
-        let health = self.health.as_ref().map(|health| health.as_fd().try_clone_to_owned());
-        if let Some(Ok(health)) = health {
-            names.push(SocketName::Health);
-            sockets.push(health);
+        for (name, own) in [(SocketName::Health, &self.health), (SocketName::Api, &self.api)] {
+            let shared = own.as_ref().map(|socket| socket.as_fd().try_clone_to_owned());
+            if let Some(Ok(shared)) = shared {
+                names.push(name);
+                sockets.push(shared);
+            }
         }
         (Answer::Sockets { names }, sockets)
     }
 
-    /// Tells a call of ours, or has another process tell it.
-    async fn tell(&self, scope: Scope, call: CallId, command: Command) -> Answer {
+    /// Tells a call of ours, or has another process tell it, and waits for its answer.
+    ///
+    /// # Errors
+    /// Nobody has the call, or it did not do it, and why.
+    pub async fn order(
+        &self,
+        scope: Scope,
+        call: CallId,
+        command: Command,
+    ) -> Result<(), TellError> {
         let told = self.shared.registry.tell(scope, call, command.clone()).await;
-        let error = match (told, &self.elsewhere) {
-            (Ok(()), _) => return Answer::Done,
-            (Err(TellError::Unknown), Some(elsewhere)) => {
-                let (answer, told) = oneshot::channel();
-                if elsewhere.try_send(Errand { scope, call, command, answer }).is_err() {
-                    return refused("too many commands wait for other processes");
-                }
-                match told.await {
-                    Ok(Ok(())) => return Answer::Done,
-                    Ok(Err(reason)) => reason,
-                    Err(_) => "this process is about to end".to_owned(),
-                }
-            }
-            (Err(error), _) => error.to_string(),
+        let (Err(TellError::Unknown), Some(elsewhere)) = (&told, &self.elsewhere) else {
+            return told;
         };
-        refused(&error)
+        let (answer, told) = oneshot::channel();
+        if elsewhere.try_send(Errand { scope, call, command, answer }).is_err() {
+            return Err(TellError::Away("too many commands wait for other processes".into()));
+        }
+        told.await.unwrap_or_else(|_| Err(TellError::Away("this process is about to end".into())))
     }
 
     fn hand_over(&self) -> Answer {
@@ -181,7 +186,12 @@ impl Office for Console {
             Request::Sockets => return self.sockets(),
             Request::Status => Answer::Status(Box::new(self.status())),
             Request::Calls => Answer::Calls { calls: self.live() },
-            Request::Tell { scope, call, command } => self.tell(scope, call, command).await,
+            Request::Tell { scope, call, command } => {
+                match self.order(scope, call, command).await {
+                    Ok(()) => Answer::Done,
+                    Err(error) => refused(&error.to_string()),
+                }
+            }
             Request::Room { tenant, room, by, command } => {
                 let desk = RoomDesk::new(&self.shared, tenant, &room);
                 match desk.run(by, &command).await {

@@ -76,6 +76,7 @@ pub enum Answer {
 pub enum SocketName {
     Calls,
     Health,
+    Api,
 }
 
 /// A call that is up.
@@ -97,6 +98,9 @@ pub struct Status {
     pub address: String,
     /// Where its health is told over HTTP.
     pub health: Option<String>,
+    /// Where the HTTP API is.
+    #[serde(default)]
+    pub api: Option<String>,
     /// Whether the next call would be taken.
     pub ready: bool,
     pub calls: usize,

@@ -80,7 +80,8 @@ pub enum Word {
 }
 
 /// Why a word did not reach a call.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
 pub enum TellError {
     #[error("there is no such call")]
     Unknown,
@@ -91,6 +92,9 @@ pub enum TellError {
     /// It was not done, and why.
     #[error("{0}")]
     Refused(String),
+    /// Another process may have the call, and can't be asked.
+    #[error("{0}")]
+    Away(String),
 }
 
 /// How a call is held.

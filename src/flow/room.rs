@@ -48,7 +48,9 @@ impl fmt::Display for Role {
 }
 
 /// One thing that a role may do in its room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
     /// Be heard. Who may not joins muted.
@@ -109,7 +111,9 @@ impl std::str::FromStr for Permission {
 }
 
 /// What a key code in the room does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum RoomKey {
     /// Mute itself, or speak again.
@@ -185,14 +189,16 @@ impl std::str::FromStr for RoomKey {
 pub type Pin = Masked<Digits>;
 
 /// How a room is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RoomSettings {
     /// What members type; without it nobody is asked, or whoever types nothing is a member.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub member_pin: Option<Pin>,
     /// What makes a moderator.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub moderator_pin: Option<Pin>,
     /// What members may do.
     pub member: BTreeSet<Permission>,
@@ -217,6 +223,7 @@ pub struct RoomSettings {
     pub music: Option<PromptName>,
     /// Key codes; none as long as nobody lays them down.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, RoomKey>")]
     pub keys: BTreeMap<Digits, RoomKey>,
 }
 

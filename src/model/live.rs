@@ -1,12 +1,13 @@
 //! The live call: what is known of a call that is up, and who holds it.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{CallId, ChannelId, FlowName, InstanceId, TenantId};
 
 /// A call that has begun and has no record yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LiveCall {
     pub call: CallId,
     pub tenant: TenantId,

@@ -1,6 +1,7 @@
 //! Stored nouns: what the store keeps and the world reads. Data only.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod access;
 pub mod audit;
 pub mod live;
 pub mod monitor;

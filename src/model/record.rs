@@ -187,7 +187,7 @@ impl RecordingNote {
 }
 
 /// A line in a list of calls.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CallHead {
     pub call: CallId,
     pub flow: FlowName,

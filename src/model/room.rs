@@ -1,11 +1,12 @@
 //! A conference room while people are in it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{CallId, ChannelId, RecordingId};
 
 /// A room as it is now.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RoomView {
     /// Nobody more is let in.
     pub locked: bool,
@@ -21,7 +22,7 @@ pub struct RoomView {
 }
 
 /// One member of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[allow(clippy::struct_excessive_bools, reason = "each is one thing that a member is")]
 pub struct MemberView {
     /// The room's number of it.

@@ -39,7 +39,7 @@ impl fmt::Display for Side {
 }
 
 /// To whom a party is moved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Goal {
     /// One of the tenant's extensions.

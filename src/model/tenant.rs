@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::base::ids::{FlowId, FlowName, GatewayName, PromptName, TenantId, TenantSlug};
 
 /// A customer of the phone system.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tenant {
     pub id: TenantId,
     /// A short name for the command line.
@@ -40,7 +40,7 @@ fn no_rules() -> serde_json::Value {
 }
 
 /// How a dialed number is matched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "match", content = "value")]
 pub enum NumberMatch {
     /// The number as dialed, character by character.
@@ -50,7 +50,7 @@ pub enum NumberMatch {
 }
 
 /// A number that leads to a flow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NumberRoute {
     pub tenant: TenantId,
     #[serde(flatten)]
@@ -66,7 +66,7 @@ pub struct NumberRoute {
 }
 
 /// Which calls a number is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reach {
     /// Any call; an exact number of this reach belongs to one tenant only.
@@ -78,7 +78,7 @@ pub enum Reach {
 }
 
 /// A prompt of a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StoredPrompt {
     pub tenant: TenantId,
     pub name: PromptName,
@@ -104,7 +104,7 @@ pub struct VersionHead {
 }
 
 /// A flow's head: all but its documents.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FlowHead {
     pub id: FlowId,
     pub name: FlowName,

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
+use super::api_key::{ApiKeyRow, KnownKey};
 use super::number::NumberRow;
 use super::pool::{in_snapshot, on};
 use super::prompt::PromptRow;
 use super::room::{RoomRow, StoredRoom};
 use super::tenant::TenantRow;
-use super::{Store, StoreError, now_ms, number, positive, prompt, room};
+use super::{Store, StoreError, api_key, now_ms, number, positive, prompt, room};
 use crate::base::ids::{FlowId, FlowName, TenantId};
 use crate::flow::program::Published;
 use crate::flow::{Flow, Limits};
@@ -35,6 +36,8 @@ pub(super) struct Facts {
     pub(super) prompts: Vec<StoredPrompt>,
     #[serde(default)]
     pub(super) rooms: Vec<StoredRoom>,
+    #[serde(default)]
+    pub(super) api_keys: Vec<KnownKey>,
     pub(super) versions: Vec<FlowVersion>,
 }
 
@@ -113,6 +116,7 @@ impl Facts {
             numbers: parse_each(rows.numbers)?,
             prompts: parse_each(rows.prompts)?,
             rooms: parse_each(rows.rooms)?,
+            api_keys: parse_each(rows.api_keys)?,
             versions,
         })
     }
@@ -167,6 +171,7 @@ struct Rows {
     numbers: Vec<NumberRow>,
     prompts: Vec<PromptRow>,
     rooms: Vec<RoomRow>,
+    api_keys: Vec<ApiKeyRow>,
     /// The document only of those not known.
     versions: Vec<(VersionRow, Option<String>)>,
 }
@@ -192,6 +197,7 @@ impl Rows {
             let numbers = sqlx::query_as(number::ALL).fetch_all(&mut *tx).await?;
             let prompts = sqlx::query_as(prompt::ALL).fetch_all(&mut *tx).await?;
             let rooms = sqlx::query_as(room::ALL).fetch_all(&mut *tx).await?;
+            let api_keys = sqlx::query_as(api_key::ALL).fetch_all(&mut *tx).await?;
             let mut heads = sqlx::query_as::<_, VersionRow>(
                 "SELECT id, tenant, name, version, TRUE AS current FROM flow WHERE version > 0",
             )
@@ -224,7 +230,7 @@ impl Rows {
                 }
                 versions.push((head, document));
             }
-            Self { counter, tenants, numbers, prompts, rooms, versions }
+            Self { counter, tenants, numbers, prompts, rooms, api_keys, versions }
         }))
     }
 }

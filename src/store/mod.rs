@@ -10,6 +10,7 @@
 //! [`Recorder`], which puts records on disk first.
 
 mod adopt;
+mod api_key;
 mod audit;
 mod call;
 mod checksum;
@@ -43,6 +44,7 @@ mod tenant;
 mod trace;
 mod unseen;
 mod watch;
+mod world;
 mod write;
 
 use std::sync::Arc;
@@ -57,6 +59,7 @@ use crate::base::ids::TenantId;
 
 use pool::Pool;
 
+pub use api_key::{KnownKey, NewApiKey, read as read_api_key};
 pub use call::{Cursor, Page};
 pub use config::{Config, Database, DatabaseError, DefaultFlow, Speech};
 pub use directory::Directory;

@@ -1,6 +1,7 @@
 //! Numbers that lead to flows.
 
 use regex::{Regex, RegexBuilder};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
@@ -15,7 +16,7 @@ const VALUE_MAX: usize = 256;
 const PATTERN_BYTES_MAX: usize = 64 * 1_024;
 
 /// A number to be added.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NewNumber {
     #[serde(flatten)]
     pub number: NumberMatch,

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use regex::Regex;
 use uuid::Uuid;
 
+use super::api_key::KnownKey;
 use super::config::{Config, DefaultFlow};
 use super::facts::Facts;
 use super::number::whole;
 use super::resumed::Resumed;
 use super::room::StoredRoom;
-use crate::base::ids::{FlowName, GatewayName, PromptName, TenantId};
+use crate::base::ids::{ApiKeyId, FlowName, GatewayName, PromptName, TenantId, TenantSlug};
 use crate::base::millis::Millis;
 use crate::flow::program::{Program, PromptFile, Published, Rooms, Settings, SpeechEngine};
 use crate::flow::talk::TalkSettings;
@@ -110,6 +111,8 @@ pub struct Routes {
     exact: BTreeMap<String, (TenantId, Lead)>,
     patterns: Vec<Pattern>,
     default: Option<(TenantId, FlowName)>,
+    slugs: BTreeMap<TenantSlug, TenantId>,
+    api_keys: BTreeMap<ApiKeyId, Arc<KnownKey>>,
     pub(super) resumed: Resumed,
 }
 
@@ -183,6 +186,16 @@ impl Routes {
         Some((around.settings.clone(), around.prompts.clone()))
     }
 
+    /// The key of the HTTP API with this id.
+    pub fn api_key(&self, id: ApiKeyId) -> Option<Arc<KnownKey>> {
+        self.api_keys.get(&id).cloned()
+    }
+
+    /// The tenant with this slug.
+    pub fn tenant_named(&self, slug: &TenantSlug) -> Option<TenantId> {
+        self.slugs.get(slug).copied()
+    }
+
     /// The tenant, where domain or gateway tell it.
     fn tenant(&self, asked: &Asked<'_>) -> Option<TenantId> {
         let uuid = || self.domain_uuids.get(&asked.domain_uuid?.parse().ok()?);
@@ -209,7 +222,10 @@ impl Routes {
     pub(super) fn draw(facts: &Facts, ground: &Ground, before: &Self) -> Self {
         let mut routes = Self::default();
         let mut gateways: BTreeMap<&GatewayName, Vec<TenantId>> = BTreeMap::new();
+        let known = |known: &KnownKey| (known.key.id, Arc::new(known.clone()));
+        routes.api_keys = facts.api_keys.iter().map(known).collect();
         for tenant in &facts.tenants {
+            routes.slugs.insert(tenant.slug.clone(), tenant.id);
             if let Some(uuid) = tenant.domain_uuid {
                 routes.domain_uuids.insert(uuid, tenant.id);
             }
@@ -460,6 +476,7 @@ mod tests {
             numbers,
             prompts: Vec::new(),
             rooms: Vec::new(),
+            api_keys: Vec::new(),
             versions,
         };
         let ground = Ground { default_flow, ..Ground::default() };

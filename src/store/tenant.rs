@@ -1,6 +1,7 @@
 //! Tenants, and what only the operator may ask.
 
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -19,7 +20,7 @@ const LIST_MAX: usize = 256;
 const TALK_MAX: usize = 256 * 1_024;
 
 /// What the operator decides about a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTenant {
     pub slug: TenantSlug,

@@ -11,6 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["switch", "store", "vault"],
     &["driver"],
     &["control"],
+    &["api"],
     &["app"],
     &["cli"],
     &["main"],

@@ -47,6 +47,7 @@ const STOP_MAX: Duration = Duration::from_secs(2);
 struct Open {
     calls: Option<TcpListener>,
     health: Option<TcpListener>,
+    api: Option<TcpListener>,
 }
 
 /// Gives workers the sockets.
@@ -66,7 +67,11 @@ impl Office for Stock {
             return refused("a supervisor gives sockets and nothing else");
         }
         self.with(|open| {
-            let all = [(SocketName::Calls, &open.calls), (SocketName::Health, &open.health)];
+            let all = [
+                (SocketName::Calls, &open.calls),
+                (SocketName::Health, &open.health),
+                (SocketName::Api, &open.api),
+            ];
             let open = all.into_iter().filter_map(|(name, socket)| Some((name, socket.as_ref()?)));
             let shared: std::io::Result<Vec<_>> = open
                 .map(|(name, socket)| Ok((name, socket.as_fd().try_clone_to_owned()?)))
@@ -122,7 +127,7 @@ impl Supervisor {
         let sockets = Sockets::find(config).await?;
         let address = sockets.calls.local_addr()?;
         tracing::info!(origin = ?sockets.origin, %address, "holds the listening socket");
-        let open = Open { calls: Some(sockets.calls), health: sockets.health };
+        let open = Open { calls: Some(sockets.calls), health: sockets.health, api: sockets.api };
         Ok(Self {
             program,
             stock: Arc::new(Stock(Mutex::new(open))),

@@ -1,0 +1,35 @@
+//! Settings of the HTTP API.
+
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// How the API is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where it listens. Default: nowhere.
+    pub listen: Option<SocketAddr>,
+    /// Networks from which it may be asked. Default: this machine.
+    pub allow: Vec<IpNet>,
+    /// Longest body of a request, in bytes. Default: 1 MiB.
+    pub body: usize,
+    /// Requests of one key in a second, over some time. Default: 50.
+    pub per_second: u32,
+    /// Requests of one key at once. Default: 200.
+    pub burst: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let local = ["127.0.0.0/8", "::1/128"];
+        Self {
+            listen: None,
+            allow: local.into_iter().filter_map(|net| net.parse().ok()).collect(),
+            body: 1_024 * 1_024,
+            per_second: 50,
+            burst: 200,
+        }
+    }
+}

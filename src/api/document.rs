@@ -1,0 +1,152 @@
+//! The documentation for programs, OpenAPI 3.1, made from the endpoints themselves.
+
+use schemars::Schema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use super::endpoint::{Described, Endpoint};
+use super::problem::Words;
+
+/// Which problems an endpoint may answer with, besides those of every endpoint.
+const PROBLEMS: [(&str, &str); 9] = [
+    ("400", "What was sent can't be read"),
+    ("401", "No API key, or none that counts"),
+    ("403", "The key may not do this"),
+    ("404", "There is no such thing, or it is another tenant's"),
+    ("409", "It can't be done as things are now"),
+    ("412", "It was changed since it was read"),
+    ("422", "What was sent is wrong, and where"),
+    ("429", "The key asks too often"),
+    ("503", "It can't be done now"),
+];
+
+pub(super) fn of(endpoints: &[Endpoint]) -> Value {
+    let mut generator = SchemaSettings::draft2020_12()
+        .with(|settings| settings.definitions_path = "/components/schemas".into())
+        .into_generator();
+    let problem = generator.subschema_for::<Words>();
+    let mut paths: Map<String, Value> = Map::new();
+    for endpoint in endpoints {
+        let described = (endpoint.describe)(&mut generator);
+        let method = endpoint.method.as_str().to_ascii_lowercase();
+        let of_path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
+        if let Some(of_path) = of_path.as_object_mut() {
+            of_path.insert(method, operation(endpoint, &described));
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Callwright",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "What can be asked of Callwright and ordered from it over HTTP. \
+                Errors are `application/problem+json`; times are UTC; `ETag` and `If-Match` \
+                guard changes; every answer has an `X-Request-Id`.",
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+        },
+        "security": [{ "key": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API key, made by `callwright api-key add`",
+                },
+            },
+            "responses": problems(&problem),
+            "schemas": generator.take_definitions(true),
+        },
+    })
+}
+
+fn operation(endpoint: &Endpoint, described: &Described) -> Value {
+    let mut operation = json!({
+        "operationId": identity(endpoint),
+        "summary": endpoint.summary,
+        "tags": [tag(endpoint.path)],
+        "parameters": parameters(endpoint, described),
+        "responses": responses(described),
+    });
+    if let Some(power) = endpoint.power {
+        operation["description"] = json!(format!("Takes the power `{power}`."));
+        operation["security"] = json!([{ "key": [power.name()] }]);
+    }
+    if let Some(body) = &described.body {
+        operation["requestBody"] = json!({
+            "required": true,
+            "content": { "application/json": { "schema": body } },
+        });
+    }
+    operation
+}
+
+/// Such as `get_tenants_tenant_calls`.
+fn identity(endpoint: &Endpoint) -> String {
+    let path = endpoint.path.trim_start_matches("/v1/").replace(['{', '}'], "");
+    let method = endpoint.method.as_str().to_ascii_lowercase();
+    format!("{method}_{}", path.replace(['/', '-'], "_"))
+}
+
+/// The resource: the last part of a tenant's path, or the first, that is not a name.
+fn tag(path: &str) -> &str {
+    let rest = path.strip_prefix("/v1/tenants/{tenant}/").or_else(|| path.strip_prefix("/v1/"));
+    rest.and_then(|rest| rest.split('/').next()).unwrap_or(path)
+}
+
+fn parameters(endpoint: &Endpoint, described: &Described) -> Vec<Value> {
+    let mut parameters = Vec::new();
+    let known = properties(&described.path);
+    for name in endpoint.path.split(['{', '}']).skip(1).step_by(2) {
+        let named = known.iter().find(|(known, _)| *known == name);
+        let schema =
+            named.map_or_else(|| json!({ "type": "string" }), |(_, schema)| schema.clone());
+        parameters.push(json!({ "name": name, "in": "path", "required": true, "schema": schema }));
+    }
+    if let Some(query) = &described.query {
+        let required = query.get("required").and_then(Value::as_array);
+        for (name, schema) in properties(query) {
+            let needed = required.is_some_and(|names| names.iter().any(|one| one == &name));
+            let about = schema.get("description").cloned();
+            let mut parameter =
+                json!({ "name": name, "in": "query", "required": needed, "schema": schema });
+            if let Some(about) = about {
+                parameter["description"] = about;
+            }
+            parameters.push(parameter);
+        }
+    }
+    parameters
+}
+
+fn properties(schema: &Schema) -> Vec<(String, Value)> {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let pairs = properties.into_iter().flatten();
+    pairs.map(|(name, schema)| (name.clone(), schema.clone())).collect()
+}
+
+fn responses(described: &Described) -> Value {
+    let mut responses = Map::new();
+    let mut good = json!({ "description": "Done" });
+    if let Some(answer) = &described.answer {
+        good["content"] = json!({ "application/json": { "schema": answer } });
+        good["headers"] = json!({ "ETag": { "schema": { "type": "string" } } });
+    }
+    responses.insert(described.status.to_string(), good);
+    if described.status == 200 {
+        responses.insert("304".into(), json!({ "description": "As `If-None-Match` says" }));
+    }
+    for (status, _) in PROBLEMS {
+        let named = json!({ "$ref": format!("#/components/responses/{status}") });
+        responses.insert(status.into(), named);
+    }
+    Value::Object(responses)
+}
+
+fn problems(problem: &Schema) -> Value {
+    let content = json!({ "application/problem+json": { "schema": problem } });
+    let problem = |(status, description): (&str, &str)| {
+        (status.to_owned(), json!({ "description": description, "content": content }))
+    };
+    Value::Object(PROBLEMS.into_iter().map(problem).collect())
+}

@@ -1,0 +1,225 @@
+//! One endpoint: a method and path, the power it takes, and a function from what is asked to a
+//! reply. Its types say all that the documentation needs.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::to_bytes;
+use axum::extract::{ConnectInfo, FromRequestParts, Path, Query, RawPathParams, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter, on};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Api;
+use super::access::{Whose, permit};
+use super::pace::Left;
+use super::problem::Problem;
+use super::reply::{Nothing, Reply, Seen};
+use crate::model::access::{ApiKey, Power};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+/// Longest name of a request that is taken over from who asks.
+const REQUEST_ID_MAX: usize = 64;
+
+/// What was asked, and by whom. Nothing here is without its owner: `whose` is the tenant's part of
+/// the store, or the operator's.
+pub(super) struct Asked<W, P = Nothing, Q = Nothing, B = Nothing> {
+    pub(super) api: Arc<Api>,
+    pub(super) key: ApiKey,
+    pub(super) whose: W,
+    pub(super) path: P,
+    pub(super) query: Q,
+    pub(super) body: B,
+    pub(super) seen: Seen,
+}
+
+/// One of the API's.
+pub(super) struct Endpoint {
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    /// None where any key will do.
+    pub(super) power: Option<Power>,
+    /// A line for people.
+    pub(super) summary: &'static str,
+    pub(super) describe: fn(&mut SchemaGenerator) -> Described,
+    pub(super) route: MethodRouter<Arc<Api>>,
+}
+
+/// The shapes of an endpoint.
+pub(super) struct Described {
+    pub(super) path: Schema,
+    pub(super) query: Option<Schema>,
+    pub(super) body: Option<Schema>,
+    pub(super) status: u16,
+    pub(super) answer: Option<Schema>,
+}
+
+/// Something that is read from a request.
+pub(super) trait Shape: DeserializeOwned + JsonSchema + Send + 'static {}
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> Shape for T {}
+
+fn is_nothing<T: 'static>() -> bool {
+    std::any::TypeId::of::<T>() == std::any::TypeId::of::<Nothing>()
+}
+
+fn describe<P: Shape, Q: Shape, B: Shape, T: JsonSchema + 'static, const STATUS: u16>(
+    generator: &mut SchemaGenerator,
+) -> Described {
+    Described {
+        path: P::json_schema(generator),
+        query: (!is_nothing::<Q>()).then(|| Q::json_schema(generator)),
+        body: (!is_nothing::<B>()).then(|| generator.subschema_for::<B>()),
+        status: STATUS,
+        answer: (!is_nothing::<T>()).then(|| generator.subschema_for::<T>()),
+    }
+}
+
+impl Endpoint {
+    pub(super) fn new<W, P, Q, B, T, const STATUS: u16, F, Run>(
+        method: Method,
+        path: &'static str,
+        power: impl Into<Option<Power>>,
+        summary: &'static str,
+        run: F,
+    ) -> Self
+    where
+        W: Whose,
+        P: Shape,
+        Q: Shape,
+        B: Shape,
+        T: Serialize + JsonSchema + 'static,
+        F: Fn(Asked<W, P, Q, B>) -> Run + Clone + Send + Sync + 'static,
+        Run: Future<Output = Result<Reply<T, STATUS>, Problem>> + Send + 'static,
+    {
+        debug_assert_eq!(W::OF_TENANT, path.contains("{tenant}"), "{path}");
+        let power = power.into();
+        let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
+        let route = on(filter, move |State(api): State<Arc<Api>>, request: Request| {
+            let run = run.clone();
+            async move { api.respond(request, power, run).await }
+        });
+        Self { method, path, power, summary, describe: describe::<P, Q, B, T, STATUS>, route }
+    }
+}
+
+/// What the request is called, in our answer and log: as who asks calls it, or a name of ours.
+fn name(parts: &Parts) -> String {
+    let given = parts.headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    let plain = |text: &&str| {
+        !text.is_empty()
+            && text.len() <= REQUEST_ID_MAX
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    given.filter(plain).map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)
+}
+
+impl Api {
+    async fn respond<W, P, Q, B, T, const STATUS: u16, F, Run>(
+        self: Arc<Self>,
+        request: Request,
+        power: Option<Power>,
+        run: F,
+    ) -> Response
+    where
+        W: Whose,
+        P: Shape,
+        Q: Shape,
+        B: Shape,
+        T: Serialize + JsonSchema + 'static,
+        F: Fn(Asked<W, P, Q, B>) -> Run,
+        Run: Future<Output = Result<Reply<T, STATUS>, Problem>>,
+    {
+        let (mut parts, body) = request.into_parts();
+        let (name, method) = (name(&parts), parts.method.clone());
+        let mut left = None;
+        let done = async {
+            let (key, pace) = self.admit(&parts.headers, peer(&parts)?)?;
+            left = Some(pace);
+            let whose = W::of(&self, &key, tenant(&mut parts).await.as_deref())?;
+            if let Some(power) = power {
+                permit(&key, power)?;
+            }
+            let path = path(&mut parts).await?;
+            let query = query(&parts)?;
+            let body = if is_nothing::<B>() {
+                read(b"{}")?
+            } else {
+                let bytes = to_bytes(body, self.config.body).await;
+                read(&bytes.map_err(|_| self.too_long())?)?
+            };
+            let seen = Seen::of(&parts.headers);
+            let api = Arc::clone(&self);
+            let asked = Asked { api, key, whose, path, query, body, seen: seen.clone() };
+            let Reply(value) = run(asked).await?;
+            let status = StatusCode::from_u16(STATUS).unwrap_or(StatusCode::OK);
+            seen.respond(status, &value)
+        }
+        .await;
+        let mut response = done.unwrap_or_else(IntoResponse::into_response);
+        tracing::debug!(request = name, %method, status = response.status().as_u16(), "answered");
+        dress(&mut response, &name, left);
+        response
+    }
+
+    fn too_long(&self) -> Problem {
+        let detail = format!("a body has at most {} bytes", self.config.body);
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_long", detail)
+    }
+}
+
+fn dress(response: &mut Response, name: &str, left: Option<Left>) {
+    let headers = response.headers_mut();
+    if let Ok(name) = HeaderValue::from_str(name) {
+        headers.insert(REQUEST_ID, name);
+    }
+    if let Some(left) = left {
+        headers.insert(LIMIT, HeaderValue::from(left.limit));
+        headers.insert(REMAINING, HeaderValue::from(left.requests));
+    }
+}
+
+fn peer(parts: &Parts) -> Result<std::net::IpAddr, Problem> {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map(|peer| peer.0.ip()).ok_or_else(|| Problem::forbidden("you have no address"))
+}
+
+async fn tenant(parts: &mut Parts) -> Option<String> {
+    let params = RawPathParams::from_request_parts(parts, &()).await.ok()?;
+    let tenant = params.iter().find(|(name, _)| *name == "tenant");
+    tenant.map(|(_, slug)| slug.to_owned())
+}
+
+/// What can't be a name names nothing.
+async fn path<P: Shape>(parts: &mut Parts) -> Result<P, Problem> {
+    if is_nothing::<P>() {
+        return read(b"{}");
+    }
+    let found = Path::<P>::from_request_parts(parts, &()).await;
+    found.map(|Path(path)| path).map_err(|_| Problem::not_found("there is nothing of this name"))
+}
+
+fn query<Q: Shape>(parts: &Parts) -> Result<Q, Problem> {
+    let found = Query::<Q>::try_from_uri(&parts.uri);
+    found
+        .map(|Query(query)| query)
+        .map_err(|rejected| Problem::new(StatusCode::BAD_REQUEST, "query", rejected.body_text()))
+}
+
+fn read<B: Shape>(json: &[u8]) -> Result<B, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let field = error.path().to_string();
+        let inner = error.inner();
+        if inner.is_data() {
+            return Problem::invalid(inner.to_string()).at(field);
+        }
+        let detail = format!("the body is not JSON: {inner}");
+        Problem::new(StatusCode::BAD_REQUEST, "not_json", detail)
+    })
+}

@@ -1,0 +1,175 @@
+//! The HTTP API: what a tenant's own programs ask and order, under `/v1`. Everything here is
+//! thin: what is done is done by `store`, `control` and `driver`.
+//!
+//! An endpoint is one function from what was asked to a reply; its types are its documentation
+//! ([`document`]), and the power that it takes stands beside it in its list ([`endpoint`]).
+
+mod access;
+mod calls;
+pub mod config;
+mod document;
+mod endpoint;
+mod flows;
+mod keys;
+mod numbers;
+mod pace;
+mod page;
+mod problem;
+mod prompts;
+mod records;
+mod reply;
+mod rooms;
+mod tenants;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::Method;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use dashmap::DashMap;
+use tokio_util::sync::CancellationToken;
+
+use crate::base::ids::ApiKeyId;
+use crate::control::console::Console;
+use crate::driver::call::Shared;
+use crate::model::access::Power;
+use crate::store::{Directory, Store};
+
+use config::Config;
+use endpoint::Endpoint;
+use pace::Paces;
+use problem::Problem;
+
+/// What the API works with.
+pub struct Api {
+    store: Store,
+    directory: Directory,
+    console: Arc<Console>,
+    config: Config,
+    speech: bool,
+    paces: Paces,
+    /// The minute in which each key was last noted as used.
+    used: DashMap<ApiKeyId, i64>,
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Api {
+    /// What calls share.
+    fn shared(&self) -> &Shared {
+        &self.console.shared
+    }
+
+    /// Whether the operator has an engine that speaks.
+    const fn speaks(&self) -> bool {
+        self.speech
+    }
+}
+
+/// Every endpoint.
+fn endpoints() -> Vec<Endpoint> {
+    [
+        tenants::endpoints(),
+        keys::endpoints(),
+        flows::endpoints(),
+        numbers::endpoints(),
+        prompts::endpoints(),
+        rooms::endpoints(),
+        calls::endpoints(),
+        records::endpoints(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What the API can do, as OpenAPI 3.1.
+pub fn document() -> serde_json::Value {
+    document::of(&endpoints())
+}
+
+/// For each endpoint, by method and path, the power that it takes; none where any key will do.
+pub fn powers() -> Vec<(Method, &'static str, Option<Power>)> {
+    let endpoints = endpoints().into_iter();
+    endpoints.map(|endpoint| (endpoint.method, endpoint.path, endpoint.power)).collect()
+}
+
+impl Api {
+    /// `speech`: whether the operator has an engine that speaks.
+    pub fn new(
+        store: Store,
+        directory: Directory,
+        console: Arc<Console>,
+        config: Config,
+        speech: bool,
+    ) -> Self {
+        let paces = Paces::new(&config);
+        Self { store, directory, console, config, speech, paces, used: DashMap::new() }
+    }
+
+    /// Answers until it is told to stop, and what is being answered then.
+    ///
+    /// # Errors
+    /// The socket can't be used.
+    pub async fn run(self, socket: TcpListener, stop: CancellationToken) -> io::Result<()> {
+        socket.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(socket)?;
+        let router = router(Arc::new(self)).into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+    }
+}
+
+fn router(api: Arc<Api>) -> Router {
+    let mut router = Router::new().route("/v1/openapi.json", get(openapi));
+    for endpoint in endpoints() {
+        router = router.route(endpoint.path, endpoint.route);
+    }
+    router.fallback(nothing).method_not_allowed_fallback(not_so).with_state(api)
+}
+
+async fn openapi() -> Response {
+    axum::Json(document()).into_response()
+}
+
+async fn nothing() -> Problem {
+    Problem::not_found("there is nothing at this path")
+}
+
+async fn not_so(request: Request) -> Problem {
+    let method: &Method = request.method();
+    Problem::method(method.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Set `CALLWRIGHT_WRITE_OPENAPI` to write it.
+    #[test]
+    fn the_committed_document_is_the_one_that_the_code_makes() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/api/openapi.json");
+        let made = serde_json::to_string_pretty(&document()).unwrap() + "\n";
+        if std::env::var_os("CALLWRIGHT_WRITE_OPENAPI").is_some() {
+            std::fs::write(path, &made).unwrap();
+        }
+        let kept = std::fs::read_to_string(path).unwrap();
+        assert_eq!(kept, made, "run with CALLWRIGHT_WRITE_OPENAPI=1");
+    }
+
+    #[test]
+    fn no_two_endpoints_are_one() {
+        let mut seen = std::collections::BTreeSet::new();
+        for endpoint in endpoints() {
+            let what = format!("{} {}", endpoint.method, endpoint.path);
+            assert!(seen.insert(what.clone()), "{what} stands there twice");
+        }
+    }
+}

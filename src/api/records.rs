@@ -1,0 +1,87 @@
+//! What happened: call records, timelines, and who listened to whom.
+
+use axum::http::Method;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::endpoint::{Asked, Endpoint};
+use super::page::{Page, Part};
+use super::problem::Problem;
+use super::reply::{Nothing, Reply};
+use crate::base::ids::CallId;
+use crate::model::access::Power;
+use crate::model::audit::AuditEntry;
+use crate::model::record::{CallHead, CallRecord};
+use crate::model::timeline::Entry;
+use crate::store::{Cursor, TenantScope};
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let (get, records) = (Method::GET, Power::RecordsRead);
+    vec![
+        Endpoint::new(
+            get.clone(),
+            "/v1/tenants/{tenant}/records",
+            records,
+            "Calls that are over, the newest first",
+            list,
+        ),
+        Endpoint::new(
+            get.clone(),
+            "/v1/tenants/{tenant}/records/{call}",
+            records,
+            "The record of a call",
+            record,
+        ),
+        Endpoint::new(
+            get.clone(),
+            "/v1/tenants/{tenant}/records/{call}/timeline",
+            records,
+            "Everything that happened to a call; of one that is up, what is known so far",
+            timeline,
+        ),
+        Endpoint::new(
+            get,
+            "/v1/tenants/{tenant}/audit",
+            Power::AuditRead,
+            "Who listened to whom, the newest first",
+            audit,
+        ),
+    ]
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct OneCall {
+    call: CallId,
+}
+
+fn read(cursor: &str) -> Result<Cursor, Problem> {
+    let wrong = || Problem::invalid("that is no cursor of ours").at("cursor");
+    let json = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
+    serde_json::from_slice(&json).map_err(|_| wrong())
+}
+
+fn written(cursor: Cursor) -> Option<String> {
+    serde_json::to_vec(&cursor).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
+}
+
+async fn list(asked: Asked<TenantScope, Nothing, Part>) -> Result<Reply<Page<CallHead>>, Problem> {
+    let cursor = asked.query.cursor.as_deref().map(read).transpose()?;
+    let page = asked.whose.calls(cursor, asked.query.limit).await?;
+    Ok(Reply(Page { items: page.calls, next: page.next.and_then(written) }))
+}
+
+async fn record(asked: Asked<TenantScope, OneCall>) -> Result<Reply<CallRecord>, Problem> {
+    Ok(Reply(asked.whose.call(asked.path.call).await?))
+}
+
+async fn timeline(asked: Asked<TenantScope, OneCall>) -> Result<Reply<Page<Entry>>, Problem> {
+    Ok(Reply(Page::whole(asked.whose.timeline(asked.path.call).await?)))
+}
+
+async fn audit(
+    asked: Asked<TenantScope, Nothing, Part>,
+) -> Result<Reply<Page<AuditEntry>>, Problem> {
+    Ok(Reply(Page::whole(asked.whose.audit(asked.query.limit).await?)))
+}

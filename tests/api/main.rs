@@ -1,0 +1,7 @@
+//! The HTTP API of a daemon that runs, asked as a tenant's own programs would.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
+
+mod access;
+mod client;
+mod guards;
+mod resources;
