@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One key: `0`-`9`, `*`, `#`, `A`-`D`.
@@ -114,9 +115,9 @@ pub const KEYING_MAX: usize = 80;
 
 /// Keys to be sent one after another; `w` is a pause of half a second. `as_str` shows them; `Debug`
 /// does not.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-pub struct Keying(String);
+pub struct Keying(#[schemars(regex(pattern = "^[0-9*#A-Dw]{1,80}$"))] String);
 
 /// Why a text can't be sent as keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

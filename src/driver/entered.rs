@@ -29,8 +29,8 @@ pub(super) struct Entered {
 impl Entered {
     pub(super) fn new(shared: &Arc<Shared>, live: &LiveCall, hold: Hold) -> Self {
         let (sender, words) = mpsc::channel(WORDS_MAX);
-        let (call, channel) = (live.call, live.channel.clone());
-        let seat = shared.registry.enter(call, live.tenant, channel, hold, sender);
+        let call = live.call;
+        let seat = shared.registry.enter(live.clone(), hold, sender);
         let shared = Arc::clone(shared);
         Self { shared, call, seat, words, hold, talked: false, heeded: BTreeSet::new() }
     }

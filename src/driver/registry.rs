@@ -14,6 +14,7 @@ use crate::base::ids::{CallId, ChannelId, TenantId};
 use crate::call::input::{Answer, Command};
 use crate::call::output::{ActionId, QueryId};
 use crate::esl::event::Event;
+use crate::model::live::LiveCall;
 
 /// Words that wait for one call.
 pub const WORDS_MAX: usize = 16;
@@ -120,8 +121,7 @@ pub struct Held {
 #[derive(Debug)]
 struct Entry {
     seat: u64,
-    tenant: TenantId,
-    channel: ChannelId,
+    live: LiveCall,
     hold: Hold,
     words: mpsc::Sender<Word>,
     talks: Arc<AtomicBool>,
@@ -151,17 +151,11 @@ pub struct Registry {
 impl Registry {
     /// Enters a call; it leaves with [`Registry::leave`]. A task that held the call before hears
     /// no more words: its channel of words closes, by which it knows.
-    pub fn enter(
-        &self,
-        call: CallId,
-        tenant: TenantId,
-        channel: ChannelId,
-        hold: Hold,
-        words: mpsc::Sender<Word>,
-    ) -> Seat {
+    pub fn enter(&self, live: LiveCall, hold: Hold, words: mpsc::Sender<Word>) -> Seat {
         let number = self.seats.fetch_add(1, Ordering::Relaxed);
         let talks = Arc::new(AtomicBool::new(false));
-        let entry = Entry { seat: number, tenant, channel, hold, words, talks: Arc::clone(&talks) };
+        let call = live.call;
+        let entry = Entry { seat: number, live, hold, words, talks: Arc::clone(&talks) };
         self.calls.insert(call, entry);
         Seat { number, talks }
     }
@@ -197,10 +191,24 @@ impl Registry {
     pub fn held(&self) -> Vec<Held> {
         let held = self.calls.iter().map(|entry| Held {
             call: *entry.key(),
-            channel: entry.channel.clone(),
+            channel: entry.live.channel.clone(),
             hold: entry.hold,
         });
         held.collect()
+    }
+
+    /// What is known of the calls that are up in `scope`, the oldest first.
+    pub fn live(&self, scope: Scope) -> Vec<LiveCall> {
+        let own = self.calls.iter().filter(|entry| scope.holds(entry.live.tenant));
+        let mut live: Vec<_> = own.map(|entry| entry.live.clone()).collect();
+        live.sort_by_key(|live| (live.started, live.call));
+        live
+    }
+
+    /// The same of one call.
+    pub fn live_call(&self, scope: Scope, call: CallId) -> Option<LiveCall> {
+        let entry = self.calls.get(&call).filter(|entry| scope.holds(entry.live.tenant))?;
+        Some(entry.live.clone())
     }
 
     /// Whether a task of ours has the call.
@@ -218,7 +226,7 @@ impl Registry {
         call: CallId,
         command: Command,
     ) -> Result<(), TellError> {
-        if !self.calls.get(&call).is_some_and(|entry| scope.holds(entry.tenant)) {
+        if !self.calls.get(&call).is_some_and(|entry| scope.holds(entry.live.tenant)) {
             return Err(TellError::Unknown);
         }
         let (answer, answered) = oneshot::channel();

@@ -28,6 +28,20 @@ impl TenantScope {
         });
         read(rows)
     }
+
+    /// One of the tenant's calls that is up.
+    pub async fn live_call(&self, call: CallId) -> Result<Option<LiveCall>, StoreError> {
+        let rows = on!(self.store.ready().await?, db => {
+            sqlx::query_as::<_, (String,)>(
+                "SELECT live FROM live_call WHERE tenant = $1 AND id = $2 LIMIT 1",
+            )
+            .bind(self.key())
+            .bind(call.to_string())
+            .fetch_all(db)
+            .await?
+        });
+        Ok(read(rows)?.pop())
+    }
 }
 
 impl Operator {
