@@ -1,6 +1,7 @@
 //! Settings of the HTTP API.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Where it listens. Default: nowhere.
     pub listen: Option<SocketAddr>,
+    /// Encrypts it with this certificate. Default: nothing is encrypted.
+    pub tls: Option<Tls>,
     /// Networks from which it may be asked. Default: this machine.
     pub allow: Vec<IpNet>,
     /// Longest body of a request, in bytes. Default: 1 MiB.
@@ -21,11 +24,21 @@ pub struct Config {
     pub burst: u32,
 }
 
+/// PEM files; they are read again when they change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate, and those between it and the root.
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
 impl Default for Config {
     fn default() -> Self {
         let local = ["127.0.0.0/8", "::1/128"];
         Self {
             listen: None,
+            tls: None,
             allow: local.into_iter().filter_map(|net| net.parse().ok()).collect(),
             body: 1_024 * 1_024,
             per_second: 50,

@@ -1,7 +1,6 @@
 //! One endpoint: a method and path, the power it takes, and a function from what is asked to a
 //! reply. Its types say all that the documentation needs.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::to_bytes;
@@ -14,11 +13,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Api;
 use super::access::{Whose, permit};
 use super::pace::Left;
 use super::problem::Problem;
 use super::reply::{Nothing, Reply, Seen};
+use super::{Api, Peer};
 use crate::model::access::{ApiKey, Power};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -185,8 +184,9 @@ fn dress(response: &mut Response, name: &str, left: Option<Left>) {
 }
 
 fn peer(parts: &Parts) -> Result<std::net::IpAddr, Problem> {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    peer.map(|peer| peer.0.ip()).ok_or_else(|| Problem::forbidden("you have no address"))
+    let peer = parts.extensions.get::<ConnectInfo<Peer>>();
+    peer.map(|ConnectInfo(Peer(address))| address.ip())
+        .ok_or_else(|| Problem::forbidden("you have no address"))
 }
 
 async fn tenant(parts: &mut Parts) -> Option<String> {

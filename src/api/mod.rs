@@ -20,6 +20,7 @@ mod records;
 mod reply;
 mod rooms;
 mod tenants;
+mod tls;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -27,9 +28,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::extract::connect_info::Connected;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::IncomingStream;
 use dashmap::DashMap;
 use tokio_util::sync::CancellationToken;
 
@@ -43,6 +46,34 @@ use config::Config;
 use endpoint::Endpoint;
 use pace::Paces;
 use problem::Problem;
+use tls::Secured;
+
+pub use tls::TlsError;
+
+/// Why the API is not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    #[error(transparent)]
+    Socket(#[from] io::Error),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// Where somebody asks from.
+#[derive(Debug, Clone, Copy)]
+struct Peer(SocketAddr);
+
+impl Connected<IncomingStream<'_, tokio::net::TcpListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, tokio::net::TcpListener>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
+impl Connected<IncomingStream<'_, Secured>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Secured>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
 
 /// What the API works with.
 pub struct Api {
@@ -118,12 +149,21 @@ impl Api {
     /// Answers until it is told to stop, and what is being answered then.
     ///
     /// # Errors
-    /// The socket can't be used.
-    pub async fn run(self, socket: TcpListener, stop: CancellationToken) -> io::Result<()> {
+    /// The socket or the certificate can't be used.
+    pub async fn run(self, socket: TcpListener, stop: CancellationToken) -> Result<(), ApiError> {
         socket.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(socket)?;
-        let router = router(Arc::new(self)).into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+        let tls = self.config.tls.clone();
+        let router = router(Arc::new(self)).into_make_service_with_connect_info::<Peer>();
+        let stop = stop.cancelled_owned();
+        match tls {
+            Some(tls) => {
+                let secured = Secured::new(listener, &tls)?;
+                axum::serve(secured, router).with_graceful_shutdown(stop).await?;
+            }
+            None => axum::serve(listener, router).with_graceful_shutdown(stop).await?,
+        }
+        Ok(())
     }
 }
 

@@ -62,8 +62,7 @@ impl Place {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        static CRYPTO: Once = Once::new();
-        CRYPTO.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+        Self::crypto();
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let mut config = Config::default();
@@ -82,6 +81,16 @@ impl Place {
         let running = tokio::spawn(host.run());
         let base = format!("http://{}", console.status().api.unwrap());
         Self { folder, store, base, console, running }
+    }
+
+    /// What clients need for TLS.
+    pub(crate) fn crypto() {
+        static CRYPTO: Once = Once::new();
+        CRYPTO.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.console.status().api.unwrap().parse::<SocketAddr>().unwrap().port()
     }
 
     pub(crate) async fn tenant(&self, slug: &str) -> TenantId {

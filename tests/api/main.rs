@@ -5,3 +5,4 @@ mod access;
 mod client;
 mod guards;
 mod resources;
+mod secured;
