@@ -212,6 +212,10 @@ fn query<Q: Shape>(parts: &Parts) -> Result<Q, Problem> {
 }
 
 fn read<B: Shape>(json: &[u8]) -> Result<B, Problem> {
+    // serde would take an array for an object's values, in their order.
+    if json.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::invalid("an object is expected, not an array"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(json);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let field = error.path().to_string();

@@ -3,6 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+const USUAL: u32 = 50;
+const MOST: u32 = 500;
+
 /// Some of a list.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Page<T> {
@@ -25,11 +28,29 @@ pub(super) struct Part {
     /// `next` of the page before.
     #[serde(default)]
     pub(super) cursor: Option<String>,
-    #[serde(default = "usual")]
-    #[schemars(range(min = 1, max = 500))]
-    pub(super) limit: u32,
+    #[serde(default)]
+    pub(super) limit: Limit,
 }
 
-const fn usual() -> u32 {
-    50
+/// Items of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "u32")]
+#[schemars(inline)]
+pub(super) struct Limit(#[schemars(range(min = 1, max = 500))] pub(super) u32);
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(USUAL)
+    }
+}
+
+impl TryFrom<u32> for Limit {
+    type Error = String;
+    fn try_from(limit: u32) -> Result<Self, String> {
+        if (1..=MOST).contains(&limit) {
+            Ok(Self(limit))
+        } else {
+            Err(format!("a page has 1 to {MOST} items"))
+        }
+    }
 }

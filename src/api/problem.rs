@@ -32,10 +32,10 @@ pub(super) struct Words {
     /// What was wrong, in words.
     detail: String,
     /// The part of the body that is wrong, such as `rooms[2].name`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     field: Option<String>,
     /// What was found in a flow.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Finding>,
     #[serde(skip)]
     header: Option<(header::HeaderName, HeaderValue)>,
@@ -160,7 +160,7 @@ impl From<RoomOpError> for Problem {
             RoomOpError::NotFound(_) | RoomOpError::NoMember(_) | RoomOpError::NoPrompt(_) => {
                 Self::not_found(error.to_string())
             }
-            RoomOpError::NoLink | RoomOpError::Unknown => Self::unavailable(error.to_string()),
+            RoomOpError::Unknown => Self::unavailable(error.to_string()),
             error => Self::conflict(error.to_string()),
         }
     }

@@ -68,7 +68,7 @@ fn written(cursor: Cursor) -> Option<String> {
 
 async fn list(asked: Asked<TenantScope, Nothing, Part>) -> Result<Reply<Page<CallHead>>, Problem> {
     let cursor = asked.query.cursor.as_deref().map(read).transpose()?;
-    let page = asked.whose.calls(cursor, asked.query.limit).await?;
+    let page = asked.whose.calls(cursor, asked.query.limit.0).await?;
     Ok(Reply(Page { items: page.calls, next: page.next.and_then(written) }))
 }
 
@@ -83,5 +83,5 @@ async fn timeline(asked: Asked<TenantScope, OneCall>) -> Result<Reply<Page<Entry
 async fn audit(
     asked: Asked<TenantScope, Nothing, Part>,
 ) -> Result<Reply<Page<AuditEntry>>, Problem> {
-    Ok(Reply(Page::whole(asked.whose.audit(asked.query.limit).await?)))
+    Ok(Reply(Page::whole(asked.whose.audit(asked.query.limit.0).await?)))
 }

@@ -117,7 +117,8 @@ pub const KEYING_MAX: usize = 80;
 /// does not.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-pub struct Keying(#[schemars(regex(pattern = "^[0-9*#A-Dw]{1,80}$"))] String);
+#[schemars(extend("pattern" = "^[0-9*#A-Dw]{1,80}$"))]
+pub struct Keying(String);
 
 /// Why a text can't be sent as keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -34,6 +34,7 @@ const ADDRESSES_MAX: usize = 64;
 /// A key to be added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NewApiKey {
+    #[schemars(length(min = 1, max = 100))]
     pub name: String,
     pub role: Role,
     #[serde(default)]
