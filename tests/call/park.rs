@@ -183,6 +183,23 @@ fn who_parked_the_caller_speaks_with_it_again_and_may_park_it_again() {
 }
 
 #[test]
+fn who_is_called_back_may_type_what_it_might_before_and_whom_an_operator_has_called_its_own() {
+    let mut line = parked_by(&rules());
+    line.play_script("wait 60s\n slot out\n bridged b2-leg\n wait 1s");
+    assert_eq!(moves(&mut line).last().unwrap(), "follow b2-leg true");
+    line.play_script("far b2-leg key *\n far b2-leg key *\n far b2-leg key 8\n wait 2s");
+    assert_eq!(moves(&mut line), ["reserve of 701-702"]);
+    for (goal, may) in [(r#"{"extension":"300"}"#, true), (r#"{"number":{"number":"5"}}"#, false)] {
+        let mut line = parked_by(&rules());
+        line.step(&format!(r#"command {{"retrieve":{{"to":{goal}}}}}"#));
+        line.play_script("slot out\n bridged x-leg\n wait 1s");
+        waits(&mut line);
+        line.play_script("far x-leg key *\n far x-leg key *\n far x-leg key 8\n wait 2s");
+        assert_eq!(moves(&mut line).is_empty(), !may, "{goal}");
+    }
+}
+
+#[test]
 fn a_caller_who_is_being_taken_is_not_called_out() {
     let mut line = parked_by(&rules());
     waits(&mut line);
@@ -265,7 +282,8 @@ fn a_step_leaves_by_its_exits() {
     let moves = moves(&mut line);
     assert_eq!(moves[1], "reserve 702");
     assert_eq!(moves[3], "play silence 300ms + say Digits 702 en + beep");
-    assert_eq!(moves[moves.len() - 2..], ["dial 300@t.example +0s 10s", "play bye"]);
+    let end = ["dial 300@t.example +0s 10s", "follow c-leg true", "play bye"];
+    assert_eq!(moves[moves.len() - 3..], end);
 }
 
 fn retrieving(slot: &str) -> Line {

@@ -29,7 +29,7 @@ use crate::flow::park::{Announce, ParkSettings};
 use crate::flow::prompt::{SayKind, TonePrompt};
 use crate::model::park::Taker;
 use crate::model::record::TransferKind;
-use crate::model::talk::Goal;
+use crate::model::talk::{Goal, Side};
 
 /// How long a question about slots may take.
 const ASK_MS: u64 = 3_000;
@@ -56,6 +56,9 @@ pub(super) struct Parking {
     /// Where that party is called back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     back: Option<Address>,
+    /// It is one of the tenant's own.
+    #[serde(default)]
+    inside: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wanted: Option<Slot>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,6 +120,17 @@ impl Call {
         matches!(self.parking_stage(), Some(Stage::Together { .. }))
     }
 
+    /// Who was called for the caller, and whether that is the tenant's own: whoever parked it is
+    /// what it was before.
+    pub(super) fn called_for(&self) -> Option<(&Address, bool)> {
+        let parking = self.parking()?;
+        match &parking.stage {
+            Stage::Calling { to, late: true, .. } => Some((to, parking.inside || to.is_own())),
+            Stage::Calling { to, late: false, .. } => Some((to, to.is_own())),
+            _ => None,
+        }
+    }
+
     /// Whether those who talk may be moved, as far as slots are concerned.
     pub(super) fn is_movable(&self) -> Obeyed {
         match self.parking_stage() {
@@ -156,10 +170,8 @@ impl Call {
         if self.live.asked.is_some() {
             return Err("the conversation is being moved already".to_owned());
         }
-        let back = match self.parking_stage() {
-            Some(Stage::Calling { to, .. }) => Some(to.clone()),
-            _ => self.address_of_far(&far),
-        };
+        let back = self.address_of_far(&far);
+        let inside = self.is_inside(Side::Far);
         self.notice(format!("{by} parks the caller"));
         let settings = self.park_settings();
         let (wait_ms, again) = (settings.timeout.ms(), settings.again);
@@ -169,6 +181,7 @@ impl Call {
             stage: Stage::Asking,
             by,
             back,
+            inside,
             wanted: slot,
             slot: None,
             wait_ms,
@@ -203,6 +216,7 @@ impl Call {
             stage: Stage::Asking,
             by: String::new(),
             back,
+            inside: false,
             wanted,
             slot: None,
             wait_ms,

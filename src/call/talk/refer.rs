@@ -153,6 +153,9 @@ impl Call {
         if side == Side::Caller {
             return self.names_inside(Inside::Caller);
         }
+        if let Some((_, inside)) = self.called_for() {
+            return inside;
+        }
         let far = self.far_channel().or_else(|| self.state.bridged.clone());
         match far.filter(|far| !self.was_dialed(far)) {
             // Whom the caller was moved to is not whom the step dialed.

@@ -178,6 +178,9 @@ impl Call {
         if let Some(Stage::Dialing { to, .. }) = self.stage() {
             return Some(to.clone());
         }
+        if let Some((to, _)) = self.called_for() {
+            return Some(to.clone());
+        }
         let others = self.moved().map(|moved| [&moved.far, &moved.third]);
         let mut others = others.into_iter().flatten().flatten();
         if let Some(at) = others.find(|other| other.channel == *far).and_then(|far| far.at.clone())
