@@ -1,5 +1,7 @@
 //! Calls that are up, and what they are told.
 
+use std::collections::BTreeSet;
+
 use axum::http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -53,20 +55,23 @@ struct OneCall {
     call: CallId,
 }
 
+/// What this process holds is known best from memory; what others hold, or held when they died,
+/// the database knows. While it is away the others' are not told.
 async fn list(asked: Asked<TenantScope>) -> Result<Reply<Page<LiveCall>>, Problem> {
-    let api = &asked.api;
-    // Where other processes may have calls too, all tell the database.
-    let all = if api.console.elsewhere.is_some() {
-        match asked.whose.live_calls().await {
-            Ok(all) => Some(all),
-            Err(error) if error.retryable() => None,
-            Err(error) => return Err(error.into()),
-        }
-    } else {
-        None
+    let shared = asked.api.shared();
+    let own = shared.registry.live(Scope::Tenant(asked.whose.id()));
+    let all = match asked.whose.live_calls().await {
+        Ok(all) => all,
+        Err(error) if error.retryable() => Vec::new(),
+        Err(error) => return Err(error.into()),
     };
-    let own = || api.shared().registry.live(Scope::Tenant(asked.whose.id()));
-    Ok(Reply(Page::whole(all.unwrap_or_else(own))))
+    let ids: BTreeSet<CallId> = own.iter().map(|live| live.call).collect();
+    let others = all
+        .into_iter()
+        .filter(|live| live.holder != shared.settings.instance && !ids.contains(&live.call));
+    let mut calls: Vec<LiveCall> = others.chain(own).collect();
+    calls.sort_by_key(|live| (live.started, live.call));
+    Ok(Reply(Page::whole(calls)))
 }
 
 async fn get(asked: Asked<TenantScope, OneCall>) -> Result<Reply<LiveCall>, Problem> {
