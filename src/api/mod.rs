@@ -2,7 +2,7 @@
 //! thin: what is done is done by `store`, `control` and `driver`.
 //!
 //! An endpoint is one function from what was asked to a reply; its types are its documentation
-//! ([`document`]), and the power that it takes stands beside it in its list ([`endpoint`]).
+//! ([`document`]), and the power that it takes stands beside it in its list (`endpoint.rs`).
 
 mod access;
 mod calls;
