@@ -73,9 +73,7 @@ impl Api {
         headers: &HeaderMap,
         from: IpAddr,
     ) -> Result<(ApiKey, Left), Problem> {
-        if !within(&self.config.allow, from) {
-            return Err(Problem::forbidden("the API is not open to your address"));
-        }
+        self.open_to(from)?;
         let text = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let text = text.and_then(|text| text.strip_prefix("Bearer "));
         let text = text.ok_or_else(|| Problem::unauthorized("an API key is needed"))?;
@@ -99,6 +97,15 @@ impl Api {
         }
         self.note(key, now);
         Ok((key.clone(), left))
+    }
+
+    /// # Errors
+    /// The address is in none of the networks that may ask.
+    pub(super) fn open_to(&self, from: IpAddr) -> Result<(), Problem> {
+        if within(&self.config.allow, from) {
+            return Ok(());
+        }
+        Err(Problem::forbidden("the API is not open to your address"))
     }
 
     /// Writes down that the key was used, without waiting for it.

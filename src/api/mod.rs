@@ -27,8 +27,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
 use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -175,8 +175,15 @@ fn router(api: Arc<Api>) -> Router {
     router.fallback(nothing).method_not_allowed_fallback(not_so).with_state(api)
 }
 
-async fn openapi() -> Response {
-    axum::Json(document()).into_response()
+/// No key is needed to read what there is; whoever may not ask at all may not read it either.
+async fn openapi(
+    State(api): State<Arc<Api>>,
+    ConnectInfo(Peer(from)): ConnectInfo<Peer>,
+) -> Response {
+    match api.open_to(from.ip()) {
+        Ok(()) => axum::Json(document()).into_response(),
+        Err(problem) => problem.into_response(),
+    }
 }
 
 async fn nothing() -> Problem {

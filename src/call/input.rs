@@ -118,6 +118,13 @@ pub struct Dialed {
     pub other: Option<ChannelId>,
 }
 
+impl Dialed {
+    /// There was a conversation, which ended so.
+    pub const fn talked(cause: HangupCause) -> Self {
+        Self { answered: true, cause, target: None, other: None }
+    }
+}
+
 /// What an operator may ask of a live call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

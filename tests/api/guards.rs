@@ -35,7 +35,9 @@ async fn a_key_that_asks_too_often_is_told_when_to_come_again_and_others_are_not
 async fn nobody_asks_from_where_the_api_is_not_open() {
     let only: IpNet = "192.0.2.0/24".parse().unwrap();
     let place = Place::with(|config| config.api.allow = vec![only]).await;
-    assert_eq!(place.nobody().get("/v1/me").await.status, StatusCode::FORBIDDEN);
+    for path in ["/v1/me", "/v1/openapi.json"] {
+        assert_eq!(place.nobody().get(path).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
     place.end().await;
 }
 

@@ -30,13 +30,6 @@ fn consulting() -> Line {
     line
 }
 
-/// What was ordered since, in order.
-fn orders(line: &mut Line) -> Vec<String> {
-    let text = std::mem::take(&mut line.text);
-    let orders = text.lines().filter_map(|line| line.split_once(" ! "));
-    orders.map(|(_, order)| order.to_owned()).collect()
-}
-
 fn told(line: &mut Line) -> Vec<String> {
     line.step("hangup NORMAL_CLEARING caller");
     let record = line.record.as_ref().unwrap();
@@ -52,13 +45,13 @@ fn told(line: &mut Line) -> Vec<String> {
 fn a_consultation_becomes_a_room_that_the_caller_enters_first() {
     let mut line = consulting();
     line.step(r#"command "merge""#);
-    assert_eq!(orders(&mut line), ["Silence", "join as member: "]);
+    assert_eq!(line.orders(), ["Silence", "join as member: "]);
     line.step(ALONE);
-    assert_eq!(orders(&mut line), ["enter b-leg".to_owned(), format!("enter {THIRD}")]);
+    assert_eq!(line.orders(), ["enter b-leg".to_owned(), format!("enter {THIRD}")]);
     line.play_script(&format!("wait 5s\n far {THIRD} hangup NORMAL_CLEARING"));
-    assert!(orders(&mut line).is_empty(), "the other two go on");
+    assert!(line.orders().is_empty(), "the other two go on");
     line.play_script("far b-leg hangup NORMAL_CLEARING\n done");
-    let last = orders(&mut line);
+    let last = line.orders();
     assert_eq!(last.last().unwrap(), "play bye", "the flow goes on");
     assert_eq!(told(&mut line), ["Attended: +15550100 to 300: merged"]);
 }
@@ -67,15 +60,15 @@ fn a_consultation_becomes_a_room_that_the_caller_enters_first() {
 fn a_caller_who_leaves_a_merged_room_leaves_the_others_together() {
     let mut line = consulting();
     line.play_script(&format!("command \"merge\"\n {ALONE}"));
-    orders(&mut line);
+    line.orders();
     line.step("hangup NORMAL_CLEARING caller");
-    assert!(orders(&mut line).is_empty(), "nobody is hung up");
+    assert!(line.orders().is_empty(), "nobody is hung up");
     // Before that they were speaking with one another.
     let mut line = consulting();
     line.step(r#"command "merge""#);
-    orders(&mut line);
+    line.orders();
     line.step("hangup NORMAL_CLEARING caller");
-    assert_eq!(orders(&mut line), [format!("connect b-leg {THIRD}")]);
+    assert_eq!(line.orders(), [format!("connect b-leg {THIRD}")]);
 }
 
 #[test]
@@ -84,9 +77,9 @@ fn nobody_stays_alone_in_a_room_of_three() {
     line.play_script(&format!(
         "command \"merge\"\n far b-leg hangup NORMAL_CLEARING\n far {THIRD} hangup NORMAL_CLEARING"
     ));
-    orders(&mut line);
+    line.orders();
     line.step(ALONE);
-    assert_eq!(orders(&mut line), ["room Leave(Me)"]);
+    assert_eq!(line.orders(), ["room Leave(Me)"]);
 }
 
 #[test]
@@ -96,7 +89,7 @@ fn there_is_nothing_to_merge_where_nobody_is_consulted() {
     line.step(r#"command {"send_both":{"to":{"extension":"300"}}}"#);
     line.step(r#"command {"send_both":{"to":{"room":"nowhere"}}}"#);
     line.step(r#"command {"consult":{"to":{"room":"open"}}}"#);
-    assert!(orders(&mut line).is_empty());
+    assert!(line.orders().is_empty());
     assert!(line.answers.iter().all(Result::is_err), "{:?}", line.answers);
 }
 
@@ -104,15 +97,15 @@ fn there_is_nothing_to_merge_where_nobody_is_consulted() {
 fn both_who_speak_go_to_a_room_the_caller_first() {
     let mut line = talking();
     line.step(r#"command {"send_both":{"to":{"room":"open"}}}"#);
-    assert_eq!(orders(&mut line), ["follow b-leg true", "await b-leg"]);
+    assert_eq!(line.orders(), ["follow b-leg true", "await b-leg"]);
     line.play_script("unbridged\n talked NORMAL_CLEARING\n room none");
-    assert_eq!(orders(&mut line), ["join as member: "]);
+    assert_eq!(line.orders(), ["join as member: "]);
     line.step(ALONE);
-    assert_eq!(orders(&mut line), ["enter b-leg"]);
+    assert_eq!(line.orders(), ["enter b-leg"]);
     // Another process has it when the room is over.
     line.found.roomed = true;
     line.step("resume");
-    assert_eq!(orders(&mut line).last().unwrap(), "play bye");
+    assert_eq!(line.orders().last().unwrap(), "play bye");
     assert_eq!(told(&mut line), ["Blind: +15550100 to room open: done"]);
 }
 
@@ -121,12 +114,12 @@ fn who_is_not_let_in_speaks_with_the_other_again() {
     let mut line = talking();
     line.step(r#"command {"send_both":{"to":{"room":"open"}}}"#);
     line.play_script("unbridged\n talked NORMAL_CLEARING\n room locked 1");
-    assert_eq!(orders(&mut line).last().unwrap(), "join b-leg");
+    assert_eq!(line.orders().last().unwrap(), "join b-leg");
     let mut line = talking();
     line.step(r#"command {"send":{"to":{"room":"open"}}}"#);
-    assert_eq!(orders(&mut line), ["drop b-leg"]);
+    assert_eq!(line.orders(), ["drop b-leg"]);
     line.play_script("unbridged\n talked BLIND_TRANSFER\n room locked 1");
-    assert_eq!(orders(&mut line).last().unwrap(), "dial 200@t.example +0s 30s");
+    assert_eq!(line.orders().last().unwrap(), "dial 200@t.example +0s 30s");
     assert_eq!(told(&mut line), ["Blind: +15550100 to room open: the room open is locked"]);
 }
 
@@ -135,13 +128,13 @@ fn the_far_party_is_sent_to_a_room_only_where_that_can_be() {
     let send = r#"command {"send":{"side":"far","to":{"room":"open"}}}"#;
     let mut line = talking();
     line.play_script(&format!("{send}\n room none"));
-    assert_eq!(orders(&mut line), ["enter b-leg"]);
+    assert_eq!(line.orders(), ["enter b-leg"]);
     line.play_script("unbridged\n talked NORMAL_CLEARING");
-    assert_eq!(orders(&mut line), ["play bye"], "the caller goes on in the flow");
+    assert_eq!(line.orders(), ["play bye"], "the caller goes on in the flow");
     for answer in ["room locked 1", "room elsewhere fs2"] {
         let mut line = talking();
         line.play_script(&format!("{send}\n {answer}"));
-        assert!(orders(&mut line).is_empty(), "{answer}");
+        assert!(line.orders().is_empty(), "{answer}");
     }
 }
 
@@ -149,7 +142,7 @@ fn the_far_party_is_sent_to_a_room_only_where_that_can_be() {
 fn an_operator_takes_the_caller_out_of_such_a_room_to_a_step() {
     let mut line = consulting();
     line.play_script(&format!("command \"merge\"\n {ALONE}"));
-    orders(&mut line);
+    line.orders();
     line.step(r#"command {"move":{"step":"sorry"}}"#);
-    assert_eq!(orders(&mut line), ["room Leave(Me)", "play sorry"]);
+    assert_eq!(line.orders(), ["room Leave(Me)", "play sorry"]);
 }

@@ -30,13 +30,6 @@ fn talking(inside: &Value) -> Line {
     line
 }
 
-/// What was ordered since, in order.
-fn orders(line: &mut Line) -> Vec<String> {
-    let text = std::mem::take(&mut line.text);
-    let orders = text.lines().filter_map(|line| line.split_once(" ! "));
-    orders.map(|(_, order)| order.to_owned()).collect()
-}
-
 fn transfers(line: &mut Line) -> Vec<TransferRecord> {
     if line.record.is_none() {
         line.step("hangup NORMAL_CLEARING caller");
@@ -59,9 +52,9 @@ fn told(line: &mut Line) -> Vec<String> {
 fn whom_the_far_partys_phone_names_is_called_in_the_same_call() {
     let mut line = talking(&json!(["target"]));
     line.step("referred 300");
-    assert_eq!(orders(&mut line), ["dial 300@t.example +0s 30s"]);
+    assert_eq!(line.orders(), ["dial 300@t.example +0s 30s"]);
     line.play_script("bridged c-leg\n wait 5s\n talked NORMAL_CLEARING");
-    assert_eq!(orders(&mut line).last().unwrap(), "play bye", "the flow goes on");
+    assert_eq!(line.orders().last().unwrap(), "play bye", "the flow goes on");
     assert_eq!(told(&mut line), ["Blind: 200 moves +15550100 to 300: answered"]);
     assert_eq!(line.record.unwrap().hands, 0, "no other process had it");
 }
@@ -70,9 +63,9 @@ fn whom_the_far_partys_phone_names_is_called_in_the_same_call() {
 fn a_busy_target_leads_back_to_whose_phone_it_was_and_then_to_a_step() {
     let mut line = talking(&json!(["target"]));
     line.play_script("referred 300\n dialed USER_BUSY");
-    assert_eq!(orders(&mut line)[1..], ["dial 200@t.example +0s 30s"]);
+    assert_eq!(line.orders()[1..], ["dial 200@t.example +0s 30s"]);
     line.step("dialed USER_BUSY");
-    assert_eq!(orders(&mut line).last().unwrap(), "play sorry");
+    assert_eq!(line.orders().last().unwrap(), "play sorry");
     assert_eq!(told(&mut line), ["Blind: 200 moves +15550100 to 300: USER_BUSY"]);
 }
 
@@ -80,12 +73,12 @@ fn a_busy_target_leads_back_to_whose_phone_it_was_and_then_to_a_step() {
 fn what_is_no_extension_is_a_number_and_an_unregistered_extension_is_not() {
     let mut line = talking(&json!(["target"]));
     line.play_script("referred 300\n dialed SUBSCRIBER_ABSENT");
-    assert_eq!(orders(&mut line)[1..], ["dial 300 via carrier +0s 30s"]);
+    assert_eq!(line.orders()[1..], ["dial 300 via carrier +0s 30s"]);
     assert_eq!(told(&mut line), ["Blind: 200 moves +15550100 to 300: "]);
     assert_eq!(line.record.unwrap().legs.len(), 3, "who was never called is no leg");
     let mut line = talking(&json!(["target"]));
     line.play_script("referred 300\n dialed USER_NOT_REGISTERED");
-    assert_eq!(orders(&mut line)[1..], ["dial 200@t.example +0s 30s"], "back");
+    assert_eq!(line.orders()[1..], ["dial 200@t.example +0s 30s"], "back");
 }
 
 #[test]
@@ -101,7 +94,7 @@ fn nobody_but_the_tenants_own_phones_transfers_and_nothing_hostile_is_dialed() {
     ] {
         let mut line = talking(&inside);
         line.step(&format!("referred {to}"));
-        assert_eq!(orders(&mut line), ["dial 200@t.example +0s 30s"], "{to:?} by {inside}");
+        assert_eq!(line.orders(), ["dial 200@t.example +0s 30s"], "{to:?} by {inside}");
         line.step("bridged d-leg");
         assert!(told(&mut line)[0].ends_with(": refused"), "{to:?} by {inside}");
     }
@@ -111,13 +104,13 @@ fn nobody_but_the_tenants_own_phones_transfers_and_nothing_hostile_is_dialed() {
 fn whom_a_phone_joined_the_caller_to_is_the_far_party_from_then_on() {
     let mut line = talking(&json!(["target"]));
     line.step("replaced x-leg");
-    assert_eq!(orders(&mut line), ["return from x-leg"]);
+    assert_eq!(line.orders(), ["return from x-leg"]);
     // What the `dial` still tells is of the past.
     line.step("talked NORMAL_CLEARING");
     line.step(r#"command {"hold":{"on":true}}"#);
-    assert_eq!(orders(&mut line), ["hold a-leg against x-leg"]);
+    assert_eq!(line.orders(), ["hold a-leg against x-leg"]);
     line.play_script("wait 3s\n unbridged\n resume");
-    assert_eq!(orders(&mut line).last().unwrap(), "play bye", "the flow goes on");
+    assert_eq!(line.orders().last().unwrap(), "play bye", "the flow goes on");
     assert_eq!(told(&mut line), ["Attended: 200 moves +15550100 to 300: done"]);
     assert_eq!(line.record.unwrap().legs[0].held_ms, 3_000);
 }
@@ -135,9 +128,9 @@ fn a_far_party_that_the_callers_phone_sends_elsewhere_goes_on_in_its_own_call() 
     let arrival = Arrival { channel: "b-leg".parse().unwrap(), ..arrival() };
     let call = Call::begin_tied(tie.clone(), arrival.clone(), "300", program.clone(), start());
     let mut line = Line::of(call, program.clone(), Show::Moves, false);
-    assert_eq!(orders(&mut line)[0], "dial 300@t.example +0s 30s");
+    assert_eq!(line.orders()[0], "dial 300@t.example +0s 30s");
     line.play_script("resume\n bridged x-leg\n wait 2s\n talked NORMAL_CLEARING");
-    assert_eq!(orders(&mut line).last().unwrap(), "Hangup(NormalClearing)");
+    assert_eq!(line.orders().last().unwrap(), "Hangup(NormalClearing)");
     line.step("hangup NORMAL_CLEARING switch");
     let transfers = transfers(&mut line);
     assert_eq!((transfers[0].moved.as_str(), transfers[0].to.as_str()), ("200", "300"));
@@ -147,7 +140,7 @@ fn a_far_party_that_the_callers_phone_sends_elsewhere_goes_on_in_its_own_call() 
     let call = Call::begin_tied(tie, arrival, "300", program.clone(), start());
     let mut line = Line::of(call, program, Show::Moves, false);
     line.step("dialed USER_BUSY");
-    assert!(orders(&mut line).last().unwrap().starts_with("Hangup"));
+    assert!(line.orders().last().unwrap().starts_with("Hangup"));
 }
 
 #[test]
@@ -163,7 +156,7 @@ fn a_transfer_that_no_conversation_explains_changes_nothing() {
     let mut line = Line::new(flow(&json!(["target"])), Show::Moves);
     line.text.clear();
     line.step("referred 300");
-    assert_eq!(orders(&mut line), ["dial 200@t.example +0s 30s"], "as after any other loss");
+    assert_eq!(line.orders(), ["dial 200@t.example +0s 30s"], "as after any other loss");
     assert_eq!(line.found, Found::default());
     assert!(transfers(&mut line).is_empty());
 }

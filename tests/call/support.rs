@@ -648,6 +648,13 @@ impl Line {
         self.input(Input::Answer(id, Answer::Http(answer)));
     }
 
+    /// What was ordered since, in order.
+    pub(crate) fn orders(&mut self) -> Vec<String> {
+        let text = std::mem::take(&mut self.text);
+        let orders = text.lines().filter_map(|line| line.split_once(" ! "));
+        orders.map(|(_, order)| order.to_owned()).collect()
+    }
+
     pub(crate) fn play_script(&mut self, script: &str) {
         for line in script.lines().filter(|line| !line.trim().is_empty()) {
             self.step(line);

@@ -5,6 +5,7 @@ mod consult;
 mod dtmf;
 mod hold;
 mod invite;
+mod key_tones;
 mod keys;
 mod monitor;
 mod moved;

@@ -300,12 +300,7 @@ impl Call {
             Stage::Back => self.come_back(),
             Stage::Dialing { leg: None, .. } => self.dial_again(),
             Stage::Dialing { leg: Some(_), joined, .. } => {
-                let over = Dialed {
-                    answered: true,
-                    cause: HangupCause::NormalClearing,
-                    target: None,
-                    other: None,
-                };
+                let over = Dialed::talked(HangupCause::NormalClearing);
                 match found.dialed.clone().or_else(|| joined.then_some(over)) {
                     Some(dialed) => self.dialed_again(&Ending::Dialed(dialed)),
                     None => self.dial_again(),
@@ -327,7 +322,7 @@ impl Call {
         if self.is_loose() {
             return self.close_loose(cause, "the conversation is over");
         }
-        let dialed = Dialed { answered: true, cause, target: None, other: None };
+        let dialed = Dialed::talked(cause);
         self.hear(Heard::Ended(Ending::Dialed(dialed)));
     }
 

@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::key_tones::key_tone;
 use super::moved::Address;
 use crate::base::cause::HangupCause;
 use crate::base::digits::Digits;
@@ -26,7 +27,7 @@ use crate::call::{Call, address, describe};
 use crate::flow::Outcome;
 use crate::flow::kind::park::Park;
 use crate::flow::park::{Announce, ParkSettings};
-use crate::flow::prompt::{SayKind, TonePrompt};
+use crate::flow::prompt::SayKind;
 use crate::model::park::Taker;
 use crate::model::record::TransferKind;
 use crate::model::talk::{Goal, Side};
@@ -39,11 +40,6 @@ const ASK_AGAIN_MS: u64 = 5_000;
 const COME_MS: u64 = 12_000;
 /// How long FreeSWITCH may take to let the other party go.
 const DISMISS_MS: u64 = 5_000;
-/// The tones of keys: each row's frequency and each column's, in Hz (ITU-T Q.23), and how long they
-/// sound and pause, in ms.
-const ROWS: [u16; 4] = [697, 770, 852, 941];
-const COLUMNS: [u16; 3] = [1_209, 1_336, 1_477];
-const KEY_TONE: (Millis, Millis) = (Millis(250), Millis(150));
 /// A moment of silence before the slot: the phone has just changed what it hears.
 const LEAD: Millis = Millis(300);
 
@@ -569,12 +565,7 @@ impl Call {
                 self.parking_over(Over::Talked(HangupCause::NormalClearing));
             }
             Stage::Calling { to, joined, late, .. } => {
-                let over = Dialed {
-                    answered: true,
-                    cause: HangupCause::NormalClearing,
-                    target: None,
-                    other: None,
-                };
+                let over = Dialed::talked(HangupCause::NormalClearing);
                 match found.dialed.clone().or_else(|| joined.then_some(over)) {
                     Some(dialed) => self.called_out(&Ending::Dialed(dialed)),
                     None => self.call_out(Some(to), late),
@@ -700,36 +691,5 @@ impl Call {
         let third = self.third_channel();
         self.drop_other(third, HangupCause::NormalClearing);
         self.state.talk.moved = None;
-    }
-}
-
-fn key_tone(key: u8) -> Media {
-    let place = usize::from(key.saturating_sub(b'1'));
-    let (row, column) = if key == b'0' { (3, 1) } else { (place / 3, place % 3) };
-    let tone = vec![ROWS[row.min(3)], COLUMNS[column.min(2)]];
-    let (on, off) = KEY_TONE;
-    Media::Tone(TonePrompt { tone, on, off, times: 1 })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slot_sounds_as_its_keys_do() {
-        let tones = |key| match key_tone(key) {
-            Media::Tone(tone) => tone.tone,
-            other => panic!("{other:?}"),
-        };
-        for (key, tone) in [
-            (b'1', [697, 1_209]),
-            (b'3', [697, 1_477]),
-            (b'5', [770, 1_336]),
-            (b'7', [852, 1_209]),
-            (b'9', [852, 1_477]),
-            (b'0', [941, 1_336]),
-        ] {
-            assert_eq!(tones(key), tone, "{}", char::from(key));
-        }
     }
 }
