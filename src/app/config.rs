@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::archive::{Archive, OpenError};
 use crate::base::millis::Millis;
 use crate::{api, control, driver, store, switch, vault};
 
@@ -138,6 +139,20 @@ impl Config {
     pub fn node(&self) -> String {
         let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         self.node.clone().unwrap_or_else(|| host().trim().to_owned())
+    }
+
+    /// Where recordings are kept.
+    ///
+    /// # Errors
+    /// The operator's keys can't be read.
+    pub fn archive(&self, store: &store::Store) -> Result<Archive, OpenError> {
+        Archive::open(&self.recordings, &self.handover.keys, store)
+    }
+
+    /// Where this machine sees what FreeSWITCH records.
+    pub fn spool(&self) -> PathBuf {
+        let default = || PathBuf::from(&self.store.message_directory);
+        self.recordings.spool.clone().unwrap_or_else(default)
     }
 
     /// Reads `file`; without one, [`FILE`] in the current directory where it exists, else the

@@ -1,10 +1,8 @@
 //! Puts the parts together: settings in, a daemon out that takes calls until it is told to stop.
 
-pub mod archive;
 pub mod config;
 pub mod host;
 pub mod intake;
-mod keys;
 mod lines;
 mod links;
 mod park;
@@ -26,6 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::archive::key_file;
 use crate::base::ids::{CallId, FlowName, InstanceId, TenantId};
 use crate::control::console::Errand;
 use crate::driver::call::{Clock, Counters, Shared, Sink, Switchboard};
@@ -46,7 +45,6 @@ use crate::switch::limits::Gate;
 use crate::switch::link::LinkEvents;
 use crate::switch::listener::{Listener, bind};
 
-use archive::Archive;
 use config::Config;
 use intake::Intake;
 use lines::Lines;
@@ -112,7 +110,7 @@ impl Daemon {
         let gate = Arc::new(Gate::new(&config.limits));
         let listener = Listener::on(socket, config.switch.clone(), Arc::clone(&gate))?;
         let profile = Word::new("profile", &config.dial.profile).context("dial.profile")?;
-        let keys = Arc::new(keys::load(&config.handover.keys)?);
+        let keys = Arc::new(key_file::load(&config.handover.keys)?);
         let instance = InstanceId(uuid::Uuid::now_v7());
         let (links, events) = Links::start(&config.link, store).context("link")?;
         let shared = Shared {
@@ -131,8 +129,8 @@ impl Daemon {
         };
         let (shared, drain) = (Arc::new(shared), Drain::default());
         let (elsewhere, relay) = Relay::open(store, instance).unzip();
-        let archive = Arc::new(Archive::open(config, store)?);
-        let spool = archive::spool(config);
+        let archive = Arc::new(config.archive(store)?);
+        let spool = config.spool();
         let intake = Intake::new(archive, spool, instance, config.recordings.clone());
         let (store, node) = (store.clone(), config.node());
         let watch = Watch { links, events, relay, intake, store, node };

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 
-use crate::app::archive::Archive;
 use crate::app::config::Config;
 use crate::base::ids::TenantSlug;
 use crate::store::{Store, WrappedKey};
@@ -58,13 +57,13 @@ pub(super) async fn run(
             })?;
         }
         KeyCommand::Rotate { operator: true, .. } => {
-            let wrapped = Archive::open(config, store)?.rotate_operator().await?;
+            let wrapped = config.archive(store)?.rotate_operator().await?;
             let keys = count(usize::try_from(wrapped)?, "tenant's key");
             screen.line(format!("{keys} wrapped again; the others of the file may go"))?;
         }
         KeyCommand::Rotate { tenant, by, .. } => {
             let scope = tenant_scope(store, &tenant.context("--tenant is missing")?).await?;
-            let wrapped = Archive::open(config, store)?.rotate(scope.id(), &by.into()).await?;
+            let wrapped = config.archive(store)?.rotate(scope.id(), &by.into()).await?;
             let recordings = count(usize::try_from(wrapped)?, "recording");
             screen.line(format!("a new key is in use; {recordings} wrapped again"))?;
         }

@@ -7,7 +7,6 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use tokio::fs::OpenOptions;
 
-use crate::app::archive::Archive;
 use crate::app::config::Config;
 use crate::base::ids::{CallId, RecordingId, TenantSlug};
 use crate::base::millis::Millis;
@@ -132,7 +131,7 @@ pub(super) async fn run(
         }
         RecordingCommand::Delete { which, by } => {
             let tenant = tenant_scope(store, &which.tenant).await?.id();
-            let archive = Archive::open(config, store)?;
+            let archive = config.archive(store)?;
             archive.delete(tenant, which.recording, &by.into()).await?;
             screen.line(format!("recording {} deleted", which.recording))?;
         }
@@ -170,7 +169,7 @@ async fn export(
     output: &PathBuf,
     deed: &Deed,
 ) -> anyhow::Result<u64> {
-    let archive = Archive::open(config, store)?;
+    let archive = config.archive(store)?;
     // Not found before anything is made, and written down before anything is handed out.
     scope.recording(which.recording).await?;
     scope.exported(which.recording, deed).await?;

@@ -142,7 +142,7 @@ impl Opened {
     }
 
     /// What to read for these bytes of sound, in order; beyond the end there is nothing.
-    pub fn parts(&self, wanted: Range<u64>) -> impl Iterator<Item = Part> {
+    pub fn parts(&self, wanted: Range<u64>) -> impl Iterator<Item = Part> + use<> {
         let layout = self.layout;
         let all = layout.chunks_of(&wanted);
         // An empty file has a chunk all the same, which says that it is whole.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use callwright::app::archive::{Archive, ArchiveError};
 use callwright::app::intake::{Intake, Job, Step};
+use callwright::archive::{Archive, ArchiveError};
 use callwright::base::ids::{CallId, InstanceId, RecordingId, TenantId};
 use callwright::base::masked::Masked;
 use callwright::base::millis::Millis;

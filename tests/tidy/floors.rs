@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["call", "simulator"],
     &["switch", "store", "vault"],
     &["driver"],
-    &["control"],
+    &["archive", "control"],
     &["api"],
     &["app"],
     &["cli"],

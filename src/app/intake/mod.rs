@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::archive::{Archive, ArchiveError};
+use crate::archive::{Archive, ArchiveError};
 use crate::base::ids::{InstanceId, RecordingId, TenantId};
 use crate::base::millis::Millis;
 use crate::model::recording::RecordingState;

@@ -1,25 +1,37 @@
 //! Recordings that are kept: their rows in the store, their files in the vault, their keys in both.
 
+pub mod key_file;
+
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::Path;
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::OnceCell;
 
-use super::config::Config;
-use super::keys;
 use crate::base::ids::{RecordingId, TenantId};
+use crate::model::recording::Recording;
+use key_file::KeyFileError;
+
 use crate::store::{Deed, Kept, Store, StoreError, WrappedKey};
-use crate::vault;
+use crate::vault::config::Config;
 use crate::vault::format::{FormatError, HEADER_BYTES};
 use crate::vault::keys::{DataKey, KeyError, OperatorKeys, TenantKey};
 use crate::vault::objects::{ObjectError, Objects};
-use crate::vault::seal::Opened;
+use crate::vault::seal::{Opened, Part};
 
 /// The operator's keys, where they are not to be in a file.
 const KEYS_VARIABLE: &str = "CALLWRIGHT_RECORDING_KEYS";
 /// How often another process may add a tenant's first key at the same moment.
 const RACES_MAX: u32 = 4;
+
+/// Why the operator's keys can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    File(#[from] KeyFileError),
+    #[error("`{0}`: {1}")]
+    Keys(String, KeyError),
+}
 
 /// Why a recording can't be kept, heard or deleted.
 #[derive(Debug, thiserror::Error)]
@@ -49,29 +61,30 @@ pub enum ArchiveError {
 pub struct Archive {
     pub store: Store,
     keys: OperatorKeys,
-    settings: vault::config::Config,
+    settings: Config,
     /// Opened when it is first needed.
     objects: OnceCell<Objects>,
 }
 
 impl Archive {
+    /// `keys` is the file of the operator's keys, where neither the environment nor the settings
+    /// name others.
+    ///
     /// # Errors
     /// The operator's keys can't be read.
-    pub fn open(config: &Config, store: &Store) -> anyhow::Result<Self> {
-        let keys = match std::env::var(KEYS_VARIABLE) {
-            Ok(text) => OperatorKeys::read(&text)
-                .map_err(|error| anyhow::anyhow!("{KEYS_VARIABLE}: {error}"))?,
+    pub fn open(settings: &Config, keys: &Path, store: &Store) -> Result<Self, OpenError> {
+        let (name, text) = match std::env::var(KEYS_VARIABLE) {
+            Ok(text) => (KEYS_VARIABLE.to_owned(), text),
             Err(_) => {
-                let path = config.recordings.keys.as_ref().unwrap_or(&config.handover.keys);
-                let text = keys::text(path)?;
-                OperatorKeys::read(&text)
-                    .map_err(|error| anyhow::anyhow!("`{}`: {error}", path.display()))?
+                let path = settings.keys.as_deref().unwrap_or(keys);
+                (path.display().to_string(), key_file::text(path)?)
             }
         };
-        Ok(Self::new(store, keys, config.recordings.clone()))
+        let keys = OperatorKeys::read(&text).map_err(|error| OpenError::Keys(name, error))?;
+        Ok(Self::new(store, keys, settings.clone()))
     }
 
-    pub fn new(store: &Store, keys: OperatorKeys, settings: vault::config::Config) -> Self {
+    pub fn new(store: &Store, keys: OperatorKeys, settings: Config) -> Self {
         Self { store: store.clone(), keys, settings, objects: OnceCell::new() }
     }
 
@@ -131,6 +144,25 @@ impl Archive {
         Ok(key.unwrap(kept.recording.id, wrapped)?)
     }
 
+    /// Opens a recording's WAV file; nothing of it is decrypted yet.
+    ///
+    /// # Errors
+    /// There is no such recording of this tenant, its key was destroyed, or its file was changed.
+    pub async fn sound(&self, tenant: TenantId, id: RecordingId) -> Result<Sound, ArchiveError> {
+        let kept = self.store.tenant(tenant).recording(id).await?;
+        let key = self.data_key(&kept).await?;
+        let state = kept.recording.state.name();
+        let audio = kept.audio.ok_or(ArchiveError::NoSound(state))?;
+        let objects = self.objects().await?.clone();
+        let found = objects.length(&audio.object).await?;
+        if found != audio.stored_bytes {
+            return Err(ArchiveError::Length { found, expected: audio.stored_bytes });
+        }
+        let head = objects.read(&audio.object, 0..HEADER_BYTES as u64).await?;
+        let opened = Opened::new(&head, found, id, &key)?;
+        Ok(Sound { recording: kept.recording, objects, object: audio.object, opened })
+    }
+
     /// Writes some bytes of a recording's WAV file, and says how many there were. Nothing is
     /// written of a chunk that is not as it was stored.
     ///
@@ -143,23 +175,12 @@ impl Archive {
         wanted: Range<u64>,
         to: &mut (impl AsyncWrite + Unpin),
     ) -> Result<u64, ArchiveError> {
-        let kept = self.store.tenant(tenant).recording(id).await?;
-        let key = self.data_key(&kept).await?;
-        let state = kept.recording.state.name();
-        let audio = kept.audio.as_ref().ok_or(ArchiveError::NoSound(state))?;
-        let objects = self.objects().await?;
-        let found = objects.length(&audio.object).await?;
-        if found != audio.stored_bytes {
-            return Err(ArchiveError::Length { found, expected: audio.stored_bytes });
-        }
-        let head = objects.read(&audio.object, 0..HEADER_BYTES as u64).await?;
-        let opened = Opened::new(&head, found, id, &key)?;
+        let sound = self.sound(tenant, id).await?;
         let mut written = 0;
-        for part in opened.parts(wanted) {
-            let mut bytes = objects.read(&audio.object, part.stored.clone()).await?;
-            let sound = opened.open(&part, &mut bytes)?;
-            to.write_all(&sound).await?;
-            written += sound.len() as u64;
+        for part in sound.parts(wanted) {
+            let bytes = sound.decrypt(&part).await?;
+            to.write_all(&bytes).await?;
+            written += bytes.len() as u64;
         }
         to.flush().await?;
         Ok(written)
@@ -182,7 +203,10 @@ impl Archive {
     }
 
     /// Removes what is left of a recording that is being deleted.
-    pub(super) async fn clear(
+    ///
+    /// # Errors
+    /// Its file or its row can't be removed now.
+    pub async fn clear(
         &self,
         tenant: TenantId,
         id: RecordingId,
@@ -247,8 +271,32 @@ impl Archive {
     }
 }
 
-/// Where this machine sees what FreeSWITCH records.
-pub(super) fn spool(config: &Config) -> PathBuf {
-    let default = || PathBuf::from(&config.store.message_directory);
-    config.recordings.spool.clone().unwrap_or_else(default)
+/// A recording that is being read.
+#[derive(Debug)]
+pub struct Sound {
+    pub recording: Recording,
+    objects: Objects,
+    object: String,
+    opened: Opened,
+}
+
+impl Sound {
+    /// Bytes of its WAV file.
+    pub const fn length(&self) -> u64 {
+        self.opened.layout.plain
+    }
+
+    /// What is to be read for these bytes of the WAV file, in order: a mebibyte at once.
+    pub fn parts(&self, wanted: Range<u64>) -> impl Iterator<Item = Part> + use<> {
+        self.opened.parts(wanted)
+    }
+
+    /// The wanted bytes of a part.
+    ///
+    /// # Errors
+    /// A chunk is not as it was stored, or the store does not answer.
+    pub async fn decrypt(&self, part: &Part) -> Result<Vec<u8>, ArchiveError> {
+        let mut bytes = self.objects.read(&self.object, part.stored.clone()).await?;
+        Ok(self.opened.open(part, &mut bytes)?)
+    }
 }
