@@ -133,6 +133,7 @@ impl From<StoreError> for Problem {
             StoreError::NotFound { .. } => Self::not_found(error.to_string()),
             StoreError::Conflict(sentence) => Self::conflict(sentence),
             StoreError::Invalid(sentence) => Self::invalid(sentence),
+            StoreError::Field(field, sentence) => Self::invalid(sentence).at(field),
             StoreError::Unavailable(cause) => {
                 tracing::warn!(%cause, "the database is away");
                 Self::unavailable("the database does not answer; what needs it can't be done now")

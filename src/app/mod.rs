@@ -234,6 +234,7 @@ impl Router for ByDirectory {
         let asked = Asked {
             dialed: &inquiry.dialed,
             gateway: inquiry.gateway.as_deref(),
+            address: inquiry.address.as_deref(),
             domain_uuid: inquiry.domain_uuid.as_deref(),
             domain_name: inquiry.domain_name.as_deref(),
         };

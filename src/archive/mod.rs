@@ -9,10 +9,11 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::OnceCell;
 
 use crate::base::ids::{RecordingId, TenantId};
+use crate::keyring::{Keyring, KeyringError};
 use crate::model::recording::Recording;
 use key_file::KeyFileError;
 
-use crate::store::{Deed, Kept, Store, StoreError, WrappedKey};
+use crate::store::{Deed, Kept, Store, StoreError};
 use crate::vault::config::Config;
 use crate::vault::format::{FormatError, HEADER_BYTES};
 use crate::vault::keys::{DataKey, KeyError, OperatorKeys, TenantKey};
@@ -21,8 +22,6 @@ use crate::vault::seal::{Opened, Part};
 
 /// The operator's keys, where they are not to be in a file.
 const KEYS_VARIABLE: &str = "CALLWRIGHT_RECORDING_KEYS";
-/// How often another process may add a tenant's first key at the same moment.
-const RACES_MAX: u32 = 4;
 
 /// Why the operator's keys can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -48,19 +47,30 @@ pub enum ArchiveError {
     Length { found: u64, expected: u64 },
     #[error("the tenant's key was destroyed, and this recording with it")]
     Destroyed,
+    #[error("other processes change the tenant's keys all the time")]
+    Busy,
     #[error("there is no sound: the recording is {0}")]
     NoSound(&'static str),
     #[error("what was read can't be written: {0}")]
     Write(#[from] std::io::Error),
-    #[error("other processes change the tenant's keys all the time")]
-    Busy,
+}
+
+impl From<KeyringError> for ArchiveError {
+    fn from(error: KeyringError) -> Self {
+        match error {
+            KeyringError::Store(error) => error.into(),
+            KeyringError::Key(error) => error.into(),
+            KeyringError::Destroyed => Self::Destroyed,
+            KeyringError::Busy => Self::Busy,
+        }
+    }
 }
 
 /// Where recordings are kept.
 #[derive(Debug)]
 pub struct Archive {
     pub store: Store,
-    keys: OperatorKeys,
+    keys: Keyring,
     settings: Config,
     /// Opened when it is first needed.
     objects: OnceCell<Objects>,
@@ -85,7 +95,13 @@ impl Archive {
     }
 
     pub fn new(store: &Store, keys: OperatorKeys, settings: Config) -> Self {
+        let keys = Keyring::new(store, keys);
         Self { store: store.clone(), keys, settings, objects: OnceCell::new() }
+    }
+
+    /// The keys of all tenants.
+    pub const fn keys(&self) -> &Keyring {
+        &self.keys
     }
 
     /// The store of files.
@@ -106,30 +122,7 @@ impl Archive {
     /// # Errors
     /// The database does not answer, or the operator's key is missing.
     pub async fn tenant_key(&self, tenant: TenantId) -> Result<TenantKey, ArchiveError> {
-        for _ in 0..RACES_MAX {
-            let keys = self.store.tenant(tenant).keys().await?;
-            let newest = keys.first();
-            if let Some(key) = newest.filter(|key| key.wrapped.is_some()) {
-                return self.unwrapped(tenant, key);
-            }
-            match self.add_key(tenant, newest.map_or(1, |key| key.number + 1)).await {
-                Err(ArchiveError::Store(StoreError::Conflict(_))) => {}
-                done => return done,
-            }
-        }
-        Err(ArchiveError::Busy)
-    }
-
-    async fn add_key(&self, tenant: TenantId, number: u32) -> Result<TenantKey, ArchiveError> {
-        let key = TenantKey::generate(tenant, number)?;
-        let wrapped = self.keys.wrap(&key)?;
-        self.store.tenant(tenant).add_key(number, self.keys.name(), &wrapped).await?;
-        Ok(key)
-    }
-
-    fn unwrapped(&self, tenant: TenantId, key: &WrappedKey) -> Result<TenantKey, ArchiveError> {
-        let wrapped = key.wrapped.as_deref().ok_or(ArchiveError::Destroyed)?;
-        Ok(self.keys.unwrap(tenant, key.number, &key.operator_key, wrapped)?)
+        Ok(self.keys.tenant_key(tenant).await?)
     }
 
     /// The key of a recording's sound.
@@ -140,7 +133,7 @@ impl Archive {
         let wrapped = audio.wrapped.as_deref().ok_or(ArchiveError::Destroyed)?;
         let keys = self.store.tenant(tenant).keys().await?;
         let key = keys.iter().find(|key| key.number == audio.key_number);
-        let key = self.unwrapped(tenant, key.ok_or(ArchiveError::Destroyed)?)?;
+        let key = self.keys.unwrapped(tenant, key.ok_or(ArchiveError::Destroyed)?)?;
         Ok(key.unwrap(kept.recording.id, wrapped)?)
     }
 
@@ -227,7 +220,7 @@ impl Archive {
         let scope = self.store.tenant(tenant);
         scope.tenant().await?;
         let newest = scope.keys().await?.first().map_or(0, |key| key.number);
-        let key = self.add_key(tenant, newest + 1).await?;
+        let key = self.keys.add_key(tenant, newest + 1).await?;
         let mut wrapped = 0;
         loop {
             let batch = scope.wrapped_before(key.number).await?;
@@ -238,15 +231,33 @@ impl Archive {
             let mut again = Vec::new();
             for (id, number, old) in batch {
                 let under = keys.iter().find(|key| key.number == number);
-                let under = self.unwrapped(tenant, under.ok_or(ArchiveError::Destroyed)?)?;
+                let under = self.keys.unwrapped(tenant, under.ok_or(ArchiveError::Destroyed)?)?;
                 let new = key.wrap(id, &under.unwrap(id, &old)?)?;
                 again.push((id, old, new));
             }
             scope.rewrap_recordings(key.number, &again).await?;
             wrapped += again.len() as u64;
         }
+        self.keys.reseal(tenant, &key).await?;
         scope.retire_keys(key.number, deed).await?;
         Ok(wrapped)
+    }
+
+    /// Destroys the tenant's keys and with them its recordings, and says how many those were. Its
+    /// passwords stay: a new key seals them.
+    ///
+    /// # Errors
+    /// A recording is held, the database does not answer, or an operator's key is missing.
+    pub async fn destroy(&self, tenant: TenantId, deed: &Deed) -> Result<u64, ArchiveError> {
+        let scope = self.store.tenant(tenant);
+        let newest = scope.keys().await?.first().map_or(0, |key| key.number);
+        let mut last = None;
+        if self.keys.seals(tenant).await? {
+            let key = self.keys.add_key(tenant, newest + 1).await?;
+            self.keys.reseal(tenant, &key).await?;
+            last = Some(key.number);
+        }
+        Ok(scope.destroy_keys(last, deed).await?)
     }
 
     /// Wraps all tenants' keys with the operator's key in use. Says how many that concerned; after
@@ -259,11 +270,11 @@ impl Archive {
         for tenant in self.store.operator().tenants().await? {
             let scope = self.store.tenant(tenant.id);
             for key in scope.keys().await? {
-                if key.wrapped.is_none() || key.operator_key == self.keys.name() {
+                if key.wrapped.is_none() || key.operator_key == self.keys.operator().name() {
                     continue;
                 }
-                let again = self.keys.wrap(&self.unwrapped(tenant.id, &key)?)?;
-                scope.rewrap_key(&key, self.keys.name(), &again).await?;
+                let again = self.keys.operator().wrap(&self.keys.unwrapped(tenant.id, &key)?)?;
+                scope.rewrap_key(&key, self.keys.operator().name(), &again).await?;
                 wrapped += 1;
             }
         }

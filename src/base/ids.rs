@@ -99,6 +99,16 @@ uuid_id!(
     "audit id"
 );
 uuid_id!(
+    /// A tenant's account at a SIP provider.
+    GatewayId,
+    "gateway id"
+);
+uuid_id!(
+    /// A tenant's phone that registers.
+    ExtensionId,
+    "extension id"
+);
+uuid_id!(
     /// A key of the HTTP API.
     ApiKeyId,
     "API key id"

@@ -21,11 +21,10 @@ pub(in crate::call) fn dialable(
             Ok(DialAddress::Extension { extension, domain })
         }
         Address::Number { gateway, .. } => {
-            if !settings.gateways.contains(gateway) {
-                return Err(format!("gateway `{gateway}` is not the tenant's"));
-            }
+            let known = settings.gateway(gateway);
+            let known = known.ok_or_else(|| format!("gateway `{gateway}` is not the tenant's"))?;
             let number = number(text).ok_or("that is not a number")?;
-            Ok(DialAddress::Number { number, gateway: gateway.clone() })
+            Ok(DialAddress::Number { number, gateway: known.clone() })
         }
         Address::Sip { .. } => {
             let address = text.trim();

@@ -71,7 +71,8 @@ pub(super) async fn run(
             if tenant != confirm {
                 bail!("--confirm names another tenant: nothing was done");
             }
-            let lost = tenant_scope(store, &tenant).await?.destroy_keys(&by.into()).await?;
+            let scope = tenant_scope(store, &tenant).await?;
+            let lost = config.archive(store)?.destroy(scope.id(), &by.into()).await?;
             let recordings = count(usize::try_from(lost)?, "recording");
             screen
                 .line(format!("the keys of {tenant} are destroyed, and {recordings} with them"))?;

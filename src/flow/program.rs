@@ -100,8 +100,10 @@ pub struct PromptFile {
 /// What the operator lays down for a tenant's calls.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settings {
-    /// Gateways that the tenant's flows may dial through.
+    /// Gateways that the tenant's flows may dial through, as FreeSWITCH knows them.
     pub gateways: Vec<GatewayName>,
+    /// The tenant's own, by its names for them, with FreeSWITCH's; they come before the others.
+    pub own_gateways: BTreeMap<GatewayName, GatewayName>,
     /// Host names and addresses that `dial` may reach by SIP address.
     pub sip_hosts: Vec<String>,
     /// Domain in which extensions are dialed, as FreeSWITCH's directory knows it.
@@ -120,6 +122,20 @@ pub struct Settings {
     pub talk: TalkSettings,
     /// Whether the number that was dialed has its calls recorded.
     pub record_number: bool,
+}
+
+impl Settings {
+    /// FreeSWITCH's name of a gateway through which the tenant may dial: its own of this name, else
+    /// one that the operator gave it.
+    pub fn gateway(&self, name: &GatewayName) -> Option<&GatewayName> {
+        let given = || self.gateways.iter().find(|given| *given == name);
+        self.own_gateways.get(name).or_else(given)
+    }
+
+    /// The gateway of who names none.
+    pub fn first_gateway(&self) -> Option<&GatewayName> {
+        self.own_gateways.values().next().or_else(|| self.gateways.first())
+    }
 }
 
 /// A tenant's rooms by their names.

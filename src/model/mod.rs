@@ -3,6 +3,8 @@
 
 pub mod access;
 pub mod audit;
+pub mod extension;
+pub mod gateway;
 pub mod live;
 pub mod monitor;
 pub mod park;
@@ -10,6 +12,7 @@ pub mod queue;
 pub mod record;
 pub mod recording;
 pub mod room;
+pub mod sip;
 pub mod talk;
 pub mod tenant;
 pub mod timeline;

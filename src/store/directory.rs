@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use super::facts::{self, Facts};
 use super::routes::{Around, Asked, Ground, NoRoute, Routes, reachable};
+use super::sip::SipFacts;
 use super::sketch::Sketch;
 use super::watch::Watch;
 use super::{Config, Store, StoreError, TenantScope};
@@ -60,12 +61,15 @@ struct Core {
     sketch: Sketch,
     /// The database's picture changed.
     drawn: Notify,
+    /// Counts the pictures; 0 is none.
+    pictures: tokio::sync::watch::Sender<u64>,
 }
 
 #[derive(Debug)]
 struct Picture {
     facts: Facts,
     routes: Arc<Routes>,
+    sip: Arc<SipFacts>,
 }
 
 impl Directory {
@@ -81,10 +85,12 @@ impl Directory {
             picture: ArcSwap::from_pointee(Picture {
                 facts: Facts::nothing(),
                 routes: Arc::default(),
+                sip: Arc::default(),
             }),
             drawing: Mutex::new(()),
             sketch: Sketch::new(config),
             drawn: Notify::new(),
+            pictures: tokio::sync::watch::Sender::new(0),
         });
         let bell = Arc::new(Notify::new());
         // Before the first reading: what changes in between is noticed.
@@ -107,6 +113,16 @@ impl Directory {
         Arc::clone(&self.core.picture.load().routes)
     }
 
+    /// What FreeSWITCH is to know, at this moment.
+    pub fn sip(&self) -> Arc<SipFacts> {
+        Arc::clone(&self.core.picture.load().sip)
+    }
+
+    /// Tells of each picture that is drawn.
+    pub fn pictures(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.core.pictures.subscribe()
+    }
+
     /// Reads the database now if anything changed; otherwise done soon after each change by itself.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         self.core.refresh().await
@@ -123,7 +139,8 @@ impl TenantScope {
         ground: &Ground,
     ) -> Result<Program, StoreError> {
         let tenant = self.tenant().await?;
-        let around = Around::of(&tenant, &self.prompts().await?, &self.rooms().await?, ground);
+        let mut around = Around::of(&tenant, &self.prompts().await?, &self.rooms().await?, ground);
+        around.add_gateways(self.gateways().await?.iter());
         let mut flows = BTreeMap::new();
         for head in self.flows().await? {
             let Some(version) = head.version.filter(|_| head.name != *main) else { continue };
@@ -215,7 +232,9 @@ impl Core {
     fn draw(&self, facts: Facts) {
         let before = self.picture.load();
         let routes = Arc::new(Routes::draw(&facts, &self.ground, &before.routes));
-        self.picture.store(Arc::new(Picture { facts, routes }));
+        let sip = Arc::new(SipFacts::of(&facts));
+        self.picture.store(Arc::new(Picture { facts, routes, sip }));
+        self.pictures.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// Draws the first picture, and says whether it is the database's.

@@ -17,6 +17,9 @@ pub enum StoreError {
     /// What was handed in can't be stored.
     #[error("{0}")]
     Invalid(String),
+    /// This part of what was handed in can't be stored.
+    #[error("{0}: {1}")]
+    Field(&'static str, String),
     /// The database is gone, busy or full: the same may work later.
     #[error("the database can't be used now: {0}")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
@@ -50,6 +53,7 @@ impl StoreError {
             Self::Conflict(_) => Self::Conflict(sentence()),
             other @ (Self::NotFound { .. }
             | Self::Invalid(_)
+            | Self::Field(..)
             | Self::Unavailable(_)
             | Self::Corrupt(_)) => other,
         }

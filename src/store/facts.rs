@@ -8,12 +8,17 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::api_key::{ApiKeyRow, KnownKey};
+use super::extension::{ExtensionRow, StoredExtension};
+use super::gateway::{GatewayRow, StoredGateway};
 use super::number::NumberRow;
 use super::pool::{in_snapshot, on};
 use super::prompt::PromptRow;
 use super::room::{RoomRow, StoredRoom};
+use super::sealed::FactKey;
 use super::tenant::TenantRow;
-use super::{Store, StoreError, api_key, now_ms, number, positive, prompt, room};
+use super::{
+    Store, StoreError, api_key, extension, gateway, now_ms, number, positive, prompt, room, sealed,
+};
 use crate::base::ids::{FlowId, FlowName, TenantId};
 use crate::flow::program::Published;
 use crate::flow::{Flow, Limits};
@@ -38,6 +43,13 @@ pub(super) struct Facts {
     pub(super) rooms: Vec<StoredRoom>,
     #[serde(default)]
     pub(super) api_keys: Vec<KnownKey>,
+    #[serde(default)]
+    pub(super) gateways: Vec<StoredGateway>,
+    #[serde(default)]
+    pub(super) extensions: Vec<StoredExtension>,
+    /// Those that open the passwords of the two.
+    #[serde(default)]
+    pub(super) keys: Vec<FactKey>,
     pub(super) versions: Vec<FlowVersion>,
 }
 
@@ -117,6 +129,9 @@ impl Facts {
             prompts: parse_each(rows.prompts)?,
             rooms: parse_each(rows.rooms)?,
             api_keys: parse_each(rows.api_keys)?,
+            gateways: parse_each(rows.gateways)?,
+            extensions: parse_each(rows.extensions)?,
+            keys: rows.keys,
             versions,
         })
     }
@@ -172,6 +187,9 @@ struct Rows {
     prompts: Vec<PromptRow>,
     rooms: Vec<RoomRow>,
     api_keys: Vec<ApiKeyRow>,
+    gateways: Vec<GatewayRow>,
+    extensions: Vec<ExtensionRow>,
+    keys: Vec<FactKey>,
     /// The document only of those not known.
     versions: Vec<(VersionRow, Option<String>)>,
 }
@@ -198,6 +216,9 @@ impl Rows {
             let prompts = sqlx::query_as(prompt::ALL).fetch_all(&mut *tx).await?;
             let rooms = sqlx::query_as(room::ALL).fetch_all(&mut *tx).await?;
             let api_keys = sqlx::query_as(api_key::ALL).fetch_all(&mut *tx).await?;
+            let gateways = sqlx::query_as(gateway::ALL).fetch_all(&mut *tx).await?;
+            let extensions = sqlx::query_as(extension::ALL).fetch_all(&mut *tx).await?;
+            let keys = sqlx::query_as(sealed::KEYS).fetch_all(&mut *tx).await?;
             let mut heads = sqlx::query_as::<_, VersionRow>(
                 "SELECT id, tenant, name, version, TRUE AS current FROM flow WHERE version > 0",
             )
@@ -230,7 +251,18 @@ impl Rows {
                 }
                 versions.push((head, document));
             }
-            Self { counter, tenants, numbers, prompts, rooms, api_keys, versions }
+            Self {
+                counter,
+                tenants,
+                numbers,
+                prompts,
+                rooms,
+                api_keys,
+                gateways,
+                extensions,
+                keys,
+                versions,
+            }
         }))
     }
 }

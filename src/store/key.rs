@@ -178,7 +178,11 @@ impl TenantScope {
             sqlx::query(
                 "UPDATE tenant_key SET wrapped = NULL WHERE tenant = $1 AND number < $2 \
                  AND NOT EXISTS (SELECT 1 FROM recording r WHERE r.tenant = tenant_key.tenant \
-                 AND r.key_number = tenant_key.number AND r.wrapped IS NOT NULL)",
+                 AND r.key_number = tenant_key.number AND r.wrapped IS NOT NULL) \
+                 AND NOT EXISTS (SELECT 1 FROM gateway g WHERE g.tenant = tenant_key.tenant \
+                 AND g.key_number = tenant_key.number AND g.sealed IS NOT NULL) \
+                 AND NOT EXISTS (SELECT 1 FROM extension e WHERE e.tenant = tenant_key.tenant \
+                 AND e.key_number = tenant_key.number AND e.sealed IS NOT NULL)",
             )
             .bind(self.key())
             .bind(i64::from(number))
@@ -189,12 +193,12 @@ impl TenantScope {
         wipe(&self.store).await
     }
 
-    /// Destroys all of the tenant's keys, and so all its recordings: nobody can hear them any more.
-    /// Says how many there were.
+    /// Destroys the tenant's keys, but for a last one of this number that wraps no recording, and
+    /// so all its recordings: nobody can hear them any more. Says how many there were.
     ///
     /// # Errors
     /// A recording is held.
-    pub async fn destroy_keys(&self, deed: &Deed) -> Result<u64, StoreError> {
+    pub async fn destroy_keys(&self, last: Option<u32>, deed: &Deed) -> Result<u64, StoreError> {
         let (held, lost) = in_transaction!(self.store.ready().await?, tx => {
             let (held,) = sqlx::query_as::<_, (i64,)>(
                 "SELECT COUNT(*) FROM recording WHERE tenant = $1 AND hold IS NOT NULL",
@@ -207,9 +211,10 @@ impl TenantScope {
                 sqlx::query(
                     "UPDATE tenant_key SET wrapped = NULL, \
                      destroyed_ms = (SELECT now_ms FROM clock) \
-                     WHERE tenant = $1 AND wrapped IS NOT NULL",
+                     WHERE tenant = $1 AND wrapped IS NOT NULL AND number <> $2",
                 )
                 .bind(self.key())
+                .bind(last.map_or(0, i64::from))
                 .execute(&mut *tx)
                 .await?;
                 lost = sqlx::query(

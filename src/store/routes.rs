@@ -1,7 +1,8 @@
 //! Which call gets which flow: a picture of one moment, without I/O.
 //!
-//! The tenant is known by FusionPBX's domain, else by the gateway through which the call came, else
-//! by the number. Within a tenant, exact numbers come before patterns, and patterns in their order.
+//! The tenant is known by FusionPBX's domain, else by the gateway through which the call came or the
+//! provider's address, else by the number. Within a tenant, exact numbers come before patterns, and
+//! patterns in their order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,14 +13,17 @@ use uuid::Uuid;
 use super::api_key::KnownKey;
 use super::config::{Config, DefaultFlow};
 use super::facts::Facts;
+use super::gateway::StoredGateway;
 use super::number::whole;
 use super::resumed::Resumed;
 use super::room::StoredRoom;
+use super::trunks::Trunks;
 use crate::base::ids::{ApiKeyId, FlowName, GatewayName, PromptName, TenantId, TenantSlug};
 use crate::base::millis::Millis;
 use crate::flow::program::{Program, PromptFile, Published, Rooms, Settings, SpeechEngine};
 use crate::flow::talk::TalkSettings;
 use crate::flow::{Flow, Step};
+use crate::model::gateway::switch_name;
 use crate::model::tenant::{NumberMatch, NumberRoute, Reach, StoredPrompt, Tenant};
 
 /// What is known of a call that asks for its flow. Empty texts count as absent.
@@ -28,6 +32,8 @@ pub struct Asked<'a> {
     pub dialed: &'a str,
     /// The variable `sip_gateway`.
     pub gateway: Option<&'a str>,
+    /// Where the call came from: the variable `sip_network_ip`.
+    pub address: Option<&'a str>,
     /// The variables that FusionPBX sets.
     pub domain_uuid: Option<&'a str>,
     pub domain_name: Option<&'a str>,
@@ -40,6 +46,8 @@ pub enum NoRoute {
     UnknownNumber,
     #[error("no version of the flow `{0}` is published")]
     NotPublished(FlowName),
+    #[error("the call does not come from where the gateway's calls come from")]
+    GatewayAddress,
 }
 
 impl NoRoute {
@@ -48,6 +56,7 @@ impl NoRoute {
         match self {
             Self::UnknownNumber => "unknown_number",
             Self::NotPublished(_) => "not_published",
+            Self::GatewayAddress => "gateway_address",
         }
     }
 }
@@ -75,6 +84,7 @@ impl Ground {
     pub fn settings(&self, tenant: &Tenant) -> Settings {
         Settings {
             gateways: tenant.gateways.clone(),
+            own_gateways: BTreeMap::new(),
             sip_hosts: tenant.sip_hosts.clone(),
             domain: tenant.domain.clone(),
             contexts: tenant.contexts.clone(),
@@ -108,6 +118,7 @@ pub struct Routes {
     domain_uuids: BTreeMap<Uuid, TenantId>,
     domains: BTreeMap<String, TenantId>,
     gateways: BTreeMap<GatewayName, TenantId>,
+    trunks: Trunks,
     exact: BTreeMap<String, (TenantId, Lead)>,
     patterns: Vec<Pattern>,
     default: Option<(TenantId, FlowName)>,
@@ -159,7 +170,7 @@ struct Pattern {
 impl Routes {
     /// The program that the call runs.
     pub fn find(&self, asked: &Asked<'_>) -> Result<Arc<Program>, NoRoute> {
-        let found = match self.tenant(asked) {
+        let found = match self.tenant(asked)? {
             Some(tenant) => self.within(tenant, asked.dialed).map(|lead| (tenant, lead)),
             None => self.anywhere(asked.dialed),
         };
@@ -197,11 +208,13 @@ impl Routes {
     }
 
     /// The tenant, where domain or gateway tell it.
-    fn tenant(&self, asked: &Asked<'_>) -> Option<TenantId> {
+    fn tenant(&self, asked: &Asked<'_>) -> Result<Option<TenantId>, NoRoute> {
         let uuid = || self.domain_uuids.get(&asked.domain_uuid?.parse().ok()?);
         let domain = || self.domains.get(&asked.domain_name?.to_ascii_lowercase());
         let gateway = || self.gateways.get(asked.gateway?);
-        uuid().or_else(domain).or_else(gateway).copied()
+        let trunk = self.trunks.of(asked.gateway, asked.address)?;
+        let known = uuid().or_else(domain).copied();
+        Ok(known.or(trunk).or_else(|| gateway().copied()))
     }
 
     fn within(&self, tenant: TenantId, dialed: &str) -> Option<&Lead> {
@@ -242,6 +255,7 @@ impl Routes {
                 routes.gateways.insert(gateway.clone(), *tenant);
             }
         }
+        routes.trunks = Trunks::of_all(&facts.gateways);
         routes.default = default_flow(&facts.tenants, ground);
         for number in &facts.numbers {
             routes.add(number.clone(), before);
@@ -300,7 +314,9 @@ impl Own {
     fn of(tenant: &Tenant, facts: &Facts, ground: &Ground) -> Self {
         let prompts = facts.prompts.iter().filter(|prompt| prompt.tenant == tenant.id);
         let rooms = facts.rooms.iter().filter(|room| room.tenant == tenant.id);
-        let around = Around::of(tenant, prompts, rooms, ground);
+        let mut around = Around::of(tenant, prompts, rooms, ground);
+        let own = facts.gateways.iter().filter(|one| one.tenant == tenant.id);
+        around.add_gateways(own);
         let mut versions = Versions::new();
         let mut flows = BTreeMap::new();
         for one in facts.versions.iter().filter(|one| one.tenant == tenant.id) {
@@ -357,6 +373,13 @@ impl Around {
                 .collect(),
             settings: Settings { rooms, ..ground.settings(tenant) },
         }
+    }
+
+    /// The tenant's own gateways, as far as they are in use.
+    pub(super) fn add_gateways<'a>(&mut self, own: impl Iterator<Item = &'a StoredGateway>) {
+        let own = own.map(|one| &one.gateway).filter(|gateway| gateway.settings.enabled);
+        let own = own.map(|gateway| (gateway.name.clone(), switch_name(gateway.id)));
+        self.settings.own_gateways = own.collect();
     }
 
     /// A flow with all that a call can need.
@@ -476,8 +499,8 @@ mod tests {
             numbers,
             prompts: Vec::new(),
             rooms: Vec::new(),
-            api_keys: Vec::new(),
             versions,
+            ..Facts::default()
         };
         let ground = Ground { default_flow, ..Ground::default() };
         Routes::draw(&facts, &ground, &Routes::default())

@@ -13,11 +13,12 @@ impl TenantScope {
     pub async fn world(&self, this: Option<&FlowName>, speech: bool) -> Result<World, StoreError> {
         let tenant = self.tenant().await?;
         let prompts = self.prompts().await?.into_iter().map(|prompt| prompt.name).collect();
+        let own = self.gateways().await?.into_iter().map(|one| one.gateway.name);
         Ok(World {
             this: this.cloned(),
             prompts: Some(prompts),
             flows: Some(self.flow_facts().await?),
-            gateways: Some(tenant.gateways.into_iter().collect()),
+            gateways: Some(tenant.gateways.into_iter().chain(own).collect()),
             sip_hosts: Some(tenant.sip_hosts.into_iter().collect()),
             contexts: Some(tenant.contexts.into_iter().collect()),
             rooms: Some(self.rooms().await?.into_iter().map(|room| room.name).collect()),

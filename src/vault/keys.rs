@@ -1,6 +1,7 @@
 //! Keys, one in another: each recording has a data key of its own, wrapped by a key of its tenant,
 //! which is wrapped by the operator's. Whoever rotates a key wraps again what it wrapped; no sound
-//! is touched. Without a tenant's key its recordings are noise.
+//! is touched. Without a tenant's key its recordings are noise. A tenant's key seals its passwords
+//! too.
 //!
 //! A wrapped key is AES-256-GCM in base64, bound to what it is for. The key that wraps tenants'
 //! keys is derived from the operator's by HKDF (RFC 5869), whose file may be used for other things
@@ -14,6 +15,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::digest::{SHA256, digest};
 use ring::hkdf::{HKDF_SHA256, Prk, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
+use zeroize::Zeroizing;
 
 use super::hex;
 use crate::base::ids::{RecordingId, TenantId};
@@ -100,6 +102,26 @@ impl TenantKey {
 
     fn about(&self, recording: RecordingId) -> String {
         format!("data key {} {} {recording}", self.tenant, self.number)
+    }
+
+    /// Seals a secret of the tenant's; it is opened only as what it was sealed for.
+    ///
+    /// # Errors
+    /// The cipher fails.
+    pub fn seal(&self, what: &str, secret: &str) -> Result<String, KeyError> {
+        wrap(cipher(self.secret.reveal())?, &self.secret_of(what), secret.as_bytes())
+    }
+
+    /// # Errors
+    /// It is not what was sealed with this key for this.
+    pub fn open(&self, what: &str, sealed: &str) -> Result<Zeroizing<String>, KeyError> {
+        let bytes = opened(&cipher(self.secret.reveal())?, &self.secret_of(what), sealed)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| KeyError::Forged)?;
+        Ok(Zeroizing::new(text.to_owned()))
+    }
+
+    fn secret_of(&self, what: &str) -> String {
+        format!("secret {} {} {what}", self.tenant, self.number)
     }
 }
 
@@ -201,13 +223,23 @@ fn wrap(cipher: LessSafeKey, about: &str, secret: &[u8]) -> Result<String, KeyEr
 }
 
 fn unwrap(cipher: &LessSafeKey, about: &str, wrapped: &str) -> Result<[u8; KEY_BYTES], KeyError> {
+    let secret = opened(cipher, about, wrapped)?;
+    secret.as_slice().try_into().map_err(|_| KeyError::Forged)
+}
+
+fn opened(
+    cipher: &LessSafeKey,
+    about: &str,
+    wrapped: &str,
+) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let bytes = STANDARD.decode(wrapped).map_err(|_| KeyError::Forged)?;
     let (nonce, body) = bytes.split_at_checked(NONCE_LEN).ok_or(KeyError::Forged)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| KeyError::Forged)?;
-    let mut body = body.to_vec();
+    let mut body = Zeroizing::new(body.to_vec());
     let secret = cipher.open_in_place(nonce, Aad::from(about), &mut body);
-    let secret: &[u8] = secret.map_err(|_| KeyError::Forged)?;
-    secret.try_into().map_err(|_| KeyError::Forged)
+    let length = secret.map_err(|_| KeyError::Forged)?.len();
+    body.truncate(length);
+    Ok(body)
 }
 
 #[cfg(test)]
@@ -236,6 +268,23 @@ mod tests {
         assert_eq!(next.unwrap(one, &wrapped), Err(KeyError::Forged));
         assert_eq!(keys.unwrap(other, 1, keys.name(), &kept), Err(KeyError::Forged));
         assert_eq!(keys.unwrap(acme, 2, keys.name(), &kept), Err(KeyError::Forged));
+    }
+
+    #[test]
+    fn a_sealed_secret_is_its_tenants_and_for_what_it_was_sealed() {
+        let acme = TenantId(Uuid::from_u128(1));
+        let key = TenantKey::generate(acme, 1).unwrap();
+        let sealed = key.seal("gateway 7", "p\u{e4}ss \"<&$:'").unwrap();
+        assert!(!sealed.contains("ss"), "{sealed}");
+        assert_eq!(key.open("gateway 7", &sealed).unwrap().as_str(), "p\u{e4}ss \"<&$:'");
+        assert_ne!(key.seal("gateway 7", "p\u{e4}ss \"<&$:'").unwrap(), sealed);
+        for (key, what) in [
+            (&key, "gateway 8"),
+            (&TenantKey { number: 2, ..key.clone() }, "gateway 7"),
+            (&TenantKey { tenant: TenantId(Uuid::from_u128(2)), ..key.clone() }, "gateway 7"),
+        ] {
+            assert_eq!(key.open(what, &sealed), Err(KeyError::Forged));
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod audit;
 mod bench;
 mod directory;
 mod flows;
+mod gateways;
 mod live;
 mod outage;
 mod park;

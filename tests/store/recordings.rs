@@ -336,10 +336,10 @@ async fn a_destroyed_key_takes_its_sound_with_it(bench: Bench) {
     kept.take_all().await;
     let scope = kept.bench.store.tenant(kept.tenant);
     scope.hold(id, true, &deed("a lawsuit")).await.unwrap();
-    let refused = scope.destroy_keys(&deed("they left")).await.unwrap_err().to_string();
+    let refused = scope.destroy_keys(None, &deed("they left")).await.unwrap_err().to_string();
     assert!(refused.contains("1 of the tenant's recordings are held"), "{refused}");
     scope.hold(id, false, &deed("it is settled")).await.unwrap();
-    assert_eq!(scope.destroy_keys(&deed("they left")).await.unwrap(), 1);
+    assert_eq!(scope.destroy_keys(None, &deed("they left")).await.unwrap(), 1);
     assert!(matches!(kept.read(id).await, Err(ArchiveError::Destroyed)));
     assert_eq!(kept.state(id).await, RecordingState::Ready);
     // What comes later has a new key.

@@ -9,7 +9,7 @@ const FLOORS: &[&[&str]] = &[
     &["esl", "flow", "model"],
     &["call", "simulator"],
     &["switch", "store", "vault"],
-    &["driver"],
+    &["driver", "keyring"],
     &["archive", "control"],
     &["api"],
     &["app"],

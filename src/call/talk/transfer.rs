@@ -204,8 +204,8 @@ impl Call {
             },
             Goal::Number { number, gateway } => {
                 let known = match gateway {
-                    Some(gateway) => settings.gateways.iter().find(|known| *known == gateway),
-                    None => settings.gateways.first(),
+                    Some(gateway) => settings.gateway(gateway),
+                    None => settings.first_gateway(),
                 };
                 let gateway = known.ok_or("that gateway is not the tenant's")?.clone();
                 let number = address::number(number).ok_or("that is not a number")?;

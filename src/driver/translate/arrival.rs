@@ -19,6 +19,8 @@ pub struct Inquiry {
     pub domain_name: Option<String>,
     /// The gateway through which the call came.
     pub gateway: Option<String>,
+    /// The address from which FreeSWITCH got it.
+    pub address: Option<String>,
 }
 
 /// How the dialplan's `socket` action was written.
@@ -42,6 +44,7 @@ pub fn inquiry(event: &Event) -> Inquiry {
         domain_uuid: variable(event, "domain_uuid"),
         domain_name: variable(event, "domain_name"),
         gateway: variable(event, "sip_gateway"),
+        address: variable(event, "sip_network_ip"),
     }
 }
 

@@ -1,0 +1,47 @@
+//! A tenant's phone that registers at FreeSWITCH.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::sip::SipUser;
+use crate::base::ids::ExtensionId;
+
+/// Longest name, in bytes.
+const NAME_MAX: usize = 100;
+
+/// An extension as its tenant lays it down, but for the password.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtensionSettings {
+    /// Whom others see, besides the number.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 100))]
+    pub name: String,
+    /// Whether it may not register or call.
+    #[serde(default)]
+    pub disabled: bool,
+}
+
+impl ExtensionSettings {
+    /// # Errors
+    /// A sentence.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let shown = |c: char| !c.is_control() && !r#""\<>$"#.contains(c);
+        if self.name.len() > NAME_MAX || !self.name.chars().all(shown) {
+            return Err("a name has at most 100 bytes, and none of `\"\\<>$`");
+        }
+        Ok(())
+    }
+}
+
+/// An extension of a tenant, in the tenant's domain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Extension {
+    pub id: ExtensionId,
+    /// Its number, which is the user with whom it registers.
+    pub number: SipUser,
+    pub settings: ExtensionSettings,
+    pub created: Timestamp,
+    pub changed: Timestamp,
+}
