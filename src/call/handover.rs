@@ -66,6 +66,8 @@ pub struct Found {
     pub referred: Option<String>,
     /// Whether the caller has been in a room since it was last sent to one.
     pub roomed: bool,
+    /// Whether this process is the one that had the call.
+    pub ours: bool,
 }
 
 impl Taken {

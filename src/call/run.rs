@@ -47,7 +47,7 @@ impl Call {
         let Some((published, name)) = self.here() else { return };
         self.note(What::Resumed { step: name.clone() });
         self.end_monitoring("the conversation ended");
-        if std::mem::take(&mut self.state.talk.outside) || found.referred.is_some() {
+        if found.ours {
             self.state.talk.returns += 1;
         }
         self.parted();

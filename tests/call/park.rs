@@ -133,7 +133,7 @@ fn both_calls_go_on_when_who_took_the_caller_parts_from_it() {
     line.play_script("bridged x-leg\n slot gone\n done");
     assert_eq!(moves(&mut line), ["free"], "what played is cut off, and not played again");
     assert!(line.call.runs_on(), "the conversation must not be cut");
-    line.play_script("wait 5m\n unbridged\n resume");
+    line.play_script("wait 5m\n unbridged\n return");
     assert_eq!(moves(&mut line), ["play bye"]);
     line.play_script("done\n hangup NORMAL_CLEARING switch");
     let record = line.record.unwrap();

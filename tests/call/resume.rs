@@ -247,6 +247,16 @@ fn a_conversation_that_goes_on_without_us_is_watched_and_not_disturbed() {
 }
 
 #[test]
+fn a_conversation_that_another_process_found_and_took_back_has_changed_hands_once() {
+    let steps = json!({ "start": { "kind": "dial", "targets": [{ "extension": "1" }],
+        "next": "end" },
+        "end": { "kind": "hangup" } });
+    let mut line = Line::new(program(&[("main", &steps)]), Show::Moves);
+    line.play_script("bridged b-leg\n watch\n wait 30s\n return\n hangup NORMAL_CLEARING switch");
+    assert_eq!(line.record.unwrap().hands, 1);
+}
+
+#[test]
 fn secrets_are_handed_on_but_are_not_in_the_plain_state() {
     let steps = json!({ "start": { "kind": "gather", "prompts": ["again"], "into": "pin", "max": 4,
         "secret": true, "next": "ask" },

@@ -414,6 +414,13 @@ impl Line {
         self.drain();
     }
 
+    /// The same process goes on with the call; a phone may have sent the caller somewhere.
+    fn come_back(&mut self, referred: Option<&str>) {
+        self.found.ours = true;
+        self.found.referred = referred.map(str::to_owned);
+        self.change_hands();
+    }
+
     /// Another process goes on with the call, which talks and has no connection.
     pub(crate) fn watch(&mut self) {
         let written = serde_json::to_vec(&self.call.kept()).unwrap();
@@ -487,10 +494,8 @@ impl Line {
             "slot" => self.slot(rest),
             "line" => self.line(rest),
             "resume" => self.change_hands(),
-            "referred" => {
-                self.found.referred = Some(rest.to_owned());
-                self.change_hands();
-            }
+            "return" | "referred" => self.come_back((word == "referred").then_some(rest)),
+            "watch" => self.watch(),
             "replaced" => {
                 let other = rest.parse().unwrap();
                 self.event(Event::Replaced { other, party: "300".into() });

@@ -121,7 +121,7 @@ fn a_completed_transfer_leaves_the_caller_with_the_third() {
     assert_eq!(orders(&mut line), [format!("join {THIRD}"), "drop b-leg".to_owned()]);
     line.step(&format!("bridged {THIRD}"));
     // It comes back on a new connection when the third hangs up.
-    line.play_script("wait 9s\n unbridged\n resume");
+    line.play_script("wait 9s\n unbridged\n return");
     assert_eq!(orders(&mut line), [format!("follow {THIRD} true"), "play bye".to_owned()]);
     line.play_script("done\n hangup NORMAL_CLEARING switch");
     assert_eq!(outcome(&line), (TransferKind::Attended, "done".to_owned()));

@@ -64,13 +64,10 @@ pub(in crate::call) struct Talk {
     /// Who was called out into a room.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     invited: Vec<Invited>,
-    /// The caller was joined to somebody outside of our connection.
-    #[serde(skip_serializing_if = "is_not")]
-    pub(in crate::call) outside: bool,
     /// The call began as the other party of another.
     #[serde(skip_serializing_if = "Option::is_none")]
     tied: Option<Box<Tied>>,
-    /// How often the call came back on a new connection by our own will.
+    /// How often the call came back, on a new connection, to the process that had it.
     #[serde(skip_serializing_if = "is_none")]
     pub(in crate::call) returns: u32,
 }

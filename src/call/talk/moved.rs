@@ -160,7 +160,6 @@ impl Call {
     /// The caller and another channel speak from now on.
     pub(super) fn join(&mut self, other: ChannelId) {
         self.forget_action();
-        self.state.talk.outside = true;
         self.worth_writing();
         self.order(Action::Join { other });
         self.state.after(Timer::Talk, JOIN_MS);

@@ -408,7 +408,6 @@ impl Call {
             Some(Stage::Waiting | Stage::Leaving { .. }) => {
                 let leg = self.legs_exceeded(1).is_none().then(|| self.known(other).leg);
                 self.forget_action();
-                self.state.talk.outside = true;
                 self.state.timers.clear(Timer::Parked);
                 self.parking_came_to("taken");
                 self.set_parking_stage(Stage::Together { leg });
@@ -675,14 +674,12 @@ impl Call {
         let to = format!("slot {slot}");
         let transfer = self.note_transfer(TransferKind::Retrieve, &by, leg, &to);
         self.transfer_is(transfer, &format!("call {call}"));
-        self.state.talk.outside = true;
         self.worth_writing();
         self.expect(Action::Take { other: channel }, Awaited::Other, 0);
     }
 
     /// They have parted, or never met.
     pub(in crate::call) fn parted_from(&mut self, channel: ChannelId, cause: HangupCause) {
-        self.state.talk.outside = false;
         self.end_other(Some(channel), cause);
     }
 

@@ -251,7 +251,6 @@ impl Call {
         self.transfer_came_to("done");
         self.forget_action();
         self.state.timers.clear_step();
-        self.state.talk.outside = true;
         self.state.bridged = Some(other.clone());
         self.worth_writing();
         self.order(Action::Return { other });

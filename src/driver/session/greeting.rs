@@ -151,7 +151,7 @@ impl Session {
         settings: &Settings,
         router: &dyn Router,
     ) {
-        let Opened { call: taken, former, holder: _ } = opened;
+        let Opened { call: taken, former, holder } = opened;
         let state = taken.state();
         let (id, mode) = (state.call(), mode(facts));
         let program = match router.program(state.tenant(), state.main(), state.versions()) {
@@ -166,6 +166,7 @@ impl Session {
             referred: variables::referred(facts),
             recorded: desk::found(facts),
             roomed: room::was_in(facts),
+            ours: holder == settings.instance,
         };
         let mask = program.settings.mask_parties;
         match Call::resume(taken, program, found, now) {

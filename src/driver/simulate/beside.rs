@@ -80,6 +80,7 @@ impl Simulation<'_> {
     /// The process is gone, whatever it had: a connection or a call without one.
     pub fn kill(&mut self) {
         self.process = None;
+        self.processes += 1;
         self.beside.stray = None;
         self.beside.followed.clear();
         self.beside.missing.clear();
@@ -258,7 +259,8 @@ impl Simulation<'_> {
         }
         let program = self.router.program(state.tenant(), state.main(), state.versions());
         let Ok(program) = program else { return };
-        if let Ok(stray) = Stray::found(opened, program, other.clone(), self.settings, self.now) {
+        let settings = self.process_settings();
+        if let Ok(stray) = Stray::found(opened, program, other.clone(), &settings, self.now) {
             self.beside.stray = Some(stray);
             other.into_iter().for_each(|other| self.follow(other, Heed::Holds));
             self.drain_stray();

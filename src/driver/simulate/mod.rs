@@ -73,6 +73,8 @@ pub struct Simulation<'a> {
     /// When somebody speaks on the connection that was accepted.
     speaks_ms: Option<u64>,
     inputs: u64,
+    connections: u64,
+    /// One for each process that died or left.
     processes: u64,
     /// When a process lost the call.
     blows: Vec<u64>,
@@ -160,6 +162,7 @@ impl<'a> Simulation<'a> {
             next: NextProcess::Refuses(0),
             speaks_ms: None,
             inputs: 0,
+            connections: seed << 16,
             processes: seed << 16,
             blows: Vec::new(),
             keys: 0,
@@ -390,15 +393,21 @@ impl<'a> Simulation<'a> {
             return false;
         }
         self.speaks_ms = None;
-        self.processes += 1;
-        let mut settings = self.settings.clone();
-        settings.instance = InstanceId(identity(self.processes, 2));
+        self.connections += 1;
+        let settings = self.process_settings();
         // A process does not know the call before it has seen the channel.
         let known = self.told.timeline.is_empty();
-        let id = if known { self.call_id() } else { identity(self.processes, 3) };
+        let id = if known { self.call_id() } else { identity(self.connections, 3) };
         let session = Session::new(CallId(id), None, self.now);
         self.process = Some(Process { session, settings, gave: false });
         true
+    }
+
+    /// The settings of the process that is there now.
+    fn process_settings(&self) -> Settings {
+        let mut settings = self.settings.clone();
+        settings.instance = InstanceId(identity(self.processes, 2));
+        settings
     }
 
     fn call_id(&self) -> Uuid {
@@ -478,6 +487,7 @@ impl<'a> Simulation<'a> {
                     self.send(thousandths.into());
                 }
                 self.process = None;
+                self.processes += 1;
                 self.channel.closed(self.now);
             }
             Blow::Cut => {
@@ -545,6 +555,7 @@ impl<'a> Simulation<'a> {
                 }
                 Offer::HandedOver => {
                     self.told.handed_over += 1;
+                    self.processes += 1;
                     if let Some(process) = &mut self.process {
                         process.gave = true;
                     }
