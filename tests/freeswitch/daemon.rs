@@ -8,9 +8,24 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::sound;
+use crate::switch::{DOMAIN, PASSWORD, Ports};
+
 /// How long the daemon may take to listen.
 const START_MAX: Duration = Duration::from_secs(30);
+/// How long it may take until it knows a call, or does what is asked.
+const KNOWN_MAX: Duration = Duration::from_secs(20);
 pub(crate) const TENANT: &str = "acme";
+/// What who waits hears, in Hz.
+pub(crate) const MUSIC: f64 = 925.0;
+/// The tenant's rules for conversations.
+const TALK: &str = "
+music: music
+park: { slots: 701-709, announce: nothing }
+monitor:
+  groups: { agents: ['3052540'] }
+  supervisors: { '3077540': { may: [listen, whisper, barge], groups: [agents] } }
+";
 
 pub(crate) struct Daemon {
     folder: PathBuf,
@@ -21,20 +36,31 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Sets up a tenant with every flow in `flows/`, then serves. A flow's number is the first word
     /// of its file's name.
-    pub(crate) fn start(folder: &Path, port: u16, values: &[(&str, String)]) -> Self {
+    pub(crate) fn start(folder: &Path, ports: Ports, values: &[(&str, String)]) -> Self {
+        let (port, event) = (ports.daemon, ports.event);
+        let control = folder.join("control.sock").display().to_string();
         let messages = folder.join("messages").display().to_string();
         let spool = folder.join("spool").display().to_string();
         let settings = format!(
             "[switch]\nlisten = \"127.0.0.1:{port}\"\n\
+             [control]\nsocket = \"{control}\"\n\
+             [[link]]\naddress = \"127.0.0.1:{event}\"\npassword = \"{PASSWORD}\"\n\
              [store]\nmessage_directory = \"{messages}\"\nspool = \"{spool}\"\n\
              [http]\nallow_private = [\"127.0.0.0/8\"]\n\
              [log]\nfilter = \"info,callwright=debug\"\n"
         );
         fs::write(folder.join("callwright.toml"), settings).unwrap();
-        let phones = values.iter().find(|(name, _)| *name == "PHONES_PORT").unwrap();
-        let host = format!("127.0.0.1:{}", phones.1);
-        let tenant = ["tenant", "add", TENANT, "--sip-host", &host, "--context", "callwright"];
-        command_line(folder, &tenant);
+        let host = format!("127.0.0.1:{}", ports.phones);
+        let tenant = ["tenant", "add", TENANT, "--domain", DOMAIN, "--sip-host", &host];
+        command_line(folder, &[&tenant[..], &["--context", "callwright"]].concat());
+        fs::write(folder.join("talk.yaml"), TALK).unwrap();
+        command_line(folder, &["tenant", "talk", TENANT, "talk.yaml"]);
+        let music = folder.join("music.wav");
+        sound::write(&music, MUSIC, Duration::from_secs(10));
+        let music = music.display().to_string();
+        command_line(folder, &["prompt", "add", "music", &music, "--tenant", TENANT]);
+        command_line(folder, &["room", "den", "--tenant", TENANT, "set"]);
+        command_line(folder, &["room", "hall", "--tenant", TENANT, "set"]);
         push_flows(folder, values);
         let mut daemon = Self { folder: folder.to_owned(), port, process: serve(folder) };
         daemon.listens();
@@ -92,6 +118,39 @@ pub(crate) fn json(folder: &Path, arguments: &[&str]) -> Value {
     serde_json::from_str(&command_line(folder, &all)).unwrap()
 }
 
+/// The call that this number has made, once the daemon knows it.
+#[track_caller]
+pub(crate) fn live_call(folder: &Path, caller: &str) -> String {
+    let began = Instant::now();
+    loop {
+        let calls = json(folder, &["calls", "--live"]);
+        let calls = calls.as_array().unwrap();
+        let known = calls.iter().find(|call| call["known"]["caller_number"] == caller);
+        if let Some(known) = known {
+            return known["call"].as_str().unwrap().to_owned();
+        }
+        assert!(began.elapsed() < KNOWN_MAX, "{caller} is not among {calls:?}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Has `callwright` do something, which it may refuse as long as it does not know all of a call
+/// again.
+#[track_caller]
+pub(crate) fn order(folder: &Path, arguments: &[&str]) -> Value {
+    let began = Instant::now();
+    loop {
+        let all: Vec<&str> = ["--json"].iter().chain(arguments).copied().collect();
+        let output = command(folder, &all).stderr(Stdio::piped()).output().unwrap();
+        if output.status.success() {
+            return serde_json::from_slice(&output.stdout).unwrap_or_default();
+        }
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(began.elapsed() < KNOWN_MAX, "callwright {}: {errors}", arguments.join(" "));
+        std::thread::sleep(Duration::from_millis(250));
+    }
+}
+
 fn serve(folder: &Path) -> Child {
     let log = fs::File::options().create(true).append(true).open(folder.join("daemon.txt"));
     command(folder, &["serve"]).stdout(Stdio::null()).stderr(log.unwrap()).spawn().unwrap()
@@ -115,11 +174,15 @@ fn push_flows(folder: &Path, values: &[(&str, String)]) {
         }
         let stem = path.file_stem().unwrap().to_str().unwrap();
         let (number, name) = stem.split_once('-').unwrap();
+        // An x is any digit.
+        let pattern = format!("^{}$", number.replace('x', "\\d"));
+        let number = if number.contains('x') { &[&pattern, "--pattern"][..] } else { &[number] };
         let file = folder.join(format!("{name}.yaml"));
         fs::write(&file, text).unwrap();
         let file = file.to_str().unwrap();
         command_line(folder, &["flow", "push", name, file, "--tenant", TENANT]);
         command_line(folder, &["flow", "publish", name, "--tenant", TENANT]);
-        command_line(folder, &["number", "add", number, name, "--tenant", TENANT]);
+        let add = [&["number", "add"], number, &[name, "--tenant", TENANT]];
+        command_line(folder, &add.concat());
     }
 }

@@ -1,7 +1,9 @@
-//! A phone: a SIP leg that calls the external profile, is recorded, can speak, press keys and hang
-//! up.
+//! A phone: a SIP leg that calls the external profile, or is called by it; it is recorded, can
+//! speak, press keys and hang up.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,12 @@ use crate::sound::Sound;
 const PAUSE: Duration = Duration::from_millis(50);
 /// Calls so far: each phone has a number of its own.
 static CALLS: AtomicU32 = AtomicU32::new(0);
+/// Legs that were called and that a scene has.
+static TAKEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+/// How long what somebody hears may take to change.
+const CHANGE_MAX: Duration = Duration::from_secs(10);
+/// How long it must be heard then, in seconds.
+const A_WHILE: f64 = 0.6;
 
 pub(crate) struct Phone<'a> {
     lab: &'a Lab,
@@ -51,6 +59,26 @@ impl<'a> Phone<'a> {
         let then = format!("m:^:record_session:{}^{application}", recording.display());
         lab.switch.begin(&format!("originate {{{variables}}}{to} '{then}' inline"));
         Self { lab, number: own, uuid, recording }
+    }
+
+    /// The phone of this number, once it is called: the last digits but two say what it speaks, in
+    /// Hz (`phones/dialplan.xml`).
+    #[track_caller]
+    pub(crate) fn called(lab: &'a Lab, number: &str) -> Self {
+        let began = Instant::now();
+        let start = format!("{number}_");
+        loop {
+            for entry in std::fs::read_dir(lab.folder().join("heard")).unwrap() {
+                let recording = entry.unwrap().path();
+                let stem = recording.file_stem().unwrap().to_str().unwrap();
+                let Some(uuid) = stem.strip_prefix(&start).map(str::to_owned) else { continue };
+                if TAKEN.lock().unwrap().insert(uuid.clone()) {
+                    return Self { lab, number: number.to_owned(), uuid, recording };
+                }
+            }
+            assert!(began.elapsed() < Duration::from_secs(15), "{number} was not called");
+            std::thread::sleep(PAUSE);
+        }
     }
 
     pub(crate) fn press(&self, keys: &str) {
@@ -100,6 +128,28 @@ impl<'a> Phone<'a> {
             assert!(began.elapsed() < Duration::from_secs(30), "{} is still up", self.number);
             std::thread::sleep(PAUSE);
         }
+    }
+}
+
+/// Waits until each of them hears just these tones together, for a while, and nothing else.
+#[track_caller]
+pub(crate) fn hear(parties: &[(&Phone<'_>, &[f64])], among: &[f64]) {
+    let began = Instant::now();
+    loop {
+        let heard = parties.iter().map(|(phone, _)| {
+            let sound = phone.recording.exists().then(|| phone.sound())?;
+            let end = sound.length().as_secs_f64();
+            sound.tones(among, (end - A_WHILE).max(0.0), end)
+        });
+        let heard: Vec<_> = heard.collect();
+        let wanted = parties.iter().map(|(_, tones)| Some(tones.to_vec()));
+        if heard.iter().cloned().eq(wanted.clone()) {
+            return;
+        }
+        let told =
+            || parties.iter().map(|(phone, tones)| (&phone.number, tones)).collect::<Vec<_>>();
+        assert!(began.elapsed() < CHANGE_MAX, "{heard:?} is heard, not {:?}", told());
+        std::thread::sleep(2 * PAUSE);
     }
 }
 

@@ -11,6 +11,10 @@ use std::time::{Duration, Instant};
 
 /// How long FreeSWITCH may take to start on a busy machine.
 const START_MAX: Duration = Duration::from_secs(60);
+/// What the phones speak that can be called, in Hz; each as many phones.
+pub(crate) const SPOKEN: [u32; 3] = [525, 625, 775];
+const PHONES: u32 = 60;
+pub(crate) const DOMAIN: &str = "acme.example";
 pub(crate) const PASSWORD: &str = "for-this-test";
 
 /// The ports of one run, none of them fixed.
@@ -42,8 +46,16 @@ pub(crate) struct Switch {
     folder: PathBuf,
     process: Child,
     link: Mutex<BufReader<TcpStream>>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// What FreeSWITCH told of.
+#[derive(Default)]
+struct Seen {
     /// Why each leg that is over has ended.
-    ended: Arc<Mutex<BTreeMap<String, String>>>,
+    ended: BTreeMap<String, String>,
+    /// Each recording's file, when it began and when it ended, in microseconds.
+    recorded: BTreeMap<String, (u64, Option<u64>)>,
 }
 
 impl Switch {
@@ -71,10 +83,10 @@ impl Switch {
         command.stdin(Stdio::null()).stdout(console.try_clone().unwrap()).stderr(console);
         let mut process = command.spawn().expect("FREESWITCH_PREFIX names an installation");
         let link = connect(ports.event, &mut process);
-        let ended = Arc::default();
-        watch(connect(ports.event, &mut process), Arc::clone(&ended));
+        let seen = Arc::default();
+        watch(connect(ports.event, &mut process), Arc::clone(&seen));
         let link = Mutex::new(link);
-        let switch = Self { ports, folder: folder.to_owned(), process, link, ended };
+        let switch = Self { ports, folder: folder.to_owned(), process, link, seen };
         let began = Instant::now();
         while switch.api("sofia status").matches("RUNNING").count() < 3 {
             assert!(began.elapsed() < START_MAX, "profiles: {}", switch.api("sofia status"));
@@ -99,7 +111,14 @@ impl Switch {
 
     /// FreeSWITCH's cause for the end of a leg, when it has ended.
     pub(crate) fn ended(&self, uuid: &str) -> Option<String> {
-        self.ended.lock().unwrap().get(uuid).cloned()
+        self.seen.lock().unwrap().ended.get(uuid).cloned()
+    }
+
+    /// How long a recording ran by FreeSWITCH's clock, once it is over.
+    pub(crate) fn recorded(&self, id: &str) -> Option<Duration> {
+        let seen = self.seen.lock().unwrap();
+        let (_, (began, ended)) = seen.recorded.iter().find(|(path, _)| path.contains(id))?;
+        Some(Duration::from_micros((*ended)? - began))
     }
 
     pub(crate) fn log(&self) -> String {
@@ -134,14 +153,28 @@ fn connect(port: u16, process: &mut Child) -> BufReader<TcpStream> {
     }
 }
 
-/// Notes every leg's end until FreeSWITCH is gone.
-fn watch(mut link: BufReader<TcpStream>, ended: Arc<Mutex<BTreeMap<String, String>>>) {
-    link.get_mut().write_all(b"event plain CHANNEL_HANGUP_COMPLETE\n\n").unwrap();
+/// Notes every leg's end, and every recording's, until FreeSWITCH is gone.
+fn watch(mut link: BufReader<TcpStream>, seen: Arc<Mutex<Seen>>) {
+    let wanted = b"event plain CHANNEL_HANGUP_COMPLETE RECORD_START RECORD_STOP\n\n";
+    link.get_mut().write_all(wanted).unwrap();
     std::thread::spawn(move || {
         while let Ok((_, event)) = frame(&mut link) {
             let value = |name| event.lines().find_map(|line: &str| line.strip_prefix(name));
-            if let (Some(uuid), Some(cause)) = (value("Unique-ID: "), value("Hangup-Cause: ")) {
-                ended.lock().unwrap().insert(uuid.to_owned(), cause.to_owned());
+            let at = value("Event-Date-Timestamp: ").and_then(|text| text.parse::<u64>().ok());
+            let (name, path) = (value("Event-Name: "), value("Record-File-Path: "));
+            let mut seen = seen.lock().unwrap();
+            match (name, path, at) {
+                (Some("RECORD_START"), Some(path), Some(at)) => {
+                    seen.recorded.insert(path.to_owned(), (at, None));
+                }
+                (Some("RECORD_STOP"), Some(path), at) => {
+                    seen.recorded.entry(path.to_owned()).and_modify(|(_, ended)| *ended = at);
+                }
+                _ => {
+                    let (uuid, cause) = (value("Unique-ID: "), value("Hangup-Cause: "));
+                    let ended = uuid.zip(cause);
+                    seen.ended.extend(ended.map(|(uuid, why)| (uuid.to_owned(), why.to_owned())));
+                }
             }
         }
     });
@@ -171,6 +204,9 @@ fn configure(folder: &Path, ports: Ports) {
     let conf = folder.join("freeswitch-conf");
     fs::copy(phones.join("profile.xml"), conf.join("sip_profiles/phones.xml")).unwrap();
     fs::copy(phones.join("dialplan.xml"), folder.join("dialplan/phones.xml")).unwrap();
+    fs::write(conf.join("directory/phones.xml"), directory(ports)).unwrap();
+    let heard = folder.join("heard");
+    fs::create_dir_all(&heard).unwrap();
     let settings = [
         ("internal_sip_port", ports.internal.to_string()),
         ("external_sip_port", ports.external.to_string()),
@@ -188,9 +224,32 @@ fn configure(folder: &Path, ports: Ports) {
         let length = text[start..].find("\"/>").unwrap();
         text.replace_range(start..start + length, &format!("data=\"{name}={value}"));
     }
-    let ours =
-        format!("  <X-PRE-PROCESS cmd=\"set\" data=\"phones_port={}\"/>\n</include>", ports.phones);
-    fs::write(conf.join("vars.xml"), text.replace("</include>", &ours)).unwrap();
+    let set = |what: String| format!("  <X-PRE-PROCESS cmd=\"set\" data=\"{what}\"/>\n");
+    let ours = [
+        set(format!("phones_port={}", ports.phones)),
+        set(format!("phones_heard={}", heard.display())),
+        "</include>".to_owned(),
+    ];
+    fs::write(conf.join("vars.xml"), text.replace("</include>", &ours.concat())).unwrap();
+}
+
+/// The phones that can be called, as users of the tenant's domain.
+fn directory(ports: Ports) -> String {
+    let numbers = (0..PHONES).flat_map(|nth| SPOKEN.map(|hz| called(hz, nth)));
+    let users: String = numbers.map(|number| format!("<user id=\"{number}\"/>\n")).collect();
+    let to = format!("sofia/external/${{dialed_user}}@127.0.0.1:{}", ports.phones);
+    // FreeSWITCH drops a line in which `<include>` stands, whatever else is on it.
+    format!(
+        "<include>\n<domain name=\"{DOMAIN}\">\n\
+         <params><param name=\"dial-string\" value=\"{to}\"/></params>\n\
+         <groups><group name=\"phones\"><users>\n{users}</users></group></groups>\n\
+         </domain>\n</include>\n"
+    )
+}
+
+/// The number of a phone that answers and speaks this tone.
+pub(crate) fn called(hz: u32, nth: u32) -> String {
+    format!("3{hz:04}{nth:02}")
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -1,13 +1,20 @@
-//! What is claimed of real calls. Each scene runs beside the others.
+//! What is claimed of real calls.
 
 mod dial;
 mod hangup;
 mod hostile;
 mod http;
 mod keys;
+mod line;
 mod lost;
 mod message;
+mod monitor;
+mod outlive;
+mod park;
+mod recorded;
+mod room;
 mod taken;
+mod talk;
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -18,7 +25,10 @@ use crate::switch::Switch;
 
 pub(crate) type Scene = fn(&Lab);
 
-pub(crate) const SCENES: &[(&str, Scene)] = &[
+/// Those that run side by side: so many at once as one machine can hear.
+pub(crate) const SCENES: [&[(&str, Scene)]; 3] = [CALLS, TALKS, OTHERS];
+
+const CALLS: &[(&str, Scene)] = &[
     ("no_key_ends_in_no_input", keys::no_key_ends_in_no_input),
     ("wrong_keys_end_in_invalid", keys::wrong_keys_end_in_invalid),
     ("both_together_end_in_too_many", keys::both_together_end_in_too_many),
@@ -37,9 +47,25 @@ pub(crate) const SCENES: &[(&str, Scene)] = &[
     ("no_name_is_a_command", hostile::no_name_is_a_command),
 ];
 
+const TALKS: &[(&str, Scene)] = &[
+    ("who_is_held_hears_music", talk::who_is_held_hears_music_and_the_other_nobody),
+    ("a_blind_transfer_reaches_or_returns", talk::a_blind_transfer_reaches_the_other_or_comes_back),
+    ("one_is_consulted_and_stays", talk::who_is_consulted_hears_one_then_the_other),
+    ("one_is_consulted_and_goes", talk::a_cancelled_consultation_leaves_the_two_as_they_were),
+    ("a_conversation_is_kept", recorded::a_conversation_is_kept_with_silence_in_its_mask),
+];
+
+const OTHERS: &[(&str, Scene)] = &[
+    ("who_is_parked_waits", park::who_is_parked_waits_with_music_for_who_calls_the_slot),
+    ("a_room_mutes_kicks_and_is_locked", room::a_room_mutes_kicks_and_is_locked),
+    ("a_supervisor_is_heard_by_whom_it_should", monitor::a_supervisor_is_heard_by_whom_it_should),
+    ("callers_wait_in_line", line::callers_wait_in_line_for_the_one_agent),
+];
+
 /// Those that end the daemon.
 pub(crate) const LAST: &[(&str, Scene)] = &[
     ("calls_go_on_where_their_daemon_was_lost", taken::calls_go_on_where_their_daemon_was_lost),
+    ("people_notice_nothing", outlive::people_notice_nothing_and_all_is_known_again),
     ("a_lost_daemon_cuts_no_talk", lost::a_lost_daemon_cuts_no_talk),
 ];
 
@@ -58,7 +84,7 @@ impl Lab {
             ("PHONES_PORT", switch.ports.phones.to_string()),
             ("STUB_PORT", stub::start().to_string()),
         ];
-        let daemon = Mutex::new(Daemon::start(folder.path(), switch.ports.daemon, &values));
+        let daemon = Mutex::new(Daemon::start(folder.path(), switch.ports, &values));
         Self { daemon, switch, folder }
     }
 

@@ -1,0 +1,40 @@
+//! Listening in.
+
+use super::Lab;
+use super::talk::{ANN, ONE, THREE, hear, talk};
+use crate::daemon::{self, TENANT};
+use crate::phone::Phone;
+
+/// The supervisor, who may listen to the phone that is called.
+const SUPERVISOR: &str = "3077540";
+const AGENT: &str = "3052540";
+
+pub(super) fn a_supervisor_is_heard_by_whom_it_should(lab: &Lab) {
+    let (caller, far, call) = talk(lab, AGENT);
+    call.does(&["monitor", "begin", "--by", SUPERVISOR, "--reason", "training"]);
+    let supervisor = Phone::called(lab, SUPERVISOR);
+    let both = &[ANN, ONE][..];
+    hear(&[(&caller, &[ONE]), (&far, &[ANN]), (&supervisor, both)]);
+    let manners = [
+        (["whisper", "far"], [&[ONE][..], &[ANN, THREE]]),
+        (["whisper", "caller"], [&[ONE, THREE], &[ANN]]),
+        (["barge", "far"], [&[ONE, THREE], &[ANN, THREE]]),
+        (["listen", "far"], [&[ONE], &[ANN]]),
+    ];
+    for ([mode, to], [caller_hears, far_hears]) in manners {
+        call.does(&["monitor", "mode", "--mode", mode, "--to", to]);
+        hear(&[(&caller, caller_hears), (&far, far_hears), (&supervisor, both)]);
+    }
+    call.does(&["monitor", "end"]);
+    assert_eq!(supervisor.ends(), "NORMAL_CLEARING");
+    hear(&[(&caller, &[ONE]), (&far, &[ANN])]);
+    let audit = ["audit", "list", "--tenant", TENANT, "--call", &call.id];
+    let entries = daemon::json(lab.folder(), &audit);
+    let [entry] = &entries.as_array().unwrap()[..] else { panic!("one session: {entries}") };
+    assert_eq!(entry["by"], SUPERVISOR);
+    assert_eq!(entry["changes"].as_array().map(Vec::len), Some(5), "{entry}");
+    for (phone, hz) in [(&caller, ONE), (&far, ANN)] {
+        let pause = phone.sound().pause(hz);
+        assert!(pause < 0.2, "the conversation paused for {pause} s");
+    }
+}
