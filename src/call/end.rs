@@ -82,7 +82,10 @@ impl Call {
     pub(in crate::call) fn hung_up(&mut self, cause: HangupCause, by_caller: Option<bool>) {
         let termination = match self.state.closing.take() {
             Some(decided) => decided,
-            None => self.judge(cause, by_caller),
+            None => {
+                self.leave_to_third();
+                self.judge(cause, by_caller)
+            }
         };
         self.last_words();
         let bridged = self.state.bridged.take().is_some();
@@ -105,6 +108,7 @@ impl Call {
         let termination = match (self.state.closing.take(), self.departed()) {
             (Some(decided), _) | (None, Some(decided)) => decided,
             (None, None) => {
+                self.leave_to_third();
                 let reason = format!("the link to the switch was lost: {reason}");
                 Termination { party: Party::Us, cause: HangupCause::NetworkOutOfOrder, reason }
             }

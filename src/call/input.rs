@@ -54,7 +54,8 @@ pub enum Event {
     Replaced { other: ChannelId, party: String },
     /// The caller's phone sent the other party to this number, or to somebody with whom it spoke
     /// besides; the caller's leg is about to end.
-    Refers { to: Option<String> },
+    /// `other`: that somebody's channel, where the switch named it.
+    Refers { to: Option<String>, other: Option<ChannelId> },
     /// News of the caller in a conference room.
     Room(RoomNews),
     /// The caller's phone put us on hold, or took us back.
@@ -153,17 +154,20 @@ pub enum Command {
     Move {
         step: StepName,
     },
-    /// Let the far party speak with somebody while the caller waits with music.
+    /// Let one party, the other one where none is named, speak with somebody while the rest waits
+    /// with music.
     Consult {
+        #[serde(default = "Side::far")]
+        side: Side,
         to: Goal,
     },
-    /// The far party speaks with the other of the two, and the one waits.
+    /// Who consults speaks with the other of the two, and the one waits.
     Toggle,
-    /// The far party leaves the caller to who was consulted.
+    /// Who consults leaves the two to one another, and is let go.
     Complete,
     /// Both and who was consulted go to a room of their own.
     Merge,
-    /// The far party comes back to the caller; who was consulted is hung up.
+    /// The two are joined again; who was consulted is hung up.
     Cancel,
     /// Send keys to one party's phone.
     Dtmf {

@@ -62,7 +62,7 @@ use timer::Timer;
 use variables::Secrets;
 
 pub use fuzz::fuzz_inputs;
-pub use talk::Tie;
+pub use talk::{BROUGHT, Tie};
 
 /// One call's machine.
 #[derive(Debug)]
@@ -157,6 +157,8 @@ impl Call {
         call.follow_supervisor();
         call.follow_invited();
         call.found_joined(other);
+        call.follow_moved();
+        call.listen_to_keys();
         call.worth_writing();
         call.settle_boundary();
         Ok(call)
@@ -274,7 +276,7 @@ impl Call {
             Event::Bridged { other, target } => self.bridged(other, target),
             Event::Unbridged => self.unbridged(),
             Event::Replaced { other, party } => self.replaced(other, &party),
-            Event::Refers { to } => self.refers(to.as_deref()),
+            Event::Refers { to, other } => self.refers(to.as_deref(), other),
             Event::Room(news) => self.hear(Heard::Room(news)),
             Event::Held(on) => self.held_by_phone(None, on),
             Event::Far { channel, news } => self.far(&channel, news),

@@ -46,7 +46,7 @@ impl Call {
             Command::Send { side, to } => self.send(OPERATOR, side, &to),
             Command::SendBoth { to } => self.send_both(OPERATOR, &to),
             Command::Move { step } => self.move_to_step(OPERATOR, &step),
-            Command::Consult { to } => self.consult(OPERATOR, &to),
+            Command::Consult { side, to } => self.consult(OPERATOR, side, &to),
             Command::Toggle => self.toggle(),
             Command::Complete => self.complete(),
             Command::Merge => self.merge(),

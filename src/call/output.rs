@@ -98,12 +98,16 @@ pub enum Action {
     /// them talk again. At once.
     Hold { held: ChannelId, other: ChannelId, on: bool, music: Media },
     /// Join the caller to a channel that waits. The caller leaves our connection, and comes back on
-    /// a new one when they part. At once.
-    Join { other: ChannelId },
+    /// a new one when they part; with `keep` the other one stays then, in silence, for a while. At
+    /// once.
+    Join { other: ChannelId, keep: bool },
     /// The same where somebody else has joined the two: only the way back is laid. At once.
     Return { other: ChannelId },
     /// Let another channel carry this. At once.
     Tie { channel: ChannelId, tie: Box<Tie> },
+    /// The same, and have our dialplan bring that channel to us, for a call of its own; whom the
+    /// tie names waits for it. At once.
+    Bring { channel: ChannelId, tie: Box<Tie> },
     /// Join the caller to a channel that another call lends, which goes on with it when they part.
     /// Else as `Join`; a refusal is heard.
     Take { other: ChannelId },

@@ -115,7 +115,7 @@ impl Call {
             counters.steps_left = None;
         }
         let at = self.outputs.len();
-        if self.state.bridged.is_some() {
+        if self.state.bridged.is_some() || self.caller_consults() {
             self.talk_key(Side::Caller, key);
         }
         self.hear(Heard::Key(key));
@@ -128,7 +128,7 @@ impl Call {
     /// Whether a key pressed now may be shown: the step that takes it asks for nothing secret, or
     /// nothing in the whole program does.
     pub(in crate::call) fn shows_keys(&self) -> bool {
-        if self.state.bridged.is_some() {
+        if self.state.bridged.is_some() || self.caller_consults() {
             // Keys pressed in a conversation are for the far end: a bank's PIN, say.
             return false;
         }

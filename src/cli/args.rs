@@ -372,14 +372,16 @@ pub enum CallCommand {
     },
     /// Move the caller to a step of its flow
     Move { step: StepName },
-    /// Let the other party speak with somebody while the caller waits
+    /// Let one of the two speak with somebody while the other waits
     Consult {
         #[command(flatten)]
         to: Goal,
+        #[arg(long, default_value = "far")]
+        leg: Leg,
     },
-    /// Let the other party change between the caller and who is consulted
+    /// Let who consults change between the two
     Toggle,
-    /// Leave the caller to who is consulted
+    /// Leave the two to one another
     Complete,
     /// Make a conference of all three
     Merge,

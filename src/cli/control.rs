@@ -83,7 +83,9 @@ fn ordered(command: &CallCommand) -> anyhow::Result<input::Command> {
             }
         }
         CallCommand::Move { step } => input::Command::Move { step: step.clone() },
-        CallCommand::Consult { to } => input::Command::Consult { to: goal(to)? },
+        CallCommand::Consult { to, leg } => {
+            input::Command::Consult { side: side(*leg), to: goal(to)? }
+        }
         CallCommand::Toggle => input::Command::Toggle,
         CallCommand::Merge => input::Command::Merge,
         CallCommand::Complete => input::Command::Complete,

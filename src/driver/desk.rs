@@ -157,8 +157,8 @@ impl Desk {
                 let overlay = |channel| Api::Overlay { channel, sound: sound.clone() };
                 Turn::of(hearers.map(|hearer| Command::Api(overlay(hearer))).collect())
             }
-            Action::Join { other } => self.join_channel(&other, true)?,
-            Action::Return { other } => self.join_channel(&other, false)?,
+            Action::Join { other, keep } => self.join_channel(&other, keep)?,
+            Action::Return { other } => self.stay_joined(&other)?,
             Action::Take { other } => self.take_channel(&other)?,
             Action::Lend(on) => self.lend(on)?,
             Action::Dismiss { channel, said } => Turn::api(legs::dismiss(channel, &said)?),
@@ -175,8 +175,8 @@ impl Desk {
                 Turn::api(Api::Eavesdrop { channel, eavesdrop: legs::eavesdrop(target, speaks) })
             }
             Action::Beep { channel } => Turn::api(legs::beep(channel)),
-            // The session ties it: it has the keys.
-            Action::Tie { .. } => Turn::default(),
+            // The session ties channels: it has the keys.
+            Action::Tie { .. } | Action::Bring { .. } => Turn::default(),
             Action::Follow { channel, on } => {
                 Turn { follow: Some((channel, on)), ..Turn::default() }
             }
@@ -336,9 +336,13 @@ impl Desk {
 
     /// Our dialplan brings the caller back afterwards (`switch_ivr_bridge.c`
     /// transfer_after_bridge).
-    fn join_channel(&self, other: &ChannelId, ordered: bool) -> Result<Turn, Refused> {
-        let commands = legs::join(&self.channel, other, self.way_back()?, ordered);
-        Ok(Turn { joins: ordered, ..Turn::of(commands) })
+    fn join_channel(&self, other: &ChannelId, keep: bool) -> Result<Turn, Refused> {
+        let commands = legs::join(&self.channel, other, self.way_back()?, keep);
+        Ok(Turn { joins: true, ..Turn::of(commands.into()) })
+    }
+
+    fn stay_joined(&self, other: &ChannelId) -> Result<Turn, Refused> {
+        Ok(Turn::of(legs::stay(&self.channel, other, self.way_back()?).into()))
     }
 
     /// The same with a channel that its own call has lent; whether it could be had is heard.

@@ -123,8 +123,8 @@ impl Stray {
                 let by_caller = hung_up_by_caller(news);
                 self.input(Input::Event(Event::HungUp { cause, by_caller }), now);
             }
-            // In a room keys are its own: nobody else hears them.
-            EventName::Dtmf if self.running.call.state().is_in_room() => {
+            // In a room or a conversation keys are its own: nobody else hears them.
+            EventName::Dtmf if self.takes_keys() => {
                 if let Some(event) = event(news) {
                     self.input(Input::Event(event), now);
                 }
@@ -147,6 +147,11 @@ impl Stray {
             }
             _ => {}
         }
+    }
+
+    fn takes_keys(&self) -> bool {
+        let state = self.running.call.state();
+        state.is_in_room() || state.is_bridged()
     }
 
     /// The caller left its partner: for nobody, or for whom a phone joined it to.
@@ -238,6 +243,10 @@ impl Stray {
                 }
                 Output::Action(_, Action::Tie { channel, tie }) => {
                     told.extend(self.running.tie(&channel, &tie).and_then(|tie| order(tie, None)));
+                }
+                Output::Action(_, Action::Bring { channel, tie }) => {
+                    let commands = self.running.bring(&channel, &tie).into_iter();
+                    told.extend(commands.filter_map(|command| order(command, None)));
                 }
                 Output::Action(id, action) => {
                     match self.running.desk.order(id, action, now.mono_ms) {
@@ -527,7 +536,7 @@ steps:
     fn a_call_without_a_connection_calls_legs_and_hears_that_one_can_not_be_reached() {
         let mut stray = conversation();
         let to = Goal::Extension("300".into());
-        orders(&mut stray, Operator::Consult { to }, 1_000);
+        orders(&mut stray, Operator::Consult { side: Side::Far, to }, 1_000);
         // The far end was taken out of the dial, which is over by that: now the third is called.
         let dial = stray.running.call.awaits().unwrap();
         stray.input(Input::Event(Event::Done(dial, Ending::Finished)), now(1_100));

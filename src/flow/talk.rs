@@ -65,7 +65,7 @@ impl TalkKeys {
 pub enum TalkKey {
     /// Move the other party to the extension that is typed next; `#` ends it, `*` gives up.
     Transfer,
-    /// Speak with the extension that is typed next while the caller waits.
+    /// Speak with the extension that is typed next while the other party waits.
     Consult,
     Complete,
     Cancel,

@@ -21,6 +21,10 @@ pub enum Side {
 }
 
 impl Side {
+    pub const fn far() -> Self {
+        Self::Far
+    }
+
     pub const fn other(self) -> Self {
         match self {
             Self::Caller => Self::Far,

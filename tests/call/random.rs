@@ -304,7 +304,7 @@ fn an_order(dice: &mut Dice) -> Command {
         12 | 13 => json!({ "park": {} }),
         14 => json!({ "retrieve": { "to": to } }),
         0 => json!({ "hold": { "on": dice.chance(50), "side": side } }),
-        1 | 2 => json!({ "consult": { "to": to } }),
+        1 | 2 => json!({ "consult": { "to": to, "side": side } }),
         3 => json!("toggle"),
         4 => json!("complete"),
         5 => json!("cancel"),

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use callwright::call::Call;
 use callwright::call::arrival::Arrival;
 use callwright::call::handover::Found;
+use callwright::call::{BROUGHT, Call, Tie};
 use callwright::flow::program::Program;
 use callwright::model::record::{TransferKind, TransferRecord};
 use serde_json::{Value, json};
@@ -21,6 +21,13 @@ fn flow(inside: &Value) -> Arc<Program> {
             "sorry": { "kind": "play", "prompts": ["sorry"], "next": "end" },
             "end": { "kind": "hangup" } }),
     )])
+}
+
+/// The far party in its own call.
+fn brought(tie: Tie, program: Arc<Program>) -> Line {
+    let arrival = Arrival { channel: "b-leg".parse().unwrap(), ..arrival() };
+    let call = Call::begin_tied(tie, arrival, BROUGHT, program.clone(), start());
+    Line::of(call, program, Show::Moves, false)
 }
 
 fn talking(inside: &Value) -> Line {
@@ -109,7 +116,7 @@ fn whom_a_phone_joined_the_caller_to_is_the_far_party_from_then_on() {
     line.step("talked NORMAL_CLEARING");
     line.step(r#"command {"hold":{"on":true}}"#);
     assert_eq!(line.orders(), ["hold a-leg against x-leg"]);
-    line.play_script("wait 3s\n unbridged\n resume");
+    line.play_script("wait 3s\n unbridged\n return");
     assert_eq!(line.orders().last().unwrap(), "play bye", "the flow goes on");
     assert_eq!(told(&mut line), ["Attended: 200 moves +15550100 to 300: done"]);
     assert_eq!(line.record.unwrap().legs[0].held_ms, 3_000);
@@ -141,6 +148,29 @@ fn a_far_party_that_the_callers_phone_sends_elsewhere_goes_on_in_its_own_call() 
     let mut line = Line::of(call, program, Show::Moves, false);
     line.step("dialed USER_BUSY");
     assert!(line.orders().last().unwrap().starts_with("Hangup"));
+}
+
+#[test]
+fn whom_the_callers_phone_joined_to_another_goes_on_in_its_own_call_with_it() {
+    let program = flow(&json!(["caller", "target"]));
+    let mut line = Line::new(program.clone(), Show::Moves);
+    line.play_script("answered\n bridged\n wait 1s\n refers");
+    assert_eq!(line.orders().last().unwrap(), "bring b-leg");
+    line.step("hangup ATTENDED_TRANSFER switch");
+    let to = "whom the caller spoke with besides";
+    let want = format!("Attended: +15550100 moves 200 to {to}: goes on in a call of its own");
+    assert_eq!(told(&mut line), [want]);
+
+    let tie = line.tied.take().unwrap();
+    let mut line = brought(tie, program);
+    assert_eq!(line.orders(), ["follow x-leg true", "join x-leg"]);
+    line.play_script("bridged x-leg\n wait 5s\n unbridged\n return");
+    assert_eq!(line.orders().last().unwrap(), "Hangup(NormalClearing)");
+    line.step("hangup NORMAL_CLEARING switch");
+    let record = line.record.unwrap();
+    assert_eq!(record.transfers[0].kind, TransferKind::Attended);
+    assert_eq!(record.transfers[0].outcome, "done");
+    assert_eq!(record.legs.len(), 2);
 }
 
 #[test]

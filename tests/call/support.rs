@@ -292,7 +292,7 @@ impl Line {
         if let Action::RecordCall { .. } = &action {
             self.unanswered.push(id);
         }
-        if let Action::Tie { tie, .. } = &action {
+        if let Action::Tie { tie, .. } | Action::Bring { tie, .. } = &action {
             self.tied = Some((**tie).clone());
         }
         if let Action::Originate(order) = &action {
@@ -328,6 +328,7 @@ impl Line {
             | Action::Dismiss { .. }
             | Action::Return { .. }
             | Action::Tie { .. }
+            | Action::Bring { .. }
             | Action::Connect { .. }
             | Action::Await { .. }
             | Action::Follow { .. }
@@ -425,7 +426,7 @@ impl Line {
     pub(crate) fn watch(&mut self) {
         let written = serde_json::to_vec(&self.call.kept()).unwrap();
         let taken: Taken = serde_json::from_slice(&written).unwrap();
-        let other = Some("b-leg".parse().unwrap());
+        let other = self.call.state().bridged().cloned();
         self.call = Call::watch(taken, self.program.clone(), other, self.now).unwrap();
         self.drain();
     }
@@ -502,7 +503,8 @@ impl Line {
             }
             "refers" => {
                 let to = (!rest.is_empty()).then(|| rest.to_owned());
-                self.event(Event::Refers { to });
+                let other = to.is_none().then(|| "x-leg".parse().unwrap());
+                self.event(Event::Refers { to, other });
             }
             _ => panic!("`{line}` is not a line of a script"),
         }
@@ -768,13 +770,16 @@ fn order(action: &Action) -> String {
 /// Who is led where.
 fn moved(action: &Action) -> String {
     match action {
-        Action::Join { other } => format!("join {other}"),
+        Action::Join { other, keep } => {
+            format!("join {other}{}", if *keep { ", keep" } else { "" })
+        }
         Action::Enter { channel, .. } => format!("enter {channel}"),
         Action::Take { other } => format!("take {other}"),
         Action::Lend(on) => format!("lend {on}"),
         Action::Dismiss { channel, said } => format!("dismiss {channel} with {}", said.len()),
         Action::Return { other } => format!("return from {other}"),
         Action::Tie { channel, .. } => format!("tie {channel}"),
+        Action::Bring { channel, .. } => format!("bring {channel}"),
         Action::Connect { one, other, keep } => {
             format!("connect {one} {other}{}", if *keep { ", keep" } else { "" })
         }

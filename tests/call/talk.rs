@@ -245,6 +245,9 @@ fn keys_of_the_tenants_own_party_do_what_operators_can() {
     };
     assert_eq!(press(&mut line, "1**6"), ["hold a-leg against b-leg"]);
     assert_eq!(press(&mut line, "**6"), ["free a-leg against b-leg"]);
+    // Another process finds the conversation, and listens to keys.
+    line.watch();
+    assert_eq!(orders(&mut line), ["follow b-leg true"]);
     let asked = press(&mut line, "**2300#");
     assert_eq!(asked.last().unwrap(), "await b-leg", "{asked:?}");
     let notes = line.notes.concat();

@@ -1,10 +1,12 @@
-//! Attended transfer: the far party speaks with somebody else first, while the caller waits.
+//! Attended transfer: one of the two speaks with somebody else first, while the other waits.
+//!
+//! What is here is the far party's; [`super::caller_consults`] has what differs for the caller.
 //!
 //! Whoever hangs up decides, too: the far party that leaves while it consults has completed the
 //! transfer; one that leaves while it rings has made a blind one of it. Who is consulted and
 //! leaves brings the two others together again.
 
-use super::moved::{Address, Moved, Other, Stage, TELL_MS};
+use super::moved::{Address, JOIN_MS, Moved, Other, Stage, TELL_MS};
 use crate::base::cause::HangupCause;
 use crate::base::ids::ChannelId;
 use crate::base::millis::Millis;
@@ -15,7 +17,7 @@ use crate::call::output::{Action, Media};
 use crate::call::timer::Timer;
 use crate::flow::prompt::TonePrompt;
 use crate::model::record::TransferKind;
-use crate::model::talk::Goal;
+use crate::model::talk::{Goal, Side};
 
 /// How long somebody is called who is to be consulted.
 pub(super) const RING_MS: u64 = 30_000;
@@ -23,12 +25,21 @@ pub(super) const RING_MS: u64 = 30_000;
 const SPARE_MS: u64 = 5_000;
 
 /// Ringing and busy tones as they sound in most of Europe (ITU-T E.180).
-const RINGING: (u64, u64) = (1_000, 4_000);
-const BUSY: (u64, u64) = (480, 480);
+pub(super) const RINGING: (u64, u64) = (1_000, 4_000);
+pub(super) const BUSY: (u64, u64) = (480, 480);
 
-fn tone((on, off): (u64, u64)) -> Media {
+pub(super) fn tone((on, off): (u64, u64)) -> Media {
     let (on, off) = (Millis(on), Millis(off));
     Media::Tone(TonePrompt { tone: vec![425], on, off, times: 1 })
+}
+
+/// Why a third is called while two wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    FarAsks,
+    CallerAsks,
+    /// The far party is to be the third's, and the caller goes on.
+    Sent,
 }
 
 impl Call {
@@ -45,19 +56,17 @@ impl Call {
         self.state.bridged.clone().ok_or_else(|| "the caller speaks with nobody".to_owned())
     }
 
-    pub(in crate::call) fn consult(&mut self, by: &str, to: &Goal) -> Obeyed {
-        self.call_third(by, to, TransferKind::Attended, false)
+    /// Lets one party speak with somebody else while the other waits.
+    pub(in crate::call) fn consult(&mut self, by: &str, side: Side, to: &Goal) -> Obeyed {
+        let why = match side {
+            Side::Caller => Why::CallerAsks,
+            Side::Far => Why::FarAsks,
+        };
+        self.call_third(by, to, why)
     }
 
-    /// Calls a third party while the caller and the far party wait. With `sends` the two are joined
-    /// for good.
-    pub(super) fn call_third(
-        &mut self,
-        by: &str,
-        to: &Goal,
-        kind: TransferKind,
-        sends: bool,
-    ) -> Obeyed {
+    /// Calls a third party while the caller and the far party wait.
+    pub(super) fn call_third(&mut self, by: &str, to: &Goal, why: Why) -> Obeyed {
         let far = self.partner()?;
         let address = self.reachable(to)?;
         if let Some(limit) = self.legs_exceeded(1) {
@@ -65,16 +74,23 @@ impl Call {
         }
         self.end_hold();
         let far = self.known(far);
-        let who = if sends { far.leg } else { 0 };
+        let (kind, who) = match why {
+            Why::FarAsks => (TransferKind::Attended, 0),
+            Why::CallerAsks => (TransferKind::Attended, far.leg),
+            Why::Sent => (TransferKind::Blind, far.leg),
+        };
         let transfer = self.note_transfer(kind, by, who, &address.party);
-        let stage = Stage::Ringing { to: address, sends };
+        let stage = Stage::Ringing { to: address, sends: why == Why::Sent };
         let (far_channel, far) = (far.channel.clone(), Some(far));
-        let moved = Moved { stage, far, third: None, transfer };
+        let by_caller = why == Why::CallerAsks;
+        let moved = Moved { far, transfer, by_caller, ..Moved::new(stage) };
         self.state.talk.moved = Some(Box::new(moved));
         self.worth_writing();
         self.order(Action::Follow { channel: far_channel.clone(), on: true });
         // So the caller comes into our hands, and then the third is called.
-        self.order(Action::Await { channel: far_channel, sound: tone(RINGING) });
+        self.tie_waiting();
+        let sound = if by_caller { self.music() } else { tone(RINGING) };
+        self.order(Action::Await { channel: far_channel, sound });
         self.state.after(Timer::Talk, SPARE_MS);
         Ok(())
     }
@@ -145,6 +161,7 @@ impl Call {
                 // They are joined as they are let go.
                 self.talk_over(HangupCause::BlindTransfer);
             }
+            Some(_) if self.caller_consults() => self.caller_speaks_with_third(),
             Some(one) => {
                 self.set_stage(Stage::Consulting);
                 self.order(Action::Connect { one, other: third, keep: true });
@@ -158,20 +175,36 @@ impl Call {
             Some(Stage::Ringing { .. } | Stage::Consulting) => tone(BUSY),
             Some(Stage::Toggled) => {
                 self.notice("who was consulted has hung up");
-                self.forget_third();
-                return self.set_stage(Stage::Together);
+                return self.stay_together();
             }
+            Some(Stage::Turning { .. }) => return self.forget_third(),
             _ => return,
         };
+        let joined = self.joins();
         self.forget_third();
         self.transfer_came_to(cause.name());
         let Some(channel) = self.far_channel() else {
             let outcome = crate::call::step::outcome_of(cause);
             return self.nobody_left(outcome, "the caller was moved to where nobody answered");
         };
+        if self.caller_consults() {
+            return self.tell_caller(!joined);
+        }
         self.set_stage(Stage::Back);
         self.order(Action::Await { channel, sound });
         self.state.after(Timer::Talk, TELL_MS);
+    }
+
+    /// The caller and the far party speak on; who was consulted is forgotten.
+    fn stay_together(&mut self) {
+        self.forget_third();
+        self.set_stage(Stage::Together);
+        let Some(moved) = self.moved_mut().filter(|moved| moved.by_caller) else { return };
+        moved.by_caller = false;
+        if let Some(other) = self.far_channel() {
+            // It was to stay when they part.
+            self.order(Action::Return { other });
+        }
     }
 
     fn forget_third(&mut self) {
@@ -195,7 +228,13 @@ impl Call {
                 }
                 self.worth_writing();
             }
+            Some(Stage::Consulting) if self.caller_consults() => self.keep_third(),
             Some(Stage::Consulting) => self.complete_with_third("the far party hung up"),
+            Some(Stage::Turning { .. }) => {
+                if let Some(moved) = self.moved_mut() {
+                    moved.far = None;
+                }
+            }
             // The caller comes back to us by itself.
             Some(
                 Stage::Toggled
@@ -216,13 +255,18 @@ impl Call {
         };
         let channel = third.channel.clone();
         moved.far = Some(third);
+        let by_caller = std::mem::take(&mut moved.by_caller);
         self.notice(format!("the transfer is complete ({how})"));
         self.set_stage(Stage::Together);
-        self.transfer_came_to("done");
-        self.join(channel);
+        // Nobody was transferred where who was to be has left.
+        self.transfer_came_to(if by_caller { how } else { "done" });
+        self.join(channel, false);
     }
 
     pub(in crate::call) fn complete(&mut self) -> Obeyed {
+        if self.caller_consults() {
+            return self.caller_completes();
+        }
         let far = self.far_channel();
         match self.stage() {
             Some(Stage::Ringing { sends: false, .. }) => {
@@ -247,13 +291,21 @@ impl Call {
             Some(Stage::Ringing { .. }) if self.far_channel().is_none() => {
                 return Err("the far party has left already".to_owned());
             }
+            // The caller is taken from the third, and comes back to us.
+            Some(Stage::Consulting) if self.caller_consults() => {
+                self.set_stage(Stage::Turning { third: false });
+                self.state.after(Timer::Talk, JOIN_MS);
+            }
             Some(Stage::Ringing { .. } | Stage::Consulting) => self.come_back(),
-            Some(Stage::Toggled) => self.set_stage(Stage::Together),
+            Some(Stage::Toggled) => {}
             _ => return Err("nobody is being consulted".to_owned()),
         }
         self.transfer_came_to("cancelled");
         self.drop_other(third, HangupCause::NormalClearing);
-        self.forget_third();
+        match self.stage() {
+            Some(Stage::Toggled) => self.stay_together(),
+            _ => self.forget_third(),
+        }
         Ok(())
     }
 
@@ -262,11 +314,14 @@ impl Call {
             return Err("nobody is being consulted".to_owned());
         };
         match self.stage() {
+            Some(Stage::Consulting | Stage::Toggled) if self.caller_consults() => {
+                self.turn_to(self.stage() == Some(&Stage::Toggled));
+            }
             Some(Stage::Consulting) => {
                 self.set_stage(Stage::Toggled);
                 let sound = self.music();
                 self.order(Action::Await { channel: third, sound });
-                self.join(far);
+                self.join(far, false);
             }
             Some(Stage::Toggled) => {
                 self.set_stage(Stage::Consulting);

@@ -39,7 +39,9 @@ impl Call {
         if self.program.settings.talk.keys.is_off() || self.state.closing.is_some() {
             return false;
         }
-        !self.is_loose() && !self.is_fetched() && self.is_inside(side)
+        // A consultation is led by who consults.
+        let leads = self.consulting_side().is_none_or(|consults| consults == side);
+        leads && !self.is_loose() && !self.is_fetched() && self.is_inside(side)
     }
 
     /// Whether the step that dialed holds this side for the tenant's own.
@@ -196,10 +198,7 @@ impl Call {
         let by = self.name_of_typing();
         let to = Goal::Extension(typing.typed.as_str().to_owned());
         let obeyed = match (code, typing.side) {
-            (TalkKey::Consult, Side::Far) => self.consult(&by, &to),
-            (TalkKey::Consult, Side::Caller) => {
-                Err("only who was called can consult somebody".to_owned())
-            }
+            (TalkKey::Consult, side) => self.consult(&by, side, &to),
             _ => self.send(&by, typing.side.other(), &to),
         };
         self.typed_came_to(obeyed);

@@ -1,6 +1,7 @@
 //! What goes on while people talk, whoever asked for it: a step, a key or an operator. What can't
 //! be done is said in words, and changes nothing.
 
+mod caller_consults;
 mod consult;
 mod dtmf;
 mod hold;
@@ -14,6 +15,7 @@ pub(in crate::call) mod record;
 mod refer;
 mod room;
 mod tape;
+mod tie;
 mod transfer;
 
 use serde::{Deserialize, Serialize};
@@ -25,13 +27,13 @@ use hold::Waiting;
 use invite::Invited;
 use moved::Moved;
 use park::Parking;
-use refer::Tied;
 use tape::Recording;
+use tie::Tied;
 
 pub(in crate::call) use keys::Typing;
 pub(in crate::call) use moved::Address;
-pub use refer::Tie;
 pub(in crate::call) use room::Asked;
+pub use tie::{BROUGHT, Tie};
 
 /// What was begun and nothing has ended yet.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -21,7 +21,7 @@ use crate::flow::Outcome;
 use crate::model::record::LegRecord;
 
 /// How long FreeSWITCH may take to join two channels.
-const JOIN_MS: u64 = 5_000;
+pub(super) const JOIN_MS: u64 = 5_000;
 /// How long the far party hears why nobody else is there, before it is joined to the caller again.
 pub(super) const TELL_MS: u64 = 1_500;
 
@@ -37,6 +37,9 @@ pub(super) struct Moved {
     pub(super) third: Option<Other>,
     /// The transfer's place in the record.
     pub(super) transfer: Option<usize>,
+    /// It is the caller who consults, while the far party waits.
+    #[serde(default, skip_serializing_if = "super::is_not")]
+    pub(super) by_caller: bool,
 }
 
 /// What is going on. It is written before it is ordered.
@@ -46,11 +49,14 @@ pub(super) enum Stage {
     /// The third is called; the far party, if it is there, hears it ring. With `sends` the far
     /// party is to be the third's, and the caller goes on.
     Ringing { to: Address, sends: bool },
-    /// The far party speaks with the third.
+    /// Who consults speaks with the third.
     Consulting,
     /// The far party speaks with the caller, and the third waits.
     Toggled,
-    /// The far party hears why it comes back to the caller.
+    /// The caller, who consults, is on its way back to us; then it speaks with the third or with
+    /// the far party.
+    Turning { third: bool },
+    /// Who consulted hears why the two are joined again.
     Back,
     /// The caller and the far party speak, outside of our connection.
     Together,
@@ -102,7 +108,18 @@ impl Address {
     }
 }
 
+impl Stage {
+    /// The caller speaks with the far party, and nobody is consulted.
+    pub(super) const fn is_plain(&self) -> bool {
+        matches!(self, Self::Together | Self::Dialing { joined: true, .. })
+    }
+}
+
 impl Moved {
+    pub(super) const fn new(stage: Stage) -> Self {
+        Self { stage, far: None, third: None, transfer: None, by_caller: false }
+    }
+
     pub(super) fn is_in_room(&self) -> bool {
         match &self.stage {
             Stage::Room { place: Some(place), .. } => place.is_entered(),
@@ -111,7 +128,11 @@ impl Moved {
     }
 
     pub(super) const fn joins(&self) -> bool {
-        matches!(self.stage, Stage::Together | Stage::Toggled)
+        match self.stage {
+            Stage::Together | Stage::Toggled => true,
+            Stage::Consulting => self.by_caller,
+            _ => false,
+        }
     }
 }
 
@@ -146,22 +167,23 @@ impl Call {
 
     /// Whose conversation with the caller FreeSWITCH holds outside of our connection.
     pub(super) fn joins(&self) -> bool {
-        matches!(self.stage(), Some(Stage::Together | Stage::Toggled))
+        self.moved().is_some_and(Moved::joins)
     }
 
     /// The caller waits with music, or with a tone where there is none.
     pub(super) fn wait_here(&mut self) {
         self.state.bridged = None;
         self.worth_writing();
-        let music = self.music();
-        self.play(vec![music], crate::base::digits::Digits::default());
+        let sound = self.sound_meanwhile();
+        self.play(vec![sound], crate::base::digits::Digits::default());
     }
 
-    /// The caller and another channel speak from now on.
-    pub(super) fn join(&mut self, other: ChannelId) {
+    /// The caller and another channel speak from now on. With `keep` the other one stays, in
+    /// silence, when they part.
+    pub(super) fn join(&mut self, other: ChannelId, keep: bool) {
         self.forget_action();
         self.worth_writing();
-        self.order(Action::Join { other });
+        self.order(Action::Join { other, keep });
         self.state.after(Timer::Talk, JOIN_MS);
     }
 
@@ -195,7 +217,8 @@ impl Call {
         match self.stage() {
             None => false,
             // What played was cut off by it.
-            Some(Stage::Together | Stage::Toggled) => true,
+            Some(Stage::Together | Stage::Toggled | Stage::Turning { .. }) => true,
+            Some(Stage::Consulting) if self.joins() => true,
             Some(Stage::Ringing { .. } | Stage::Consulting | Stage::Back) => {
                 if matches!(self.stage(), Some(Stage::Ringing { .. }))
                     && self.third_channel().is_none()
@@ -247,8 +270,13 @@ impl Call {
             }
             Some(Stage::Back) => self.come_back(),
             Some(Stage::Together | Stage::Toggled) => {
-                self.note_guard("two channels were not joined in time");
-                self.pick_up_moved(&Found::default());
+                self.not_joined();
+            }
+            Some(Stage::Consulting) if self.joins() => self.not_joined(),
+            Some(Stage::Turning { third }) => {
+                let third = *third;
+                self.note_guard("the caller did not come back in time");
+                self.turned(third);
             }
             Some(
                 Stage::Consulting
@@ -260,13 +288,18 @@ impl Call {
         }
     }
 
+    fn not_joined(&mut self) {
+        self.note_guard("two channels were not joined in time");
+        self.pick_up_moved(&Found::default());
+    }
+
     /// The far party is joined to the caller, and the third is forgotten.
     pub(super) fn come_back(&mut self) {
         let Some(far) = self.far_channel() else {
             return self.talk_over(HangupCause::NormalClearing);
         };
         self.set_stage(Stage::Together);
-        self.join(far);
+        self.join(far, false);
     }
 
     /// Goes on in our hands with what another connection, or another process, left. False where
@@ -279,10 +312,7 @@ impl Call {
         }
         let Some(stage) = self.stage().cloned() else { return false };
         self.state.bridged = None;
-        let others = [self.far_channel(), self.third_channel()];
-        for channel in others.into_iter().flatten() {
-            self.order(Action::Follow { channel, on: true });
-        }
+        self.follow_moved();
         match stage {
             // They parted: the far party is gone.
             Stage::Together => self.talk_over(HangupCause::NormalClearing),
@@ -295,7 +325,15 @@ impl Call {
                 self.call_now();
                 self.wait_here();
             }
+            Stage::Consulting if self.caller_consults() => {
+                let third = self.third_channel();
+                self.drop_other(third, HangupCause::NormalClearing);
+                self.third_failed(HangupCause::NormalClearing);
+                self.tell_caller(true);
+            }
             Stage::Consulting => self.wait_here(),
+            Stage::Turning { third } => self.turned(third),
+            Stage::Back if self.caller_consults() => self.tell_caller(true),
             Stage::Back => self.come_back(),
             Stage::Dialing { leg: None, .. } => self.dial_again(),
             Stage::Dialing { leg: Some(_), joined, .. } => {
@@ -309,6 +347,14 @@ impl Call {
             Stage::Leaving { step } => self.leave_for(step),
         }
         true
+    }
+
+    /// Another process, or connection, goes on hearing of the others.
+    pub(in crate::call) fn follow_moved(&mut self) {
+        let others = [self.far_channel(), self.third_channel()];
+        for channel in others.into_iter().flatten() {
+            self.order(Action::Follow { channel, on: true });
+        }
     }
 
     /// Nobody is there any more to speak with the caller: the step that dialed is over.
@@ -356,7 +402,8 @@ impl Call {
         let speak = match moved.stage {
             // In the room they go on without the caller.
             Stage::Room { sent: true, .. } => return,
-            Stage::Consulting | Stage::Room { .. } => true,
+            Stage::Consulting => !moved.by_caller,
+            Stage::Room { .. } => true,
             _ => false,
         };
         if let (true, Some(one), Some(other)) = (speak, &far, &third) {
@@ -366,7 +413,8 @@ impl Call {
         }
         // What FreeSWITCH joined to the caller ends with it.
         let alone = match moved.stage {
-            Stage::Together | Stage::Toggled => [None, third],
+            Stage::Together => [None, third],
+            Stage::Toggled if !moved.by_caller => [None, third],
             _ => [far, third],
         };
         for other in alone.into_iter().flatten() {

@@ -139,16 +139,16 @@ impl Call {
 
     /// Makes a room for three of a consultation.
     pub(in crate::call) fn merge(&mut self) -> Obeyed {
-        let toggled = match self.stage() {
-            Some(Stage::Consulting) => false,
-            Some(Stage::Toggled) => true,
+        let speaks = match self.stage() {
+            Some(Stage::Consulting) if self.caller_consults() => self.third_channel(),
+            Some(Stage::Consulting) => None,
+            Some(Stage::Toggled) => Some(self.far_channel().ok_or("the far party has left")?),
             _ => return Err("nobody is being consulted".to_owned()),
         };
-        let far = self.far_channel();
         self.notice("all three go to a room");
         self.set_stage(Stage::Room { name: None, place: None, back: None, sent: false });
-        if toggled {
-            let (channel, sound) = (far.ok_or("the far party has left")?, self.music());
+        if let Some(channel) = speaks {
+            let sound = self.music();
             // So the caller comes back to us.
             self.order(Action::Await { channel, sound });
         } else {
@@ -165,8 +165,7 @@ impl Call {
 
     fn set_out(&mut self, name: Option<RoomName>, back: Option<Address>) {
         let stage = Stage::Room { name, place: None, back, sent: false };
-        let moved = Moved { stage, far: None, third: None, transfer: None };
-        self.state.talk.moved = Some(Box::new(moved));
+        self.state.talk.moved = Some(Box::new(Moved::new(stage)));
         self.worth_writing();
     }
 

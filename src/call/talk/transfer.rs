@@ -15,6 +15,7 @@ use crate::flow::Step;
 use crate::model::record::{TransferKind, TransferRecord};
 use crate::model::talk::{Goal, Side};
 
+use super::consult::Why;
 use super::moved::{Address, Moved, Stage};
 
 /// How long a target of a transfer is called.
@@ -28,7 +29,7 @@ impl Call {
         match (side, to) {
             (Side::Far, Goal::Room(room)) => self.send_far_to(by, room),
             (Side::Caller, Goal::Room(room)) => self.send_caller_to(by, room),
-            (Side::Far, _) => self.call_third(by, to, TransferKind::Blind, true),
+            (Side::Far, _) => self.call_third(by, to, Why::Sent),
             (Side::Caller, _) => self.send_caller(by, to),
         }
     }
@@ -45,7 +46,7 @@ impl Call {
         let far = self.known(far);
         let channel = far.channel;
         let stage = Stage::Dialing { to, instead: None, back, leg: None, joined: false };
-        let moved = Moved { stage, far: None, third: None, transfer };
+        let moved = Moved { transfer, ..Moved::new(stage) };
         self.state.talk.moved = Some(Box::new(moved));
         self.worth_writing();
         self.drop_other(Some(channel), HangupCause::BlindTransfer);
@@ -63,11 +64,11 @@ impl Call {
         if let Some(leg) = self.state.legs.get_mut(far.leg) {
             party.clone_into(&mut leg.party);
         }
-        let moved = Moved { stage: Stage::Together, far: Some(far), third: None, transfer };
+        let moved = Moved { far: Some(far), transfer, ..Moved::new(Stage::Together) };
         self.state.talk.moved = Some(Box::new(moved));
         self.transfer_came_to("done");
         self.worth_writing();
-        self.join(channel);
+        self.join(channel, false);
     }
 
     pub(in crate::call) fn move_to_step(&mut self, by: &str, step: &StepName) -> Obeyed {
@@ -90,7 +91,7 @@ impl Call {
         let third = self.third_channel();
         self.drop_other(third, HangupCause::NormalClearing);
         let stage = Stage::Leaving { step: step.clone() };
-        let moved = Moved { stage, far: None, third: None, transfer };
+        let moved = Moved { transfer, ..Moved::new(stage) };
         self.state.talk.moved = Some(Box::new(moved));
         self.worth_writing();
         self.known(far.clone());
@@ -157,7 +158,7 @@ impl Call {
             self.release_others();
             self.state.talk.moved = None;
         }
-        let moved = Moved { stage, far: None, third: None, transfer: self.last_transfer() };
+        let moved = Moved { transfer: self.last_transfer(), ..Moved::new(stage) };
         self.state.talk.moved = Some(Box::new(moved));
         self.stop_action();
         self.pick_up_moved(&crate::call::handover::Found::default());

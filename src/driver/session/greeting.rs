@@ -110,7 +110,7 @@ impl Session {
         let refuse = |session: &mut Self, reason: &str| {
             session.refuse(Some(channel), mode(facts), reason, now);
         };
-        let Some(tie) = tie else { return refuse(self, UNKNOWN) };
+        let Some(tie) = tie.filter(|tie| tie.allows(to)) else { return refuse(self, UNKNOWN) };
         let program = match router.program(tie.tenant(), tie.main(), tie.versions()) {
             Ok(program) => program,
             Err(reason) => return refuse(self, &reason),

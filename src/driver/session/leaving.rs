@@ -80,7 +80,7 @@ impl Session {
     /// The dialplan brings the call back on another connection, or it ends on its way there.
     pub(super) fn brought_back(&mut self) {
         if let Phase::Running(running) = std::mem::replace(&mut self.phase, Phase::Away) {
-            tracing::info!(call = %self.call, "a phone sent the call elsewhere");
+            tracing::info!(call = %self.call, "the call is on its way to another connection");
             self.offers.push_back(Offer::Adrift(running));
         }
     }

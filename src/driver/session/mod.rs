@@ -465,7 +465,9 @@ impl Session {
     /// True where there is nothing more in these news.
     fn look_for_transfer(&mut self, news: &esl::event::Event, now: Now) -> bool {
         let Phase::Running(running) = &mut self.phase else { return false };
-        if running.left || !moved(running, news) {
+        // FreeSWITCH takes even a leg that is gone to where it was to go after its conversation
+        // (`switch_ivr_bridge.c` switch_ivr_multi_threaded_bridge).
+        if running.left || running.parting.is_some() || !moved(running, news) {
             return false;
         }
         let taker = news.other_leg().filter(|_| running.joined == Joined::Lent);
@@ -485,9 +487,9 @@ impl Session {
                 self.hear(vec![Event::Bridged { other, target: None }], now);
                 return false;
             }
-            // Its dialplan brings it back, on another connection.
+            // Its dialplan brings it back, on another connection, unless it ends before.
             (Joined::Since, _) => {
-                self.superseded();
+                self.brought_back();
                 return false;
             }
         }

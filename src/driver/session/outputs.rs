@@ -94,6 +94,11 @@ impl Session {
             self.say(tie.as_slice());
             return Vec::new();
         }
+        if let Action::Bring { channel, tie } = &action {
+            let commands = running.bring(channel, tie);
+            self.say(&commands);
+            return Vec::new();
+        }
         match running.desk.order(id, action, now.mono_ms) {
             Ok(turn) => self.take(Some(id), turn),
             Err(refused) => vec![Event::Refused(id, refused.to_string())],

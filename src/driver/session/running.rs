@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Parting, Settings};
+use crate::base::cause::HangupCause;
 use crate::base::ids::{ChannelId, InstanceId};
 use crate::base::now::Now;
 use crate::call::{Call, Tie};
@@ -12,7 +13,7 @@ use crate::driver::seal::{Carried, Keys};
 use crate::driver::translate::legs;
 use crate::driver::translate::variables::{self, Former};
 use crate::esl::argument::{VariableName, VariableValue};
-use crate::esl::command::Command;
+use crate::esl::command::{Api, Command};
 use crate::esl::event::Event;
 
 /// How long the dialplan's timer stays at most: a process that dies within a millisecond or two of
@@ -122,6 +123,24 @@ impl Running {
         Some(variables::tie(channel, sealed.ok()?))
     }
 
+    /// Has the far party go on in a call of its own. Where nothing can bring it to us, it goes on
+    /// with whoever waits for it without one, and alone not at all.
+    pub(in crate::driver) fn bring(&self, channel: &ChannelId, tie: &Tie) -> Vec<Command> {
+        let sealed = self.keys.seal_tie(channel, tie).inspect_err(|error| {
+            tracing::warn!(call = %self.call.id(), %error, "a channel can't be tied to its call");
+        });
+        let awaited = tie.awaited();
+        let brought = self.former.transfers().zip(sealed.ok());
+        let brought = brought.map(|(away, tie)| legs::bring(channel, awaited, tie, away));
+        brought.unwrap_or_else(|| match awaited {
+            Some(other) => legs::connect(channel, other, false),
+            None => {
+                let (channel, cause) = (channel.clone(), HangupCause::NormalTemporaryFailure);
+                vec![Command::Api(Api::Kill { channel, cause })]
+            }
+        })
+    }
+
     /// Whether somebody's phone has sent the channel where our dialplan brings it back.
     pub(super) fn is_referred(&self, news: &Event) -> bool {
         let context = news.text("Caller-Context");
@@ -136,7 +155,7 @@ impl Running {
         let Some(other) = self.replaced.take() else { return Vec::new() };
         let state = self.write(!self.call.runs_on());
         let back = self.former.way_back();
-        let back = back.map(|back| legs::join(&self.channel, &other, back, false));
+        let back = back.map(|back| legs::stay(&self.channel, &other, back));
         std::iter::once(state).chain(back.into_iter().flatten()).collect()
     }
 

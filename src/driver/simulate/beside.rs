@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use super::{Simulation, Stimulus};
+use crate::base::cause::HangupCause;
 use crate::base::ids::ChannelId;
+use crate::call::Tie;
 use crate::call::input::{Answer, Command as Operator};
 use crate::call::output::{ActionId, QueryId};
 use crate::driver::registry::Heed;
@@ -153,6 +155,24 @@ impl Simulation<'_> {
             self.drain_stray();
         }
         told
+    }
+
+    /// The far party's own call is not simulated; here is what it does first, as if it were over at
+    /// once where somebody is to be called for it.
+    pub(super) fn far_party_comes(&mut self) -> bool {
+        let Some((uuid, tie)) = self.channel.brought() else { return false };
+        let channel = uuid.parse::<ChannelId>().ok();
+        let tie = channel.zip(std::str::from_utf8(&tie).ok());
+        let tie = tie.and_then(|(channel, tie)| self.settings.keys.open_tie(&channel, tie).ok());
+        match tie.as_ref().and_then(Tie::awaited) {
+            Some(other) => {
+                let join = format!("uuid_bridge {uuid} {other}");
+                self.beside.numbers += 1;
+                self.channel.order(self.beside.numbers, join.as_bytes(), self.now);
+            }
+            None => self.channel.hang_up_far(&uuid, HangupCause::NormalClearing, self.now),
+        }
+        true
     }
 
     fn overhear(&mut self, event: Event) {

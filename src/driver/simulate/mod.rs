@@ -356,7 +356,7 @@ impl<'a> Simulation<'a> {
             for frame in frames(&bytes) {
                 self.hear(Stimulus::Bytes(frame.to_vec()));
             }
-            let overheard = self.hear_beside();
+            let overheard = self.hear_beside() | self.far_party_comes();
             self.close();
             self.caller.act(&mut self.channel, self.now);
             self.look_for_end();

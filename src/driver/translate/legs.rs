@@ -3,14 +3,15 @@
 use super::dial::{self, variable};
 use super::media;
 use super::room;
-use super::variables::{TIE, pair, set};
+use super::variables::{self, TIE, pair, set};
 use crate::base::cause::HangupCause;
 use crate::base::digits::Digits;
 use crate::base::ids::ChannelId;
 use crate::base::millis::Millis;
+use crate::call::BROUGHT;
 use crate::call::output::{Media, OriginateOrder, Then as Ordered};
 use crate::esl::application::Sound;
-use crate::esl::argument::{DialPart, DisplayName, Refused, Tones, Word};
+use crate::esl::argument::{DialPart, DisplayName, Refused, Tones, VariableValue, Word};
 use crate::esl::command::{Api, Command};
 use crate::esl::dial_string::{DialString, DialValue, DialVariable, Leg, Target};
 use crate::esl::originate::{Eavesdrop, Originate, Then};
@@ -102,28 +103,57 @@ const REMINDER: &str = "v=-25;%(150,9850,850)";
 /// what happens after a bridge (`switch_ivr.c` switch_ivr_session_transfer), so it is told each
 /// time.
 pub fn connect(one: &ChannelId, other: &ChannelId, keep: bool) -> Vec<Command> {
-    let stay = if keep { "true" } else { "" };
     let (channel, with) = (one.clone(), other.clone());
-    let set = |channel| {
-        let stays = [("park_after_bridge", stay), ("park_timeout", STAY), (TIE, "")];
-        set(channel, stays.iter().map(|(name, value)| pair(name, value)).collect())
-    };
+    let set = |channel| stays(channel, keep, &[(TIE, "")]);
     vec![set(one), set(other), Command::Api(Api::Bridge { channel, other: with })]
+}
+
+/// Whether a channel stays in silence when its conversation is over.
+fn stays(channel: &ChannelId, keep: bool, more: &[(&str, &str)]) -> Command {
+    let stay = if keep { "true" } else { "" };
+    let stays = [("park_after_bridge", stay), ("park_timeout", STAY)];
+    set(channel, stays.iter().chain(more).map(|(name, value)| pair(name, value)).collect())
 }
 
 /// How long a leg is left in silence by a process that is gone, in seconds.
 const STAY: &str = "30";
 
-/// Joins the caller to another channel, unless that is done; `back` is where its dialplan takes it
-/// afterwards.
-pub fn join(caller: &ChannelId, other: &ChannelId, back: &str, ordered: bool) -> Vec<Command> {
+/// Joins the caller to another channel; `back` is where its dialplan takes it afterwards. With
+/// `keep` the other channel stays then.
+pub fn join(caller: &ChannelId, other: &ChannelId, back: &str, keep: bool) -> [Command; 3] {
     let (channel, with) = (caller.clone(), other.clone());
-    let bridge = ordered.then_some(Command::Api(Api::Bridge { channel, other: with }));
-    let settings = [
-        set(other, vec![pair("park_after_bridge", ""), pair("hangup_after_bridge", "true")]),
-        come_back(caller, back),
-    ];
-    settings.into_iter().chain(bridge).collect()
+    let ends = [("hangup_after_bridge", "true")];
+    let settings = stays(other, keep, &ends);
+    [settings, come_back(caller, back), Command::Api(Api::Bridge { channel, other: with })]
+}
+
+/// The same where they are joined already, and the other channel ends with the conversation.
+pub fn stay(caller: &ChannelId, other: &ChannelId, back: &str) -> [Command; 2] {
+    [stays(other, false, &[("hangup_after_bridge", "true")]), come_back(caller, back)]
+}
+
+/// Has our dialplan bring a channel to us, in the context `away`. Whoever waits for it stays for so
+/// long.
+pub fn bring(
+    channel: &ChannelId,
+    awaited: Option<&ChannelId>,
+    tie: VariableValue,
+    away: Word,
+) -> Vec<Command> {
+    let waits = awaited.map(|awaited| stays(awaited, true, &[]));
+    let transfer = Command::Api(send_to_us(channel, away));
+    waits.into_iter().chain([variables::tie(channel, tie), transfer]).collect()
+}
+
+/// Has our dialplan bring a channel to us that carries a tie.
+#[allow(clippy::unwrap_used, reason = "the texts are constants of ours, and well-formed")]
+pub fn send_to_us(channel: &ChannelId, context: Word) -> Api {
+    Api::Transfer {
+        channel: channel.clone(),
+        extension: DialPart::new(BROUGHT).unwrap(),
+        dialplan: Word::new("dialplan", "XML").unwrap(),
+        context,
+    }
 }
 
 /// Lets a channel hear this, and hangs it up.

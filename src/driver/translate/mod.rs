@@ -91,8 +91,9 @@ pub fn replaced(event: &esl::event::Event) -> Option<Event> {
 pub fn refers(event: &esl::event::Event) -> Option<Event> {
     let text = |name| event.variable(name).map(|value| value.text().into_owned());
     let blind = text("transfer_destination").and_then(|to| Some(to.strip_prefix("blind:")?.into()));
-    let attended = text("transfer_to").is_some_and(|to| to.starts_with("att:"));
-    (blind.is_some() || attended).then_some(Event::Refers { to: blind })
+    let attended = text("transfer_to").and_then(|to| Some(to.strip_prefix("att:")?.to_owned()));
+    let other = attended.as_deref().filter(|_| blind.is_none()).and_then(|to| to.parse().ok());
+    (blind.is_some() || attended.is_some()).then_some(Event::Refers { to: blind, other })
 }
 
 /// The file of a recording (`switch_ivr_async.c` send_record_stop_event).
@@ -152,9 +153,10 @@ mod tests {
             refers(&heard(&json!({ "Event-Name": "CHANNEL_HANGUP", "variable_transfer_to": to,
                 "variable_transfer_destination": destination })))
         };
-        let blind = Event::Refers { to: Some("300".to_owned()) };
+        let blind = Event::Refers { to: Some("300".to_owned()), other: None };
         assert_eq!(left("blind:b-leg", "blind:300"), Some(blind));
-        assert_eq!(left("att:x-leg", ""), Some(Event::Refers { to: None }));
+        let other = Some("x-leg".parse().unwrap());
+        assert_eq!(left("att:x-leg", ""), Some(Event::Refers { to: None, other }));
         assert_eq!(left("", ""), None);
         assert_eq!(left("satt:x-leg", ""), None);
     }

@@ -117,6 +117,16 @@ pub fn state_name() -> VariableName {
     named(STATE)
 }
 
+/// The name of [`TIE`].
+pub fn tie_name() -> VariableName {
+    named(TIE)
+}
+
+/// The name of the variable with the context that brings a far party to us.
+pub fn transfers_name() -> VariableName {
+    named(FORCED[1])
+}
+
 /// Has a broken connection cut what plays, and the dialplan go on at once.
 pub fn cut(channel: &ChannelId) -> Command {
     set(channel, vec![pair("socket_resume", "true")])

@@ -20,6 +20,9 @@ pub(super) use joined::Joined;
 /// Channels besides the caller's at once; one more can't be called.
 pub(super) const MAX_OTHERS: usize = 64;
 
+/// What has our dialplan offer a channel to Callwright that is no caller's.
+const TIE: &[u8] = b"callwright_tie";
+
 /// One channel.
 #[derive(Debug)]
 pub(super) struct Other {
@@ -47,6 +50,8 @@ enum Doing {
     Listens { to: Vec<u8> },
     /// In a room, or in somebody's dialplan.
     Away,
+    /// In the dialplan, for a call of its own.
+    Brought,
     /// `first` is the one of the two whose events tell of it.
     Talks { with: String, first: bool },
 }
@@ -80,7 +85,11 @@ impl Other {
             }
             Doing::Begins { at, .. } => Some(*at),
             Doing::Parked { until } => *until,
-            Doing::Plays | Doing::Listens { .. } | Doing::Away | Doing::Talks { .. } => None,
+            Doing::Plays
+            | Doing::Listens { .. }
+            | Doing::Away
+            | Doing::Brought
+            | Doing::Talks { .. } => None,
         };
         let ends = self.ends.map(|(at, _)| at);
         [own, ends].into_iter().flatten().min()
@@ -89,7 +98,7 @@ impl Other {
     const fn state(&self) -> FarState {
         match &self.doing {
             Doing::Rings { .. } => FarState::Rings,
-            Doing::Begins { .. } | Doing::Parked { .. } => FarState::Silent,
+            Doing::Begins { .. } | Doing::Parked { .. } | Doing::Brought => FarState::Silent,
             Doing::Plays | Doing::Listens { .. } | Doing::Away => FarState::Hears,
             Doing::Talks { .. } => FarState::Talks,
         }
@@ -117,6 +126,12 @@ impl Channel {
         });
         let dialed = dialed.filter(|leg| !self.others.iter().any(|other| other.uuid == leg.uuid));
         dialed.into_iter().chain(others).collect()
+    }
+
+    /// A channel that is to have a call of its own, and what it carries for that.
+    pub fn brought(&self) -> Option<(String, Vec<u8>)> {
+        let other = self.others.iter().find(|other| other.doing == Doing::Brought)?;
+        Some((other.uuid.clone(), other.vars.get(TIE)?.to_vec()))
     }
 
     /// The party of a channel besides the caller's presses a key.
@@ -227,6 +242,7 @@ impl Channel {
             b"endless_playback" | b"playback" => Doing::Plays,
             b"eavesdrop" => Doing::Listens { to: eavesdropped(argument) },
             b"conference" => Doing::Away,
+            b"dialplan" if other.vars.get(TIE).is_some_and(|tie| !tie.is_empty()) => Doing::Brought,
             // The dialplan of somebody else; here nobody is there.
             _ => {
                 other.ends = Some((soon, HangupCause::NormalClearing));

@@ -53,7 +53,7 @@ fn who_is_consulted_speaks_with_the_far_party_and_then_with_the_caller() {
     let mut sim = scene.simulation();
     pass(&mut sim, 4_000);
     assert_eq!(state_of(&mut sim, "2001"), Some(FarState::Talks));
-    sim.command(Command::Consult { to: extension("2002") }).unwrap();
+    sim.command(Command::Consult { side: Side::Far, to: extension("2002") }).unwrap();
     assert_eq!(state_of(&mut sim, "2001"), Some(FarState::Hears), "it hears that it rings");
     pass(&mut sim, 4_000);
     let both = ["2001", "2002"].map(|number| state_of(&mut sim, number));
@@ -74,11 +74,39 @@ fn who_is_consulted_speaks_with_the_far_party_and_then_with_the_caller() {
 }
 
 #[test]
+fn the_caller_consults_goes_to_and_fro_and_leaves_the_two_to_one_another() {
+    let scene = Scene::calm();
+    let mut sim = scene.simulation();
+    pass(&mut sim, 4_000);
+    sim.command(Command::Consult { side: Side::Caller, to: extension("2002") }).unwrap();
+    assert_eq!(state_of(&mut sim, "2001"), Some(FarState::Hears), "it hears music");
+    pass(&mut sim, 4_000);
+    let both = |sim: &mut Simulation<'_>| ["2001", "2002"].map(|number| state_of(sim, number));
+    let (hears, talks) = (Some(FarState::Hears), Some(FarState::Talks));
+    assert_eq!(both(&mut sim), [hears, talks]);
+    sim.command(Command::Toggle).unwrap();
+    pass(&mut sim, 1_000);
+    assert_eq!(both(&mut sim), [talks, hears]);
+    // Nobody holds the call, and then another process does.
+    sim.kill();
+    pass(&mut sim, 8_000);
+    sim.command(Command::Toggle).unwrap();
+    pass(&mut sim, 1_000);
+    assert_eq!(both(&mut sim), [hears, talks]);
+    sim.command(Command::Complete).unwrap();
+    pass(&mut sim, 2_000);
+    assert_eq!(both(&mut sim), [talks, talks]);
+    sim.run();
+    assert_eq!(sim.records().len(), 1, "the caller's call is over");
+    assert_eq!(sim.records()[0].transfers[0].outcome, "goes on in a call of its own");
+}
+
+#[test]
 fn a_process_that_dies_while_the_caller_is_joined_leaves_them_talking_and_the_call_is_found() {
     let scene = Scene::calm();
     let mut sim = scene.simulation();
     pass(&mut sim, 4_000);
-    sim.command(Command::Consult { to: extension("2002") }).unwrap();
+    sim.command(Command::Consult { side: Side::Far, to: extension("2002") }).unwrap();
     pass(&mut sim, 4_000);
     sim.command(Command::Complete).unwrap();
     pass(&mut sim, 2_000);
@@ -99,7 +127,7 @@ fn a_call_without_a_connection_consults_and_hears_who_is_busy() {
     sim.kill();
     pass(&mut sim, 8_000);
     assert!(sim.is_held(), "nobody found it");
-    sim.command(Command::Consult { to: extension("2004") }).unwrap();
+    sim.command(Command::Consult { side: Side::Far, to: extension("2004") }).unwrap();
     pass(&mut sim, 6_000);
     let talks = sim.channel().0.talks_with().is_some();
     assert!(talks, "they speak again: {:?}", sim.channel().0.far_legs());
@@ -112,7 +140,7 @@ fn a_process_that_stops_as_two_are_to_be_joined_has_joined_them() {
     let scene = Scene::calm();
     let mut sim = scene.simulation();
     pass(&mut sim, 4_000);
-    sim.command(Command::Consult { to: extension("2004") }).unwrap();
+    sim.command(Command::Consult { side: Side::Far, to: extension("2004") }).unwrap();
     pass(&mut sim, 500);
     assert_eq!(state_of(&mut sim, "2001"), Some(FarState::Hears), "it hears that 2004 is busy");
     sim.suffers(Blow::Stops(When::Boundary));

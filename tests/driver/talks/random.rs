@@ -41,7 +41,7 @@ fn command(dice: &mut Chance) -> Command {
     match dice.below(26) {
         0..=3 => Command::Hold { on: dice.below(2) == 0, side: side(dice) },
         4..=5 => Command::Send { side: side(dice), to },
-        6..=9 => Command::Consult { to },
+        6..=9 => Command::Consult { side: side(dice), to },
         10..=11 => Command::Toggle,
         12 => Command::Complete,
         13 => Command::Cancel,

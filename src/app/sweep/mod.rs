@@ -1,6 +1,8 @@
 //! Looks, over the links, for calls that nobody holds: conversations whose process is gone are
-//! followed, callers left parked are sent round their dialplan again, and calls that ended unseen
-//! get their record.
+//! followed, callers left parked are sent round their dialplan again, far parties that wait for a
+//! caller who is gone get a call of their own, and calls that ended unseen get their record.
+
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use jiff::Timestamp;
 use super::links::Links;
 use crate::base::cause::{HangupCause, Party, Termination};
 use crate::base::ids::{CallId, ChannelId, InstanceId};
+use crate::base::masked::Masked;
 use crate::driver::call::{Shared, Switchboard};
 use crate::driver::registry::{Heed, Hold, Word};
 use crate::driver::seal::Opened;
@@ -46,8 +49,9 @@ pub(super) struct Sweep {
     shared: Arc<Shared>,
     links: Arc<Links>,
     store: Store,
-    /// Who holds a channel's call; none where it is no call of ours.
-    holders: BTreeMap<ChannelId, Option<InstanceId>>,
+    /// Who holds a channel's call, none where it is no call of ours, as long as the channel has the
+    /// same destination: a far party may get a call of its own.
+    holders: BTreeMap<ChannelId, (Masked<String>, Option<InstanceId>)>,
     /// How often a call was seen in a plight.
     plights: BTreeMap<CallId, u32>,
     /// How often a channel that a call follows was not there.
@@ -95,6 +99,7 @@ impl Sweep {
         self.look_for_parted(&view, &mut plights).await;
         self.look_for_lost(&view, &mut plights).await;
         self.look_for_unseen(&view, &mut plights).await;
+        self.look_for_waiting(&view, &mut plights).await;
         self.plights.retain(|call, _| plights.contains(call));
         self.holders.retain(|channel, _| view.channels.contains_key(channel));
     }
@@ -214,9 +219,9 @@ impl Sweep {
             self.shared.registry.held().into_iter().map(|held| held.channel).collect();
         let mut looks = 0;
         for (channel, (link, row)) in &view.channels {
-            let known = self.holders.get(channel);
-            let well = known.is_some_and(|holder| holder.is_none_or(|id| view.alive.contains(&id)));
-            if held.contains(channel) || well || !row.inbound || looks >= LOOKS_MAX {
+            let known = self.holders.get(channel).filter(|(to, _)| *to == row.destination);
+            let well = known.is_some_and(|(_, id)| id.is_none_or(|id| view.alive.contains(&id)));
+            if held.contains(channel) || well || looks >= LOOKS_MAX {
                 continue;
             }
             looks += 1;
@@ -224,8 +229,10 @@ impl Sweep {
                 Some(opened) if !self.is_well(&opened, view) => {
                     self.save(opened, link, row, plights).await;
                 }
-                Some(opened) => drop(self.holders.insert(channel.clone(), Some(opened.holder))),
-                None => drop(self.holders.insert(channel.clone(), None)),
+                opened => {
+                    let holder = opened.map(|opened| opened.holder);
+                    self.holders.insert(channel.clone(), (row.destination.clone(), holder));
+                }
             }
         }
     }
@@ -236,11 +243,7 @@ impl Sweep {
     }
 
     async fn opened(&self, link: &Link, channel: &ChannelId) -> Option<Opened> {
-        let name = variables::state_name();
-        let text = link.api(Api::GetVariable { channel: channel.clone(), name }).await.ok()?;
-        if text.is_empty() || text == "_undef_" {
-            return None;
-        }
+        let text = waiting::variable(link, channel, variables::state_name()).await?;
         self.shared.settings.keys.open(channel, &text).ok()
     }
 
