@@ -4,8 +4,9 @@ use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::endpoint::{Described, Endpoint};
+use super::endpoint::Endpoint;
 use super::problem::Words;
+use super::shape::{Described, Media};
 
 /// Which problems an endpoint may answer with, besides those of every endpoint.
 const PROBLEMS: [(&str, &str); 9] = [
@@ -75,7 +76,7 @@ fn operation(endpoint: &Endpoint, described: &Described) -> Value {
     if let Some(body) = &described.body {
         operation["requestBody"] = json!({
             "required": true,
-            "content": { "application/json": { "schema": body } },
+            "content": content(body),
         });
     }
     operation
@@ -125,20 +126,27 @@ fn properties(schema: &Schema) -> Vec<(String, Value)> {
     pairs.map(|(name, schema)| (name.clone(), schema.clone())).collect()
 }
 
+fn content(media: &Media) -> Value {
+    let kinds = media.kinds.iter();
+    let each = kinds.map(|kind| ((*kind).to_owned(), json!({ "schema": media.schema })));
+    Value::Object(each.collect())
+}
+
 fn responses(described: &Described) -> Value {
     let mut responses = Map::new();
-    let mut good = json!({ "description": "Done" });
-    if let Some(answer) = &described.answer {
-        good["content"] = json!({ "application/json": { "schema": answer } });
-        good["headers"] = json!({ "ETag": { "schema": { "type": "string" } } });
-    }
-    responses.insert(described.status.to_string(), good);
-    if described.status == 200 {
-        responses.insert("304".into(), json!({ "description": "As `If-None-Match` says" }));
-    }
     for (status, _) in PROBLEMS {
         let named = json!({ "$ref": format!("#/components/responses/{status}") });
         responses.insert(status.into(), named);
+    }
+    for good in &described.answers {
+        let mut answer = json!({ "description": good.about });
+        if let Some(media) = &good.media {
+            answer["content"] = content(media);
+        }
+        for header in good.headers {
+            answer["headers"][*header] = json!({ "schema": { "type": "string" } });
+        }
+        responses.insert(good.status.to_string(), answer);
     }
     Value::Object(responses)
 }

@@ -3,20 +3,19 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{ConnectInfo, FromRequestParts, Path, Query, RawPathParams, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use schemars::SchemaGenerator;
 
 use super::access::{Whose, permit};
 use super::pace::Left;
 use super::problem::Problem;
-use super::reply::{Nothing, Reply, Seen};
+use super::reply::{Nothing, Seen};
+use super::shape::{Answer, Content, Described, Shape, is_nothing, read};
 use super::{Api, Peer};
 use crate::model::access::{ApiKey, Power};
 
@@ -50,37 +49,8 @@ pub(super) struct Endpoint {
     pub(super) route: MethodRouter<Arc<Api>>,
 }
 
-/// The shapes of an endpoint.
-pub(super) struct Described {
-    pub(super) path: Schema,
-    pub(super) query: Option<Schema>,
-    pub(super) body: Option<Schema>,
-    pub(super) status: u16,
-    pub(super) answer: Option<Schema>,
-}
-
-/// Something that is read from a request.
-pub(super) trait Shape: DeserializeOwned + JsonSchema + Send + 'static {}
-impl<T: DeserializeOwned + JsonSchema + Send + 'static> Shape for T {}
-
-fn is_nothing<T: 'static>() -> bool {
-    std::any::TypeId::of::<T>() == std::any::TypeId::of::<Nothing>()
-}
-
-fn describe<P: Shape, Q: Shape, B: Shape, T: JsonSchema + 'static, const STATUS: u16>(
-    generator: &mut SchemaGenerator,
-) -> Described {
-    Described {
-        path: P::json_schema(generator),
-        query: (!is_nothing::<Q>()).then(|| Q::json_schema(generator)),
-        body: (!is_nothing::<B>()).then(|| generator.subschema_for::<B>()),
-        status: STATUS,
-        answer: (!is_nothing::<T>()).then(|| generator.subschema_for::<T>()),
-    }
-}
-
 impl Endpoint {
-    pub(super) fn new<W, P, Q, B, T, const STATUS: u16, F, Run>(
+    pub(super) fn new<W, P, Q, B, A, F, Run>(
         method: Method,
         path: &'static str,
         power: impl Into<Option<Power>>,
@@ -91,10 +61,10 @@ impl Endpoint {
         W: Whose,
         P: Shape,
         Q: Shape,
-        B: Shape,
-        T: Serialize + JsonSchema + 'static,
+        B: Content,
+        A: Answer,
         F: Fn(Asked<W, P, Q, B>) -> Run + Clone + Send + Sync + 'static,
-        Run: Future<Output = Result<Reply<T, STATUS>, Problem>> + Send + 'static,
+        Run: Future<Output = Result<A, Problem>> + Send + 'static,
     {
         debug_assert_eq!(W::OF_TENANT, path.contains("{tenant}"), "{path}");
         let power = power.into();
@@ -103,7 +73,7 @@ impl Endpoint {
             let run = run.clone();
             async move { api.respond(request, power, run).await }
         });
-        Self { method, path, power, summary, describe: describe::<P, Q, B, T, STATUS>, route }
+        Self { method, path, power, summary, describe: Described::of::<P, Q, B, A>, route }
     }
 }
 
@@ -119,7 +89,7 @@ fn name(parts: &Parts) -> String {
 }
 
 impl Api {
-    async fn respond<W, P, Q, B, T, const STATUS: u16, F, Run>(
+    async fn respond<W, P, Q, B, A, F, Run>(
         self: Arc<Self>,
         request: Request,
         power: Option<Power>,
@@ -129,10 +99,10 @@ impl Api {
         W: Whose,
         P: Shape,
         Q: Shape,
-        B: Shape,
-        T: Serialize + JsonSchema + 'static,
+        B: Content,
+        A: Answer,
         F: Fn(Asked<W, P, Q, B>) -> Run,
-        Run: Future<Output = Result<Reply<T, STATUS>, Problem>>,
+        Run: Future<Output = Result<A, Problem>>,
     {
         let (mut parts, body) = request.into_parts();
         let (name, method) = (name(&parts), parts.method.clone());
@@ -146,18 +116,15 @@ impl Api {
             }
             let path = path(&mut parts).await?;
             let query = query(&parts)?;
-            let body = if is_nothing::<B>() {
-                read(b"{}")?
-            } else {
-                let bytes = to_bytes(body, self.config.body).await;
-                read(&bytes.map_err(|_| self.too_long())?)?
+            let body = match B::most(&self.config) {
+                None => Bytes::new(),
+                Some(most) => to_bytes(body, most).await.map_err(|_| too_long(most))?,
             };
-            let seen = Seen::of(&parts.headers);
+            let body = B::read(&parts.headers, body)?;
+            let seen = Seen::of(&parts.method, &parts.headers);
             let api = Arc::clone(&self);
             let asked = Asked { api, key, whose, path, query, body, seen: seen.clone() };
-            let Reply(value) = run(asked).await?;
-            let status = StatusCode::from_u16(STATUS).unwrap_or(StatusCode::OK);
-            seen.respond(status, &value)
+            run(asked).await?.respond(&seen)
         }
         .await;
         let mut response = done.unwrap_or_else(IntoResponse::into_response);
@@ -165,11 +132,11 @@ impl Api {
         dress(&mut response, &name, left);
         response
     }
+}
 
-    fn too_long(&self) -> Problem {
-        let detail = format!("a body has at most {} bytes", self.config.body);
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_long", detail)
-    }
+fn too_long(most: usize) -> Problem {
+    let detail = format!("a body has at most {most} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_long", detail)
 }
 
 fn dress(response: &mut Response, name: &str, left: Option<Left>) {
@@ -209,21 +176,4 @@ fn query<Q: Shape>(parts: &Parts) -> Result<Q, Problem> {
     found
         .map(|Query(query)| query)
         .map_err(|rejected| Problem::new(StatusCode::BAD_REQUEST, "query", rejected.body_text()))
-}
-
-fn read<B: Shape>(json: &[u8]) -> Result<B, Problem> {
-    // serde would take an array for an object's values, in their order.
-    if json.trim_ascii_start().first() == Some(&b'[') {
-        return Err(Problem::invalid("an object is expected, not an array"));
-    }
-    let mut reader = serde_json::Deserializer::from_slice(json);
-    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let field = error.path().to_string();
-        let inner = error.inner();
-        if inner.is_data() {
-            return Problem::invalid(inner.to_string()).at(field);
-        }
-        let detail = format!("the body is not JSON: {inner}");
-        Problem::new(StatusCode::BAD_REQUEST, "not_json", detail)
-    })
 }

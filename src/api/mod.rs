@@ -16,9 +16,13 @@ mod pace;
 mod page;
 mod problem;
 mod prompts;
+mod range;
+mod recordings;
 mod records;
 mod reply;
 mod rooms;
+mod shape;
+mod stream;
 mod tenants;
 mod tls;
 
@@ -34,8 +38,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::IncomingStream;
 use dashmap::DashMap;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::archive::Archive;
 use crate::base::ids::ApiKeyId;
 use crate::control::console::Console;
 use crate::driver::call::Shared;
@@ -80,8 +86,11 @@ pub struct Api {
     store: Store,
     directory: Directory,
     console: Arc<Console>,
+    archive: Arc<Archive>,
     config: Config,
     speech: bool,
+    /// Free places for who hears a recording.
+    played: Arc<Semaphore>,
     paces: Paces,
     /// The minute in which each key was last noted as used.
     used: DashMap<ApiKeyId, i64>,
@@ -116,6 +125,7 @@ fn endpoints() -> Vec<Endpoint> {
         rooms::endpoints(),
         calls::endpoints(),
         records::endpoints(),
+        recordings::endpoints(),
     ]
     .into_iter()
     .flatten()
@@ -139,11 +149,14 @@ impl Api {
         store: Store,
         directory: Directory,
         console: Arc<Console>,
+        archive: Arc<Archive>,
         config: Config,
         speech: bool,
     ) -> Self {
         let paces = Paces::new(&config);
-        Self { store, directory, console, config, speech, paces, used: DashMap::new() }
+        let played = Arc::new(Semaphore::new(recordings::PLAYED_MAX));
+        let used = DashMap::new();
+        Self { store, directory, console, archive, config, speech, played, paces, used }
     }
 
     /// Answers until it is told to stop, and what is being answered then.

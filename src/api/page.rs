@@ -1,7 +1,12 @@
 //! Lists in pages.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::problem::Problem;
+use crate::store::Cursor;
 
 const USUAL: u32 = 50;
 const MOST: u32 = 500;
@@ -53,4 +58,17 @@ impl TryFrom<u32> for Limit {
             Err(format!("a page has 1 to {MOST} items"))
         }
     }
+}
+
+/// Reads a cursor that we wrote.
+pub(super) fn cursor(text: Option<&str>) -> Result<Option<Cursor>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let json = URL_SAFE_NO_PAD.decode(text).ok();
+    let cursor = json.and_then(|json| serde_json::from_slice(&json).ok());
+    let wrong = || Problem::invalid("that is no cursor of ours").at("cursor");
+    cursor.map(Some).ok_or_else(wrong)
+}
+
+pub(super) fn next(cursor: Option<Cursor>) -> Option<String> {
+    serde_json::to_vec(&cursor?).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
 }

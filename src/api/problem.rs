@@ -8,11 +8,13 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::archive::ArchiveError;
 use crate::control::room::RoomOpError;
 use crate::driver::registry::TellError;
 use crate::flow::problem::Problem as Finding;
 use crate::flow::room::Denied;
 use crate::store::StoreError;
+use crate::vault::objects::ObjectError;
 
 /// A request that was not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,6 +142,28 @@ impl From<StoreError> for Problem {
             }
             error @ StoreError::Corrupt(_) => Self::fault(&error),
         }
+    }
+}
+
+impl From<ArchiveError> for Problem {
+    fn from(error: ArchiveError) -> Self {
+        let words = error.to_string();
+        let code = match error {
+            ArchiveError::Store(error) => return error.into(),
+            ArchiveError::NoSound(_) => "no_sound",
+            ArchiveError::Destroyed => "destroyed",
+            ArchiveError::Object(ObjectError::Missing)
+            | ArchiveError::Damaged(_)
+            | ArchiveError::Length { .. } => "damaged",
+            ArchiveError::Object(_)
+            | ArchiveError::Key(_)
+            | ArchiveError::Busy
+            | ArchiveError::Write(_) => {
+                tracing::error!(error = words, "recordings can't be read");
+                return Self::unavailable("recordings can't be read now; the log says why");
+            }
+        };
+        Self::new(StatusCode::CONFLICT, code, words)
     }
 }
 

@@ -1,13 +1,11 @@
 //! What happened: call records, timelines, and who listened to whom.
 
 use axum::http::Method;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::endpoint::{Asked, Endpoint};
-use super::page::{Page, Part};
+use super::page::{Page, Part, cursor, next};
 use super::problem::Problem;
 use super::reply::{Nothing, Reply};
 use crate::base::ids::CallId;
@@ -15,7 +13,7 @@ use crate::model::access::Power;
 use crate::model::audit::AuditEntry;
 use crate::model::record::{CallHead, CallRecord};
 use crate::model::timeline::Entry;
-use crate::store::{Cursor, TenantScope};
+use crate::store::TenantScope;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let (get, records) = (Method::GET, Power::RecordsRead);
@@ -56,20 +54,10 @@ struct OneCall {
     call: CallId,
 }
 
-fn read(cursor: &str) -> Result<Cursor, Problem> {
-    let wrong = || Problem::invalid("that is no cursor of ours").at("cursor");
-    let json = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
-    serde_json::from_slice(&json).map_err(|_| wrong())
-}
-
-fn written(cursor: Cursor) -> Option<String> {
-    serde_json::to_vec(&cursor).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
-}
-
 async fn list(asked: Asked<TenantScope, Nothing, Part>) -> Result<Reply<Page<CallHead>>, Problem> {
-    let cursor = asked.query.cursor.as_deref().map(read).transpose()?;
-    let page = asked.whose.calls(cursor, asked.query.limit.0).await?;
-    Ok(Reply(Page { items: page.calls, next: page.next.and_then(written) }))
+    let after = cursor(asked.query.cursor.as_deref())?;
+    let page = asked.whose.calls(after, asked.query.limit.0).await?;
+    Ok(Reply(Page { items: page.items, next: next(page.next) }))
 }
 
 async fn record(asked: Asked<TenantScope, OneCall>) -> Result<Reply<CallRecord>, Problem> {

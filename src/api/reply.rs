@@ -1,15 +1,16 @@
 //! What comes back.
 
 use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
+use super::shape::{Answer, Good, Media, is_nothing};
 
 /// Bytes of a hash that make a tag.
 const TAG_BYTES: usize = 12;
@@ -27,6 +28,23 @@ pub(super) type Done = Reply<Nothing, 204>;
 
 pub(super) const DONE: Done = Reply(Nothing {});
 
+impl<T: Serialize + JsonSchema + Send + 'static, const STATUS: u16> Answer for Reply<T, STATUS> {
+    fn describe(generator: &mut SchemaGenerator) -> Vec<Good> {
+        let media = (!is_nothing::<T>()).then(|| Media::json(generator.subschema_for::<T>()));
+        let headers = if media.is_some() { &["ETag"][..] } else { &[] };
+        let mut all = vec![Good { status: STATUS, about: "Done", media, headers }];
+        if STATUS == StatusCode::OK.as_u16() {
+            all.push(Good::empty(304, "As `If-None-Match` says"));
+        }
+        all
+    }
+
+    fn respond(self, seen: &Seen) -> Result<Response, Problem> {
+        let status = StatusCode::from_u16(STATUS).unwrap_or(StatusCode::OK);
+        seen.respond(status, &self.0)
+    }
+}
+
 /// The tag of what somebody was shown: another where anything in it is another.
 pub(super) fn tag(json: &[u8]) -> String {
     let hash = digest(&SHA256, json);
@@ -43,14 +61,30 @@ fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, Problem> {
 pub(super) struct Seen {
     matches: Option<String>,
     differs: Option<String>,
+    /// The part that is wanted, and of what (14.2, 13.1.5).
+    pub(super) range: Option<String>,
+    pub(super) if_range: Option<String>,
+    /// Only the head of the answer is wanted.
+    pub(super) head_only: bool,
 }
 
 impl Seen {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(super) fn of(method: &Method, headers: &HeaderMap) -> Self {
         let text = |name| {
             headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).map(str::to_owned)
         };
-        Self { matches: text(header::IF_MATCH), differs: text(header::IF_NONE_MATCH) }
+        Self {
+            matches: text(header::IF_MATCH),
+            differs: text(header::IF_NONE_MATCH),
+            range: text(header::RANGE),
+            if_range: text(header::IF_RANGE),
+            head_only: method == Method::HEAD,
+        }
+    }
+
+    /// Whether the reader has this already.
+    pub(super) fn knows(&self, tag: &str) -> bool {
+        self.differs.as_deref().is_some_and(|known| lists(known, tag))
     }
 
     /// Refuses where the thing, as it is now, is not what the sender has seen. `*` is anything.
@@ -78,7 +112,7 @@ impl Seen {
         }
         let body = json(value)?;
         let tag = tag(&body);
-        let known = self.differs.as_deref().is_some_and(|known| lists(known, &tag));
+        let known = self.knows(&tag);
         let mut response = if known && status == StatusCode::OK {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
@@ -101,7 +135,10 @@ mod tests {
     use super::*;
 
     fn seen(name: header::HeaderName, value: &str) -> Seen {
-        Seen::of(&HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())]))
+        Seen::of(
+            &Method::GET,
+            &HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())]),
+        )
     }
 
     #[test]

@@ -72,8 +72,9 @@ impl Host {
         let console = Arc::new(console);
         let api = sockets.api.map(|socket| {
             let (directory, own) = (daemon.directory.clone(), Arc::clone(&console));
-            let speech = config.store.speech.is_some();
-            (Api::new(store.clone(), directory, own, config.api.clone(), speech), socket)
+            let archive = Arc::clone(&daemon.archive);
+            let (settings, speech) = (config.api.clone(), config.store.speech.is_some());
+            (Api::new(store.clone(), directory, own, archive, settings, speech), socket)
         });
         Ok(Self { daemon, console, health: sockets.health, api, predecessor, notifier, config })
     }

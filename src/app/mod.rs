@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::archive::key_file;
+use crate::archive::{Archive, key_file};
 use crate::base::ids::{CallId, FlowName, InstanceId, TenantId};
 use crate::control::console::Errand;
 use crate::driver::call::{Clock, Counters, Shared, Sink, Switchboard};
@@ -71,6 +71,7 @@ pub struct Daemon {
     drain: Drain,
     recorder: Recorder,
     watch: Watch,
+    archive: Arc<Archive>,
     /// The way to other processes, where there may be any.
     elsewhere: Option<mpsc::Sender<Errand>>,
     grace: Duration,
@@ -131,11 +132,22 @@ impl Daemon {
         let (elsewhere, relay) = Relay::open(store, instance).unzip();
         let archive = Arc::new(config.archive(store)?);
         let spool = config.spool();
-        let intake = Intake::new(archive, spool, instance, config.recordings.clone());
+        let intake = Intake::new(Arc::clone(&archive), spool, instance, config.recordings.clone());
         let (store, node) = (store.clone(), config.node());
         let watch = Watch { links, events, relay, intake, store, node };
         let grace = config.grace.into();
-        Ok(Self { listener, shared, directory, gate, drain, recorder, watch, elsewhere, grace })
+        Ok(Self {
+            listener,
+            shared,
+            directory,
+            gate,
+            drain,
+            recorder,
+            watch,
+            archive,
+            elsewhere,
+            grace,
+        })
     }
 
     /// Where it listens: the port that was bound, when the settings leave the choice to the system.

@@ -179,7 +179,8 @@ impl Archive {
         Ok(written)
     }
 
-    /// Deletes a recording, but for the trace of who did it and why.
+    /// Deletes a recording, but for the trace of who did it and why. From then on nobody can hear
+    /// it; where its file can't be removed now, the daemon does that later.
     ///
     /// # Errors
     /// There is no such recording of this tenant, it is held, or is not finished.
@@ -192,7 +193,10 @@ impl Archive {
         let scope = self.store.tenant(tenant);
         let object = scope.recording(id).await?.audio.map(|audio| audio.object);
         scope.delete_recording(id, deed).await?;
-        self.clear(tenant, id, object.as_deref()).await
+        if let Err(error) = self.clear(tenant, id, object.as_deref()).await {
+            tracing::warn!(%error, recording = %id, "what is left of it is removed later");
+        }
+        Ok(())
     }
 
     /// Removes what is left of a recording that is being deleted.

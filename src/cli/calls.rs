@@ -19,7 +19,7 @@ pub(super) async fn list(args: &Calls, store: &Store, screen: Screen) -> anyhow:
     screen.either(&page, |screen| {
         let head =
             ["STARTED (UTC)", "SECONDS", "CALLER", "DIALED", "FLOW", "ENDED BY", "CAUSE", "CALL"];
-        screen.table(head, page.calls.iter().map(row))
+        screen.table(head, page.items.iter().map(row))
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -11,7 +11,7 @@ use crate::app::config::Config;
 use crate::base::ids::{CallId, RecordingId, TenantSlug};
 use crate::base::millis::Millis;
 use crate::model::recording::{Recording, Span};
-use crate::store::{Deed, Kept, Store, TenantScope, Trace};
+use crate::store::{Deed, Kept, RecordingFilter, Store, TenantScope, Trace};
 
 use super::screen::{BOLD, DIM, Screen, paint};
 use super::tenant_scope;
@@ -114,7 +114,9 @@ pub(super) async fn run(
 ) -> anyhow::Result<ExitCode> {
     match command {
         RecordingCommand::List { tenant, call, limit } => {
-            let found = tenant_scope(store, &tenant).await?.recordings(call, limit).await?;
+            let filter = RecordingFilter { call, ..RecordingFilter::default() };
+            let scope = tenant_scope(store, &tenant).await?;
+            let found = scope.recordings(&filter, None, limit).await?.items;
             screen.either(&found, |screen| {
                 let head = ["BEGAN (UTC)", "SECONDS", "KIND", "STATE", "CALL", "RECORDING"];
                 screen.table(head, found.iter().map(row))

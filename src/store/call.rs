@@ -2,33 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
+use super::page::{Cursor, Page, Wanted};
 use super::pool::on;
 use super::{Operator, StoreError, TenantScope, positive, timestamp};
 use crate::base::cause::{HangupCause, Party};
 use crate::base::ids::{CallId, TenantId};
 use crate::model::record::{CallHead, CallRecord};
 use crate::model::timeline::Entry;
-
-/// A page of calls has at most so many.
-const PAGE_MAX: u32 = 500;
-
-/// Where the next page begins: after this call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cursor {
-    started_ms: i64,
-    call: CallId,
-}
-
-/// Some calls, the newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Page {
-    pub calls: Vec<CallHead>,
-    /// Where to go on; none after the last.
-    pub next: Option<Cursor>,
-}
 
 #[derive(Debug, FromRow)]
 struct HeadRow {
@@ -67,13 +49,12 @@ fn party(word: &str) -> Result<Party, StoreError> {
 
 impl TenantScope {
     /// The tenant's calls, the newest first, at most `limit` (and never more than 500).
-    pub async fn calls(&self, after: Option<Cursor>, limit: u32) -> Result<Page, StoreError> {
-        let limit = limit.clamp(1, PAGE_MAX);
-        let (before_ms, before_id) = match after {
-            Some(cursor) => (cursor.started_ms, cursor.call.to_string()),
-            // Greater than every uuid.
-            None => (i64::MAX, "g".to_owned()),
-        };
+    pub async fn calls(
+        &self,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Page<CallHead>, StoreError> {
+        let wanted = Wanted::new(after, limit);
         let rows = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, HeadRow>(
                 "SELECT id, flow, version, caller, dialed, started_ms, ended_ms, party, cause \
@@ -81,21 +62,15 @@ impl TenantScope {
                  ORDER BY started_ms DESC, id DESC LIMIT $4",
             )
             .bind(self.key())
-            .bind(before_ms)
-            .bind(before_id)
-            .bind(i64::from(limit) + 1)
+            .bind(wanted.before_ms)
+            .bind(&wanted.before_id)
+            .bind(wanted.rows())
             .fetch_all(db)
             .await?
         });
-        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = rows.len() > wanted;
-        let calls = rows.into_iter().take(wanted).map(CallHead::try_from);
-        let calls: Vec<CallHead> = calls.collect::<Result<_, _>>()?;
-        let next = calls
-            .last()
-            .filter(|_| more)
-            .map(|last| Cursor { started_ms: last.started.as_millisecond(), call: last.call });
-        Ok(Page { calls, next })
+        let calls = rows.into_iter().map(CallHead::try_from).collect::<Result<Vec<_>, _>>()?;
+        Ok(wanted
+            .page(calls, |last| Cursor { at_ms: last.started.as_millisecond(), id: last.call.0 }))
     }
 
     pub async fn call(&self, call: CallId) -> Result<CallRecord, StoreError> {

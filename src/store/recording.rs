@@ -3,15 +3,14 @@
 use jiff::Timestamp;
 use sqlx::FromRow;
 
+use super::page::{Cursor, Page, Wanted};
 use super::pool::{in_transaction, on};
 use super::trace::{Deed, put_trace};
 use super::{Operator, StoreError, TenantScope, timestamp};
-use crate::base::ids::{CallId, RecordingId, TenantId};
+use crate::base::ids::{CallId, RecordingId, RoomName, TenantId};
 use crate::base::millis::Millis;
-use crate::model::recording::Recording;
+use crate::model::recording::{Recording, RecordingKind, RecordingState};
 
-/// Recordings that are listed at most.
-const LIST_MAX: u32 = 1_000;
 /// Recordings to be deleted that are handed out at once.
 const OVER_MAX: i64 = 200;
 
@@ -84,6 +83,19 @@ pub struct Kept {
     pub trouble: String,
 }
 
+/// Which recordings are wanted; what is left out does not matter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RecordingFilter {
+    pub call: Option<CallId>,
+    pub kind: Option<RecordingKind>,
+    pub state: Option<RecordingState>,
+    pub room: Option<RoomName>,
+    /// Those that began then or later.
+    pub from: Option<Timestamp>,
+    /// Those that began before.
+    pub to: Option<Timestamp>,
+}
+
 fn unsigned<T: TryFrom<i64>>(number: i64) -> Result<T, StoreError>
 where
     T::Error: std::error::Error + Send + Sync + 'static,
@@ -151,26 +163,40 @@ fn missing(id: RecordingId) -> StoreError {
 const STILL: &str = "the recording is not finished, or is being deleted";
 
 impl TenantScope {
-    /// The tenant's recordings, of one call or of all, the newest first; at most `limit`, and never
-    /// more than 1 000.
+    /// The tenant's recordings, the newest first; at most `limit`, and never more than 500.
     pub async fn recordings(
         &self,
-        call: Option<CallId>,
+        filter: &RecordingFilter,
+        after: Option<Cursor>,
         limit: u32,
-    ) -> Result<Vec<Recording>, StoreError> {
+    ) -> Result<Page<Recording>, StoreError> {
+        let wanted = Wanted::new(after, limit);
         let sql = format!(
             "SELECT {COLUMNS} FROM recording WHERE tenant = $1 AND NOT deleting \
-             AND ($2 IS NULL OR call = $2) ORDER BY began_ms DESC, id DESC LIMIT $3"
+             AND (began_ms, id) < ($2, $3) AND ($4 IS NULL OR call = $4) \
+             AND ($5 IS NULL OR kind = $5) AND ($6 IS NULL OR state = $6) \
+             AND ($7 IS NULL OR room = $7) AND began_ms >= $8 AND began_ms < $9 \
+             ORDER BY began_ms DESC, id DESC LIMIT $10"
         );
         let rows = on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, RecordingRow>(sqlx::AssertSqlSafe(sql))
                 .bind(self.key())
-                .bind(call.map(|call| call.to_string()))
-                .bind(i64::from(limit.clamp(1, LIST_MAX)))
+                .bind(wanted.before_ms)
+                .bind(&wanted.before_id)
+                .bind(filter.call.map(|call| call.to_string()))
+                .bind(filter.kind.map(RecordingKind::name))
+                .bind(filter.state.map(RecordingState::name))
+                .bind(filter.room.as_ref().map(RoomName::as_str))
+                .bind(filter.from.map_or(i64::MIN, Timestamp::as_millisecond))
+                .bind(filter.to.map_or(i64::MAX, Timestamp::as_millisecond))
+                .bind(wanted.rows())
                 .fetch_all(db)
                 .await?
         });
-        rows.into_iter().map(|row| Kept::try_from(row).map(|kept| kept.recording)).collect()
+        let recordings = rows.into_iter().map(|row| Kept::try_from(row).map(|kept| kept.recording));
+        let recordings = recordings.collect::<Result<Vec<_>, _>>()?;
+        Ok(wanted
+            .page(recordings, |last| Cursor { at_ms: last.began.as_millisecond(), id: last.id.0 }))
     }
 
     /// One recording of the tenant.

@@ -1,6 +1,7 @@
 //! What people did to recordings and keys; it stays when these are gone.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
@@ -19,12 +20,12 @@ pub struct Deed {
 }
 
 /// What somebody did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Trace {
     pub at: Timestamp,
     /// None where it was to all of the tenant's recordings.
     pub recording: Option<RecordingId>,
-    /// `deleted`, `held`, `released`, `exported`, `keep`, `rotated` or `destroyed`.
+    /// `deleted`, `held`, `released`, `exported`, `heard`, `keep`, `rotated` or `destroyed`.
     pub deed: String,
     pub author: String,
     pub why: String,
@@ -61,10 +62,24 @@ struct TraceRow {
 }
 
 impl TenantScope {
-    /// Writes down that a recording was handed out.
+    /// Writes down that a recording was handed out as a file.
     pub async fn exported(&self, id: RecordingId, deed: &Deed) -> Result<(), StoreError> {
+        self.handed_out(id, "exported", deed).await
+    }
+
+    /// Writes down that somebody heard a recording.
+    pub async fn heard(&self, id: RecordingId, deed: &Deed) -> Result<(), StoreError> {
+        self.handed_out(id, "heard", deed).await
+    }
+
+    async fn handed_out(
+        &self,
+        id: RecordingId,
+        how: &'static str,
+        deed: &Deed,
+    ) -> Result<(), StoreError> {
         super::pool::in_transaction!(self.store.ready().await?, tx => {
-            put_trace!(tx, self.key(), Some(id), "exported", deed);
+            put_trace!(tx, self.key(), Some(id), how, deed);
         });
         Ok(())
     }

@@ -22,6 +22,7 @@ fn filled(path: &str, tenant: &str) -> String {
         ("{flow}", "main"),
         ("{room}", "main"),
         ("{prompt}", "main"),
+        ("{recording}", id),
     ];
     let filled = parts.iter().fold(path.to_owned(), |path, (part, with)| path.replace(part, with));
     assert!(!filled.contains('{'), "{filled}: what is that part?");

@@ -31,6 +31,8 @@ pub(crate) struct Place {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) bytes: Vec<u8>,
+    /// Null where it was not read as JSON.
     pub(crate) body: Value,
 }
 
@@ -165,21 +167,36 @@ impl Asker {
         body: Option<&Value>,
         headers: &[(&str, &str)],
     ) -> Answer {
-        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        let mut headers = headers.to_vec();
+        if body.is_some() {
+            headers.push(("content-type", "application/json"));
+        }
+        let bytes = body.map(Value::to_string).unwrap_or_default().into_bytes();
+        let mut answer = self.raw(method, path, &headers, bytes).await;
+        if !answer.bytes.is_empty() {
+            answer.body = serde_json::from_slice(&answer.bytes).unwrap();
+        }
+        answer
+    }
+
+    /// Asks with these bytes, and takes whatever comes.
+    pub(crate) async fn raw(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        bytes: Vec<u8>,
+    ) -> Answer {
+        let mut request = self.client.request(method, format!("{}{path}", self.base)).body(bytes);
         if let Some(key) = &self.key {
             request = request.header("authorization", format!("Bearer {key}"));
-        }
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_string());
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
-        let bytes = response.bytes().await.unwrap();
-        let body =
-            if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
-        Answer { status, headers, body }
+        let bytes = response.bytes().await.unwrap().to_vec();
+        Answer { status, headers, bytes, body: Value::Null }
     }
 }

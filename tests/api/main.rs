@@ -4,5 +4,6 @@
 mod access;
 mod client;
 mod guards;
+mod recordings;
 mod resources;
 mod secured;

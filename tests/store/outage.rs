@@ -76,7 +76,7 @@ impl Daemon {
 
     async fn calls_in_database(&self) -> usize {
         let page = self.bench.store.tenant(self.tenant).calls(None, 500).await.unwrap();
-        page.calls.len()
+        page.items.len()
     }
 
     /// Calls go on without the database, and nothing is missing when it is back.
@@ -287,7 +287,7 @@ async fn what_a_killed_process_had_written_is_read_by_the_next() {
     assert_eq!(recorder.settle(SOON).await, Settled::Written);
     assert!(recorder.lost().unreadable <= 1, "{:?}", recorder.lost());
     let scope = bench.store.tenant(TenantId(Uuid::from_u128(1)));
-    assert!(scope.calls(None, 500).await.unwrap().calls.len() > 50);
+    assert!(scope.calls(None, 500).await.unwrap().items.len() > 50);
 }
 
 /// A PostgreSQL of this test's own, for it is going to be stopped.

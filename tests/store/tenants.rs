@@ -168,7 +168,7 @@ async fn another_tenants_things_are_not_found_and_not_touched(bench: Bench) {
     assert!(stranger.flows().await.unwrap().is_empty());
     assert!(stranger.numbers().await.unwrap().is_empty());
     assert!(stranger.prompts().await.unwrap().is_empty());
-    assert!(stranger.calls(None, 10).await.unwrap().calls.is_empty());
+    assert!(stranger.calls(None, 10).await.unwrap().items.is_empty());
 
     assert_eq!(owned.flow(&main).await.unwrap().version, Some(1));
     assert_eq!(owned.draft(&main).await.unwrap().document, flow("mine"));
