@@ -12,10 +12,32 @@ use super::pace::Left;
 use super::problem::Problem;
 use crate::base::ids::{TenantId, TenantSlug};
 use crate::model::access::{ApiKey, Power};
+use crate::model::act::Actor;
 use crate::store::{Operator, TenantScope, read_api_key};
 
 /// How often it is written down that a key was used, in seconds.
 const NOTED_S: i64 = 60;
+
+/// Who asks, in one request.
+#[derive(Debug, Clone)]
+pub(super) struct Asker {
+    pub(super) key: ApiKey,
+    /// What the request is called.
+    pub(super) request: String,
+}
+
+impl Asker {
+    /// As it is written down.
+    pub(super) fn actor(&self) -> Actor {
+        let request = Some(self.request.clone());
+        Actor { who: author(&self.key), key: Some(self.key.id), request }
+    }
+}
+
+/// A key as it stands in what is kept.
+pub(super) fn author(key: &ApiKey) -> String {
+    format!("key {}", key.name)
+}
 
 /// Whose things an endpoint is about.
 pub(super) trait Whose: Sized + Send + 'static {
@@ -23,26 +45,29 @@ pub(super) trait Whose: Sized + Send + 'static {
 
     /// # Errors
     /// The key is for nothing of this. Of another tenant it is said that there is none.
-    fn of(api: &Api, key: &ApiKey, tenant: Option<&str>) -> Result<Self, Problem>;
+    fn of(api: &Api, by: &Asker, tenant: Option<&str>) -> Result<Self, Problem>;
 }
 
 impl Whose for TenantScope {
     const OF_TENANT: bool = true;
 
-    fn of(api: &Api, key: &ApiKey, tenant: Option<&str>) -> Result<Self, Problem> {
+    fn of(api: &Api, by: &Asker, tenant: Option<&str>) -> Result<Self, Problem> {
         let none = || Problem::not_found("there is no such tenant");
         let slug: TenantSlug = tenant.and_then(|slug| slug.parse().ok()).ok_or_else(none)?;
         let found = api.directory.routes().tenant_named(&slug).ok_or_else(none)?;
         let own = |own: TenantId| own == found;
-        if key.tenant.is_none_or(own) { Ok(api.store.tenant(found)) } else { Err(none()) }
+        if !by.key.tenant.is_none_or(own) {
+            return Err(none());
+        }
+        Ok(api.store.tenant(found).by(by.actor()))
     }
 }
 
 impl Whose for Operator {
     const OF_TENANT: bool = false;
 
-    fn of(api: &Api, _: &ApiKey, _: Option<&str>) -> Result<Self, Problem> {
-        Ok(api.store.operator())
+    fn of(api: &Api, by: &Asker, _: Option<&str>) -> Result<Self, Problem> {
+        Ok(api.store.operator().by(by.actor()))
     }
 }
 
@@ -52,7 +77,7 @@ pub(super) struct Anyone;
 impl Whose for Anyone {
     const OF_TENANT: bool = false;
 
-    fn of(_: &Api, _: &ApiKey, _: Option<&str>) -> Result<Self, Problem> {
+    fn of(_: &Api, _: &Asker, _: Option<&str>) -> Result<Self, Problem> {
         Ok(Self)
     }
 }

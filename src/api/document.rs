@@ -1,10 +1,12 @@
 //! The documentation for programs, OpenAPI 3.1, made from the endpoints themselves.
 
+use axum::http::Method;
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::endpoint::Endpoint;
+use super::once::NAME_MAX;
 use super::problem::Words;
 use super::shape::{Described, Media};
 
@@ -117,7 +119,22 @@ fn parameters(endpoint: &Endpoint, described: &Described) -> Vec<Value> {
             parameters.push(parameter);
         }
     }
+    if endpoint.method == Method::POST {
+        parameters.push(once());
+    }
     parameters
+}
+
+/// What a request may have that is not to be done twice.
+fn once() -> Value {
+    json!({
+        "name": "Idempotency-Key", "in": "header", "required": false,
+        "description": "The same request with the same key is done once, and answered alike for \
+            24 hours.",
+        "schema": {
+            "type": "string", "minLength": 1, "maxLength": NAME_MAX, "pattern": "^[!-~]+$",
+        },
+    })
 }
 
 fn properties(schema: &Schema) -> Vec<(String, Value)> {

@@ -11,7 +11,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::SchemaGenerator;
 
-use super::access::{Whose, permit};
+use super::access::{Asker, Whose, permit};
+use super::once::Turn;
 use super::pace::Left;
 use super::problem::Problem;
 use super::reply::{Nothing, Seen};
@@ -102,7 +103,7 @@ impl Api {
         B: Content,
         A: Answer,
         F: Fn(Asked<W, P, Q, B>) -> Run,
-        Run: Future<Output = Result<A, Problem>>,
+        Run: Future<Output = Result<A, Problem>> + Send + 'static,
     {
         let (mut parts, body) = request.into_parts();
         let (name, method) = (name(&parts), parts.method.clone());
@@ -110,7 +111,8 @@ impl Api {
         let done = async {
             let (key, pace) = self.admit(&parts.headers, peer(&parts)?)?;
             left = Some(pace);
-            let whose = W::of(&self, &key, tenant(&mut parts).await.as_deref())?;
+            let by = Asker { key: key.clone(), request: name.clone() };
+            let whose = W::of(&self, &by, tenant(&mut parts).await.as_deref())?;
             if let Some(power) = power {
                 permit(&key, power)?;
             }
@@ -120,11 +122,25 @@ impl Api {
                 None => Bytes::new(),
                 Some(most) => to_bytes(body, most).await.map_err(|_| too_long(most))?,
             };
+            let sent = body.clone();
             let body = B::read(&parts.headers, body)?;
             let seen = Seen::of(&parts.method, &parts.headers);
             let api = Arc::clone(&self);
             let asked = Asked { api, key, whose, path, query, body, seen: seen.clone() };
-            run(asked).await?.respond(&seen)
+            let doing = run(asked);
+            let done = async move { doing.await?.respond(&seen) };
+            match self.turn(&parts, &by, &sent).await? {
+                Turn::Plain => done.await,
+                Turn::Again(response) => Ok(response),
+                Turn::First(ticket) => {
+                    // It goes on though who asked is gone, and may ask for the answer again.
+                    let kept = tokio::spawn(async move {
+                        let done = done.await.unwrap_or_else(IntoResponse::into_response);
+                        ticket.keep(done, A::SECRET).await
+                    });
+                    kept.await.map_err(|error| Problem::fault(&error))
+                }
+            }
         }
         .await;
         let mut response = done.unwrap_or_else(IntoResponse::into_response);

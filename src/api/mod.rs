@@ -5,6 +5,7 @@
 //! ([`document`]), and the power that it takes stands beside it in its list (`endpoint.rs`).
 
 mod access;
+mod audit;
 mod calls;
 pub mod config;
 mod document;
@@ -12,6 +13,7 @@ mod endpoint;
 mod flows;
 mod keys;
 mod numbers;
+mod once;
 mod pace;
 mod page;
 mod problem;
@@ -126,6 +128,7 @@ fn endpoints() -> Vec<Endpoint> {
         calls::endpoints(),
         records::endpoints(),
         recordings::endpoints(),
+        audit::endpoints(),
     ]
     .into_iter()
     .flatten()

@@ -10,6 +10,7 @@ use schemars::{JsonSchema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::access::author;
 use super::endpoint::{Asked, Endpoint};
 use super::page::{Limit, Page, cursor, next};
 use super::problem::Problem;
@@ -106,11 +107,6 @@ impl Why {
         }
         Ok(Deed { author: author(key), why: self.why })
     }
-}
-
-/// A key as it stands in what is kept.
-fn author(key: &ApiKey) -> String {
-    format!("key {} ({})", key.name, key.id)
 }
 
 async fn list(

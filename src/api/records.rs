@@ -41,10 +41,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         ),
         Endpoint::new(
             get,
-            "/v1/tenants/{tenant}/audit",
+            "/v1/tenants/{tenant}/monitoring",
             Power::AuditRead,
             "Who listened to whom, the newest first",
-            audit,
+            monitoring,
         ),
     ]
 }
@@ -68,7 +68,7 @@ async fn timeline(asked: Asked<TenantScope, OneCall>) -> Result<Reply<Page<Entry
     Ok(Reply(Page::whole(asked.whose.timeline(asked.path.call).await?)))
 }
 
-async fn audit(
+async fn monitoring(
     asked: Asked<TenantScope, Nothing, Part>,
 ) -> Result<Reply<Page<AuditEntry>>, Problem> {
     Ok(Reply(Page::whole(asked.whose.audit(asked.query.limit.0).await?)))

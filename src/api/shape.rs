@@ -29,6 +29,9 @@ pub(super) trait Content: Sized + Send + 'static {
 
 /// What comes back when all went well.
 pub(super) trait Answer: Send + 'static {
+    /// Whether it holds what nobody is shown again.
+    const SECRET: bool = false;
+
     fn describe(generator: &mut SchemaGenerator) -> Vec<Good>;
 
     /// # Errors

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::screen::Screen;
-use super::tenant_scope;
+use super::{operator, tenant_scope};
 use crate::base::ids::{ApiKeyId, TenantSlug};
 use crate::model::access::{ApiKey, Power, Role};
 use crate::store::{NewApiKey, Store};
@@ -96,7 +96,7 @@ pub(super) async fn run(
         ApiKeyCommand::Revoke { key, tenant } => {
             match tenant {
                 Some(slug) => tenant_scope(store, &slug).await?.revoke_api_key(key).await?,
-                None => store.operator().revoke_api_key(key).await?,
+                None => operator(store).revoke_api_key(key).await?,
             }
             screen.either(&key, |screen| screen.line(format!("key {key} revoked")))?;
         }
@@ -114,7 +114,7 @@ async fn add(args: NewKey, store: &Store, screen: Screen) -> anyhow::Result<()> 
     };
     let (key, secret) = match args.tenant {
         Some(slug) => tenant_scope(store, &slug).await?.add_api_key(&new).await?,
-        None => store.operator().add_api_key(&new).await?,
+        None => operator(store).add_api_key(&new).await?,
     };
     let made = Made { key: &key, secret: secret.reveal() };
     screen.either(&made, |screen| {

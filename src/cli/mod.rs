@@ -31,7 +31,8 @@ use clap::{CommandFactory, Parser};
 use crate::app::config::{Config, ConfigError};
 use crate::base::ids::TenantSlug;
 use crate::driver::registry::Scope;
-use crate::store::{Store, StoreError, TenantScope};
+use crate::model::act::Actor;
+use crate::store::{Operator, Store, StoreError, TenantScope};
 
 use args::{Cli, Command};
 use screen::Screen;
@@ -164,5 +165,15 @@ async fn open(config: &Config) -> anyhow::Result<Store> {
 /// The data of the tenant with this slug.
 async fn tenant_scope(store: &Store, slug: &TenantSlug) -> anyhow::Result<TenantScope> {
     let tenant = store.operator().tenant_named(slug).await?;
-    Ok(store.tenant(tenant.id))
+    Ok(store.tenant(tenant.id).by(actor()))
+}
+
+/// What concerns all tenants.
+fn operator(store: &Store) -> Operator {
+    store.operator().by(actor())
+}
+
+/// Whoever typed this.
+fn actor() -> Actor {
+    Actor::at_command_line(&std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned()))
 }

@@ -7,7 +7,7 @@ use crate::store::{NewTenant, Store};
 
 use super::args::{TenantAdd, TenantCommand, TenantSet};
 use super::screen::Screen;
-use super::{monitor, tenant_scope};
+use super::{monitor, operator, tenant_scope};
 
 pub(super) async fn run(
     command: TenantCommand,
@@ -16,7 +16,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<ExitCode> {
     match command {
         TenantCommand::Add(args) => {
-            let tenant = store.operator().create_tenant(&new(args)).await?;
+            let tenant = operator(store).create_tenant(&new(args)).await?;
             screen.either(&tenant, |screen| {
                 screen.line(format!("tenant {} added, id {}", tenant.slug, tenant.id))
             })?;

@@ -2,6 +2,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod access;
+pub mod act;
 pub mod audit;
 pub mod extension;
 pub mod gateway;

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::pool::on;
+use super::act::{NewAct, put_act};
+use super::pool::{in_transaction, on};
 use super::{Operator, Store, StoreError, TenantScope, now_ms, timestamp};
 use crate::base::ids::{ApiKeyId, TenantId};
 use crate::base::masked::Masked;
@@ -140,6 +141,7 @@ async fn add(
     store: &Store,
     tenant: Option<TenantId>,
     new: &NewApiKey,
+    act: impl FnOnce(ApiKeyId) -> Result<NewAct, StoreError>,
 ) -> Result<(ApiKey, Masked<String>), StoreError> {
     new.check(tenant.is_some())?;
     let mut random = [0; SECRET_BYTES];
@@ -148,9 +150,10 @@ async fn add(
     let (id, secret) = (ApiKeyId(Uuid::now_v7()), URL_SAFE_NO_PAD.encode(random));
     let created_ms = now_ms();
     let list = |value: Result<String, serde_json::Error>| value.map_err(StoreError::corrupt);
+    let act = act(id)?;
     let (powers, addresses) =
         (list(serde_json::to_string(&new.powers))?, list(serde_json::to_string(&new.addresses))?);
-    on!(store.ready().await?, db => {
+    in_transaction!(store.ready().await?, tx => {
         sqlx::query(
             "INSERT INTO api_key (id, tenant, name, role, powers, addresses, hash, created_ms, \
              expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -164,9 +167,9 @@ async fn add(
         .bind(hash(&secret))
         .bind(created_ms)
         .bind(new.expires.map(Timestamp::as_millisecond))
-        .execute(db)
-        .await
-        .map(drop)?;
+        .execute(&mut *tx)
+        .await?;
+        put_act!(tx, act);
     });
     store.ring();
     let key = ApiKey {
@@ -187,6 +190,11 @@ fn keys(rows: Vec<ApiKeyRow>) -> Result<Vec<ApiKey>, StoreError> {
     rows.into_iter().map(|row| KnownKey::try_from(row).map(|known| known.key)).collect()
 }
 
+fn one(keys: Vec<ApiKey>, id: ApiKeyId) -> Result<ApiKey, StoreError> {
+    let found = keys.into_iter().find(|key| key.id == id);
+    found.ok_or_else(|| StoreError::not_found("API key", id))
+}
+
 impl TenantScope {
     /// Adds a key of the tenant; with it the key as it is written, which nobody learns again.
     pub async fn add_api_key(
@@ -197,7 +205,8 @@ impl TenantScope {
         if self.api_keys().await?.len() >= KEYS_MAX {
             return Err(StoreError::Conflict(format!("the tenant has {KEYS_MAX} keys already")));
         }
-        add(&self.store, Some(self.tenant), new).await
+        let act = |id| self.act("key.add", id, None::<&()>, Some(new));
+        add(&self.store, Some(self.tenant), new, act).await
     }
 
     /// The tenant's keys, the oldest first.
@@ -213,8 +222,9 @@ impl TenantScope {
 
     /// Whoever has the key can do nothing with it any more.
     pub async fn revoke_api_key(&self, id: ApiKeyId) -> Result<(), StoreError> {
+        let was = one(self.api_keys().await?, id)?;
         let delete = "DELETE FROM api_key WHERE tenant = $1 AND id = $2";
-        self.forget(delete, "API key", &id.to_string()).await
+        self.forget(delete, ("API key", "key.revoke"), &id.to_string(), &was).await
     }
 }
 
@@ -224,7 +234,8 @@ impl Operator {
         &self,
         new: &NewApiKey,
     ) -> Result<(ApiKey, Masked<String>), StoreError> {
-        add(&self.store, None, new).await
+        let act = |id| self.act(None, "key.add", id, None::<&()>, Some(new));
+        add(&self.store, None, new, act).await
     }
 
     /// The operator's own keys, the oldest first.
@@ -238,16 +249,15 @@ impl Operator {
     }
 
     pub async fn revoke_api_key(&self, id: ApiKeyId) -> Result<(), StoreError> {
-        let rows = on!(self.store.ready().await?, db => {
+        let was = one(self.api_keys().await?, id)?;
+        let act = self.act(None, "key.revoke", id, Some(&was), None::<&()>)?;
+        in_transaction!(self.store.ready().await?, tx => {
             sqlx::query("DELETE FROM api_key WHERE tenant IS NULL AND id = $1")
                 .bind(id.to_string())
-                .execute(db)
-                .await?
-                .rows_affected()
+                .execute(&mut *tx)
+                .await?;
+            put_act!(tx, act);
         });
-        if rows == 0 {
-            return Err(StoreError::not_found("API key", id));
-        }
         self.store.ring();
         Ok(())
     }

@@ -1,9 +1,11 @@
 //! Tenants' extensions: phones that register.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::act::put_act;
 use super::pool::{in_transaction, on};
 use super::sealed::{Sealed, hold_key, rotated};
 use super::{StoreError, TenantScope, now_ms, timestamp};
@@ -73,17 +75,18 @@ impl TenantScope {
         secret: Option<Sealed>,
     ) -> Result<StoredExtension, StoreError> {
         settings.check().map_err(|why| StoreError::Field("settings.name", why.to_owned()))?;
-        let sealed = match secret {
-            Some(sealed) => sealed,
-            None => match self.extension(number).await {
-                Ok(found) => found.sealed,
-                Err(StoreError::NotFound { .. }) => {
-                    let why = "a new extension needs a password".to_owned();
-                    return Err(StoreError::Field("password", why));
-                }
-                Err(error) => return Err(error),
-            },
+        let before = match self.extension(number).await {
+            Ok(found) => Some(found),
+            Err(StoreError::NotFound { .. }) => None,
+            Err(error) => return Err(error),
         };
+        let was = before.as_ref().map(|before| &before.extension);
+        let is = json!({ "settings": settings, "has_new_password": secret.is_some() });
+        let act = self.act("extension.put", number, was, Some(&is))?;
+        let sealed = secret.or_else(|| before.map(|before| before.sealed));
+        let sealed = sealed.ok_or_else(|| {
+            StoreError::Field("password", "a new extension needs a password".to_owned())
+        })?;
         let text = serde_json::to_string(settings).map_err(StoreError::corrupt)?;
         let rows = in_transaction!(self.store.ready().await?, tx => {
             if !hold_key!(tx, self.key(), Some(&sealed)) {
@@ -105,7 +108,11 @@ impl TenantScope {
             .bind(now_ms())
             .execute(&mut *tx)
             .await;
-            done.map_err(|error| self.without_tenant(error))?.rows_affected()
+            let rows = done.map_err(|error| self.without_tenant(error))?.rows_affected();
+            if rows > 0 {
+                put_act!(tx, act);
+            }
+            rows
         });
         if rows == 0 {
             let sentence = format!("an extension `{number}` was made at the same moment");
@@ -143,6 +150,7 @@ impl TenantScope {
 
     pub async fn remove_extension(&self, number: &SipUser) -> Result<(), StoreError> {
         let delete = "DELETE FROM extension WHERE tenant = $1 AND number = $2";
-        self.forget(delete, "extension", number.as_str()).await
+        let was = self.extension(number).await?.extension;
+        self.forget(delete, ("extension", "extension.remove"), number.as_str(), &was).await
     }
 }

@@ -1,9 +1,10 @@
 //! Flows: a draft that is worked on, and published versions that never change.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::act::{NewAct, put_act};
 use super::pool::{in_transaction, on};
 use super::{StoreError, TenantScope, now_ms, positive, timestamp};
 use crate::base::ids::{FlowId, FlowName};
@@ -156,7 +157,9 @@ impl TenantScope {
         text: &str,
         author: &str,
     ) -> Result<(), StoreError> {
-        let done = on!(self.store.ready().await?, db => {
+        let act = self.act("flow.draft", name, None::<&()>, Some(&json!({ "revision": 1 })))?;
+        let insert = async || -> Result<(), StoreError> {
+            in_transaction!(self.store.ready().await?, tx => {
             sqlx::query(
                 "INSERT INTO flow (id, tenant, name, draft, draft_revision, draft_author, \
                  draft_saved_ms, version) VALUES ($1, $2, $3, $4, 1, $5, $6, 0)",
@@ -167,11 +170,13 @@ impl TenantScope {
             .bind(text)
             .bind(author)
             .bind(now_ms())
-            .execute(db)
-            .await
-            .map(drop)
-        });
-        done.map_err(|error| {
+            .execute(&mut *tx)
+            .await?;
+            put_act!(tx, act);
+            });
+            Ok(())
+        };
+        insert().await.map_err(|error| {
             self.without_tenant(error).taken(|| format!("there is a flow `{name}` already"))
         })
     }
@@ -183,8 +188,10 @@ impl TenantScope {
         author: &str,
         revision: u32,
     ) -> Result<(), StoreError> {
-        let rows = on!(self.store.ready().await?, db => {
-            sqlx::query(
+        let (was, is) = (json!({ "revision": revision }), json!({ "revision": revision + 1 }));
+        let act = self.act("flow.draft", name, Some(&was), Some(&is))?;
+        let rows = in_transaction!(self.store.ready().await?, tx => {
+            let rows = sqlx::query(
                 "UPDATE flow SET draft = $1, draft_author = $2, draft_saved_ms = $3, \
                  draft_revision = draft_revision + 1 \
                  WHERE tenant = $4 AND name = $5 AND draft_revision = $6",
@@ -195,9 +202,13 @@ impl TenantScope {
             .bind(self.key())
             .bind(name.as_str())
             .bind(i64::from(revision))
-            .execute(db)
+            .execute(&mut *tx)
             .await?
-            .rows_affected()
+            .rows_affected();
+            if rows > 0 {
+                put_act!(tx, act);
+            }
+            rows
         });
         if rows == 0 { Err(self.outdated(name, revision).await) } else { Ok(()) }
     }
@@ -285,7 +296,9 @@ impl TenantScope {
             match next {
                 None => None,
                 Some((id, version, text)) => {
-                    Some(add_version!(tx, id, version, text, by, None::<i64>))
+                    let row = add_version!(tx, id, version, text, by, None::<i64>);
+                    put_act!(tx, self.live("flow.publish", name, version)?);
+                    Some(row)
                 }
             }
         });
@@ -316,9 +329,22 @@ impl TenantScope {
             .bind(name.as_str())
             .fetch_one(&mut *tx)
             .await?;
-            add_version!(tx, id, next, text, by, Some(i64::from(version)))
+            let row = add_version!(tx, id, next, text, by, Some(i64::from(version)));
+            put_act!(tx, self.live("flow.rollback", name, next)?);
+            row
         });
         self.published(row)
+    }
+
+    /// That another version is the one that calls get: what is in versions stays to be read.
+    fn live(
+        &self,
+        what: &'static str,
+        name: &FlowName,
+        version: i64,
+    ) -> Result<NewAct, StoreError> {
+        let was = (version > 1).then(|| json!({ "version": version - 1 }));
+        self.act(what, name, was.as_ref(), Some(&json!({ "version": version })))
     }
 
     fn published(&self, row: VersionRow) -> Result<VersionHead, StoreError> {

@@ -1,9 +1,11 @@
 //! Tenants' gateways, and how FreeSWITCH stands with them.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::act::put_act;
 use super::pool::{in_transaction, on};
 use super::sealed::{Sealed, hold_key, rotated};
 use super::{StoreError, TenantScope, now_ms, positive, timestamp};
@@ -91,6 +93,9 @@ impl TenantScope {
             self.room_for_gateway().await?;
         }
         let text = serde_json::to_string(settings).map_err(StoreError::corrupt)?;
+        let was = before.as_ref().map(|before| &before.gateway);
+        let is = json!({ "settings": settings, "has_new_password": secret.is_some() });
+        let act = self.act("gateway.put", name, was, Some(&is))?;
         let number = secret.as_ref().map_or(0, |sealed| i64::from(sealed.key_number));
         let rows = in_transaction!(self.store.ready().await?, tx => {
             if !hold_key!(tx, self.key(), &secret) {
@@ -117,7 +122,11 @@ impl TenantScope {
             .bind(now_ms())
             .execute(&mut *tx)
             .await;
-            done.map_err(|error| self.without_tenant(error))?.rows_affected()
+            let rows = done.map_err(|error| self.without_tenant(error))?.rows_affected();
+            if rows > 0 {
+                put_act!(tx, act);
+            }
+            rows
         });
         if rows == 0 {
             let sentence = format!("a gateway `{name}` was made at the same moment: try again");
@@ -170,6 +179,7 @@ impl TenantScope {
     /// Forgets a gateway, its password and its history.
     pub async fn remove_gateway(&self, name: &GatewayName) -> Result<(), StoreError> {
         let delete = "DELETE FROM gateway WHERE tenant = $1 AND name = $2";
-        self.forget(delete, "gateway", name.as_str()).await
+        let was = self.gateway(name).await?.gateway;
+        self.forget(delete, ("gateway", "gateway.remove"), name.as_str(), &was).await
     }
 }

@@ -9,7 +9,9 @@
 //! A call asks neither: it is routed by [`Directory`], a copy in memory, and written down by
 //! [`Recorder`], which puts records on disk first.
 
+mod act;
 mod adopt;
+mod answered;
 mod api_key;
 mod audit;
 mod call;
@@ -57,14 +59,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use tokio::sync::OnceCell;
 use tokio::sync::watch::Sender;
 use tokio::time::timeout;
 
 use crate::base::ids::TenantId;
+use crate::model::act::Actor;
 
 use pool::Pool;
 
+pub use act::ActFilter;
+pub use answered::{Earlier, KeptAnswer};
 pub use api_key::{KnownKey, NewApiKey, read as read_api_key};
 pub use config::{Config, Database, DatabaseError, DefaultFlow, Speech};
 pub use directory::Directory;
@@ -130,7 +136,7 @@ impl Store {
 
     /// What belongs to one tenant.
     pub fn tenant(&self, tenant: TenantId) -> TenantScope {
-        TenantScope { store: self.clone(), tenant }
+        TenantScope { store: self.clone(), tenant, by: Arc::new(Actor::callwright()) }
     }
 
     /// What concerns all tenants.
@@ -156,6 +162,8 @@ impl Store {
 pub struct TenantScope {
     store: Store,
     tenant: TenantId,
+    /// Who has it.
+    by: Arc<Actor>,
 }
 
 impl TenantScope {
@@ -167,15 +175,23 @@ impl TenantScope {
         self.tenant.to_string()
     }
 
-    /// Deletes the row of the tenant's that has this name, in the statement `$1` and `$2`.
-    async fn forget(
+    /// Deletes the row of the tenant's that has this name, in the statement `$1` and `$2`, and
+    /// writes down how it was.
+    async fn forget<T: Serialize>(
         &self,
         delete: &'static str,
-        what: &'static str,
+        (what, deed): (&'static str, &'static str),
         name: &str,
+        was: &T,
     ) -> Result<(), StoreError> {
-        let rows = pool::on!(self.store.ready().await?, db => {
-            sqlx::query(delete).bind(self.key()).bind(name).execute(db).await?.rows_affected()
+        let act = self.act(deed, name, Some(was), None::<&()>)?;
+        let rows = pool::in_transaction!(self.store.ready().await?, tx => {
+            let delete = sqlx::query(delete).bind(self.key()).bind(name);
+            let rows = delete.execute(&mut *tx).await?.rows_affected();
+            if rows > 0 {
+                act::put_act!(tx, act);
+            }
+            rows
         });
         if rows == 0 {
             return Err(StoreError::not_found(what, name));

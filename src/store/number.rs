@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
-use super::pool::on;
+use super::act::put_act;
+use super::pool::{in_transaction, on};
 use super::{StoreError, TenantScope};
 use crate::base::ids::FlowName;
 use crate::model::tenant::{NumberMatch, NumberRoute, Reach};
@@ -112,7 +113,18 @@ impl TenantScope {
             Reach::Everywhere => "everywhere",
             Reach::Tenant => "tenant",
         };
-        let done = on!(self.store.ready().await?, db => {
+        let route = NumberRoute {
+            tenant: self.tenant,
+            number: new.number.clone(),
+            flow: new.flow.clone(),
+            order: new.order,
+            reach: new.reach,
+            record: new.record,
+        };
+        let was = self.number(&new.number).await?;
+        let act = self.act("number.put", value, was.as_ref(), Some(&route))?;
+        let put = async || -> Result<(), StoreError> {
+            in_transaction!(self.store.ready().await?, tx => {
             sqlx::query(
                 "INSERT INTO number (tenant, kind, value, flow, place, reach, record) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, kind, value) \
@@ -126,22 +138,32 @@ impl TenantScope {
             .bind(i64::from(new.order))
             .bind(reach)
             .bind(new.record)
-            .execute(db)
+            .execute(&mut *tx)
+            .await?;
+            put_act!(tx, act);
+            });
+            Ok(())
+        };
+        put()
             .await
-            .map(drop)
-        });
-        done.map_err(|error| {
-            StoreError::from(error).taken(|| format!("the number `{value}` is another tenant's"))
-        })?;
+            .map_err(|error| error.taken(|| format!("the number `{value}` is another tenant's")))?;
         self.store.ring();
-        Ok(NumberRoute {
-            tenant: self.tenant,
-            number: new.number.clone(),
-            flow: new.flow.clone(),
-            order: new.order,
-            reach: new.reach,
-            record: new.record,
-        })
+        Ok(route)
+    }
+
+    async fn number(&self, number: &NumberMatch) -> Result<Option<NumberRoute>, StoreError> {
+        let (kind, value) = columns(number);
+        let row = on!(self.store.ready().await?, db => {
+            sqlx::query_as::<_, NumberRow>(
+                "SELECT * FROM number WHERE tenant = $1 AND kind = $2 AND value = $3",
+            )
+            .bind(self.key())
+            .bind(kind)
+            .bind(value)
+            .fetch_optional(db)
+            .await?
+        });
+        row.map(NumberRoute::try_from).transpose()
     }
 
     /// Exact numbers first, then patterns in their order.
@@ -159,18 +181,18 @@ impl TenantScope {
 
     pub async fn remove_number(&self, number: &NumberMatch) -> Result<(), StoreError> {
         let (kind, value) = columns(number);
-        let rows = on!(self.store.ready().await?, db => {
+        let was = self.number(number).await?;
+        let was = was.ok_or_else(|| StoreError::not_found("number", value))?;
+        let act = self.act("number.remove", value, Some(&was), None::<&()>)?;
+        in_transaction!(self.store.ready().await?, tx => {
             sqlx::query("DELETE FROM number WHERE tenant = $1 AND kind = $2 AND value = $3")
                 .bind(self.key())
                 .bind(kind)
                 .bind(value)
-                .execute(db)
-                .await?
-                .rows_affected()
+                .execute(&mut *tx)
+                .await?;
+            put_act!(tx, act);
         });
-        if rows == 0 {
-            return Err(StoreError::not_found("number", value));
-        }
         self.store.ring();
         Ok(())
     }

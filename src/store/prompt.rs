@@ -2,7 +2,8 @@
 
 use sqlx::FromRow;
 
-use super::pool::on;
+use super::act::put_act;
+use super::pool::{in_transaction, on};
 use super::{StoreError, TenantScope, now_ms, timestamp};
 use crate::base::ids::PromptName;
 use crate::base::millis::Millis;
@@ -58,7 +59,11 @@ impl TenantScope {
             .map(|length| i64::try_from(length.ms()))
             .transpose()
             .map_err(|error| StoreError::Invalid(error.to_string()))?;
-        let done = on!(self.store.ready().await?, db => {
+        let was = self.prompt(name).await.ok();
+        let new = serde_json::json!({ "path": path, "length_ms": length });
+        let act = self.act("prompt.put", name, was.as_ref(), Some(&new))?;
+        let put = async || -> Result<(), StoreError> {
+            in_transaction!(self.store.ready().await?, tx => {
             sqlx::query(
                 "INSERT INTO prompt (tenant, name, path, length_ms, created_ms) \
                  VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant, name) DO UPDATE SET \
@@ -70,11 +75,13 @@ impl TenantScope {
             .bind(path)
             .bind(length)
             .bind(now_ms())
-            .execute(db)
-            .await
-            .map(drop)
-        });
-        done.map_err(|error| self.without_tenant(error))?;
+            .execute(&mut *tx)
+            .await?;
+            put_act!(tx, act);
+            });
+            Ok(())
+        };
+        put().await.map_err(|error| self.without_tenant(error))?;
         self.store.ring();
         self.prompt(name).await
     }
@@ -103,13 +110,14 @@ impl TenantScope {
 
     /// Forgets a prompt; its file stays.
     pub async fn remove_prompt(&self, name: &PromptName) -> Result<(), StoreError> {
-        self.forget("DELETE FROM prompt WHERE tenant = $1 AND name = $2", "prompt", name.as_str())
-            .await
+        let was = self.prompt(name).await?;
+        let delete = "DELETE FROM prompt WHERE tenant = $1 AND name = $2";
+        self.forget(delete, ("prompt", "prompt.remove"), name.as_str(), &was).await
     }
 
     /// A row can't be written for a tenant that does not exist.
-    pub(super) fn without_tenant(&self, error: sqlx::Error) -> StoreError {
-        match StoreError::from(error) {
+    pub(super) fn without_tenant(&self, error: impl Into<StoreError>) -> StoreError {
+        match error.into() {
             StoreError::Invalid(_) => StoreError::not_found("tenant", self.tenant),
             other => other,
         }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
+use super::act::put_act;
 use super::pool::{in_transaction, on};
 use super::{Operator, StoreError, TenantScope, now_ms};
 use crate::base::ids::{CoreId, RoomName, TenantId};
@@ -80,7 +81,10 @@ impl TenantScope {
         }
         let text = serde_json::to_string(settings)
             .map_err(|error| StoreError::Invalid(error.to_string()))?;
-        let done = on!(self.store.ready().await?, db => {
+        let was = self.room(name).await.ok().map(|room| room.settings);
+        let act = self.act("room.put", name, was.as_ref(), Some(settings))?;
+        let put = async || -> Result<(), StoreError> {
+            in_transaction!(self.store.ready().await?, tx => {
             sqlx::query(
                 "INSERT INTO room (tenant, name, settings, changed_ms) VALUES ($1, $2, $3, $4) \
                  ON CONFLICT (tenant, name) DO UPDATE SET settings = excluded.settings, \
@@ -88,13 +92,15 @@ impl TenantScope {
             )
             .bind(self.key())
             .bind(name.as_str())
-            .bind(text)
+            .bind(&text)
             .bind(now_ms())
-            .execute(db)
-            .await
-            .map(drop)
-        });
-        done.map_err(|error| self.without_tenant(error))?;
+            .execute(&mut *tx)
+            .await?;
+            put_act!(tx, act);
+            });
+            Ok(())
+        };
+        put().await.map_err(|error| self.without_tenant(error))?;
         self.store.ring();
         self.room(name).await
     }
@@ -127,6 +133,8 @@ impl TenantScope {
 
     /// Forgets a room; who is in it stays there.
     pub async fn remove_room(&self, name: &RoomName) -> Result<(), StoreError> {
-        self.forget("DELETE FROM room WHERE tenant = $1 AND name = $2", "room", name.as_str()).await
+        let was = self.room(name).await?.settings;
+        let delete = "DELETE FROM room WHERE tenant = $1 AND name = $2";
+        self.forget(delete, ("room", "room.remove"), name.as_str(), &was).await
     }
 }

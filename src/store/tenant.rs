@@ -1,15 +1,19 @@
 //! Tenants, and what only the operator may ask.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::pool::on;
+use super::act::put_act;
+use super::pool::{in_transaction, on};
 use super::{Store, StoreError, TenantScope, now_ms, timestamp};
 use crate::base::ids::{GatewayName, TenantId, TenantSlug};
 use crate::flow::talk::TalkSettings;
+use crate::model::act::Actor;
 use crate::model::tenant::Tenant;
 
 /// Names, hosts and the like are at most this many bytes long.
@@ -69,6 +73,24 @@ impl NewTenant {
             bounded(what, list.len())?;
         }
         bounded("gateway", self.gateways.len())
+    }
+}
+
+impl From<Tenant> for NewTenant {
+    fn from(tenant: Tenant) -> Self {
+        let Tenant { slug, name, domain, domain_uuid, timezone, .. } = tenant;
+        let Tenant { gateways, sip_hosts, contexts, mask_parties, .. } = tenant;
+        Self {
+            slug,
+            name,
+            domain,
+            domain_uuid,
+            timezone,
+            gateways,
+            sip_hosts,
+            contexts,
+            mask_parties,
+        }
     }
 }
 
@@ -198,12 +220,17 @@ impl TenantScope {
     /// Replaces what the operator decided about the tenant.
     pub async fn change(&self, new: &NewTenant) -> Result<Tenant, StoreError> {
         new.check()?;
-        let done = on!(self.store.ready().await?, db => {
-            let done = bind_tenant!(UPDATE, new).bind(self.key()).execute(db).await;
-            done.map(|done| done.rows_affected())
-        });
-        let rows = done.map_err(|error| StoreError::from(error).taken(|| taken(new)))?;
-        if rows == 0 {
+        let was = NewTenant::from(self.tenant().await?);
+        let act = self.act("tenant.change", self.tenant, Some(&was), Some(new))?;
+        let update = async || -> Result<u64, StoreError> {
+            Ok(in_transaction!(self.store.ready().await?, tx => {
+                let update = bind_tenant!(UPDATE, new).bind(self.key());
+                let rows = update.execute(&mut *tx).await?.rows_affected();
+                put_act!(tx, act);
+                rows
+            }))
+        };
+        if update().await.map_err(|error| error.taken(|| taken(new)))? == 0 {
             return Err(StoreError::not_found("tenant", self.tenant));
         }
         self.store.ring();
@@ -217,9 +244,13 @@ impl TenantScope {
             let sentence = format!("the rules have more than {TALK_MAX} bytes");
             return Err(StoreError::Invalid(sentence));
         }
-        let rows = on!(self.store.ready().await?, db => {
+        let was = self.tenant().await?.talk;
+        let act = self.act("tenant.rules", self.tenant, Some(&was), Some(talk))?;
+        let rows = in_transaction!(self.store.ready().await?, tx => {
             let update = sqlx::query("UPDATE tenant SET talk = $1 WHERE id = $2");
-            update.bind(&text).bind(self.key()).execute(db).await?.rows_affected()
+            let rows = update.bind(&text).bind(self.key()).execute(&mut *tx).await?.rows_affected();
+            put_act!(tx, act);
+            rows
         });
         if rows == 0 {
             return Err(StoreError::not_found("tenant", self.tenant));
@@ -234,22 +265,29 @@ impl TenantScope {
 #[derive(Debug, Clone)]
 pub struct Operator {
     pub(super) store: Store,
+    /// Who has it.
+    pub(super) by: Arc<Actor>,
 }
 
 impl Operator {
-    pub(super) const fn new(store: Store) -> Self {
-        Self { store }
+    pub(super) fn new(store: Store) -> Self {
+        Self { store, by: Arc::new(Actor::callwright()) }
     }
 
     /// Adds a tenant. Slug, domain and domain uuid must be its own.
     pub async fn create_tenant(&self, new: &NewTenant) -> Result<Tenant, StoreError> {
         new.check()?;
         let id = TenantId(Uuid::now_v7());
-        let done = on!(self.store.ready().await?, db => {
-            let insert = bind_tenant!(INSERT, new).bind(id.to_string()).bind(now_ms());
-            insert.execute(db).await.map(drop)
-        });
-        done.map_err(|error| StoreError::from(error).taken(|| taken(new)))?;
+        let act = self.act(Some(id), "tenant.add", id, None::<&()>, Some(new))?;
+        let insert = async || -> Result<(), StoreError> {
+            in_transaction!(self.store.ready().await?, tx => {
+                let insert = bind_tenant!(INSERT, new).bind(id.to_string()).bind(now_ms());
+                insert.execute(&mut *tx).await?;
+                put_act!(tx, act);
+            });
+            Ok(())
+        };
+        insert().await.map_err(|error| error.taken(|| taken(new)))?;
         self.store.ring();
         self.store.tenant(id).tenant().await
     }

@@ -10,10 +10,11 @@
 use std::fmt;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::digest::{SHA256, digest};
 use ring::hkdf::{HKDF_SHA256, Prk, Salt};
+use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
@@ -161,6 +162,25 @@ impl OperatorKeys {
         self.0.first().map_or("", |key| &key.name)
     }
 
+    /// Signs something with the key in use (HMAC-SHA-256 in base64). What was signed for one
+    /// purpose does not count for another.
+    ///
+    /// # Errors
+    /// There is no key.
+    pub fn sign(&self, purpose: &str, bytes: &[u8]) -> Result<String, KeyError> {
+        let own = self.0.first().ok_or(KeyError::None)?;
+        Ok(URL_SAFE_NO_PAD.encode(hmac::sign(&own.signing(purpose)?, bytes)))
+    }
+
+    /// Whether one of the keys signed this for this purpose.
+    pub fn verify(&self, purpose: &str, bytes: &[u8], signature: &str) -> bool {
+        let Ok(signature) = URL_SAFE_NO_PAD.decode(signature) else { return false };
+        self.0.iter().filter_map(|key| key.signing(purpose).ok()).any(|key| {
+            // In the same time, however much of it is right.
+            hmac::verify(&key, bytes, &signature).is_ok()
+        })
+    }
+
     /// Wraps a tenant's key with the key in use.
     ///
     /// # Errors
@@ -198,6 +218,12 @@ impl OperatorKey {
         let digest = digest(&SHA256, &secret);
         let name = hex(digest.as_ref().get(..NAME_BYTES)?);
         Some(Self { name, cipher: Salt::new(HKDF_SHA256, b"callwright").extract(&secret) })
+    }
+
+    fn signing(&self, purpose: &str) -> Result<hmac::Key, KeyError> {
+        let about = [b"callwright signs", purpose.as_bytes()];
+        let key = self.cipher.expand(&about, hmac::HMAC_SHA256);
+        Ok(key.map_err(|_| KeyError::Cipher)?.into())
     }
 
     fn cipher(&self) -> Result<LessSafeKey, KeyError> {
@@ -300,6 +326,18 @@ mod tests {
         let after = OperatorKeys::read(&new).unwrap();
         let error = after.unwrap(tenant.tenant, 1, before.name(), &wrapped).unwrap_err();
         assert_eq!(error, KeyError::Unknown(before.name().to_owned()));
+    }
+
+    #[test]
+    fn what_was_signed_counts_for_its_purpose_and_as_long_as_the_key_is_there() {
+        let (old, new) = (line(), line());
+        let signed = OperatorKeys::read(&old).unwrap().sign("a", b"text").unwrap();
+        let both = OperatorKeys::read(&format!("{new}{old}")).unwrap();
+        assert!(both.verify("a", b"text", &signed));
+        assert!(!both.verify("b", b"text", &signed), "another purpose");
+        assert!(!both.verify("a", b"texts", &signed), "something else");
+        assert!(!both.verify("a", b"text", "no base64!"));
+        assert!(!OperatorKeys::read(&new).unwrap().verify("a", b"text", &signed));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod access;
 mod client;
 mod guards;
+mod once;
 mod recordings;
 mod resources;
 mod secured;

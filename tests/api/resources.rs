@@ -103,3 +103,22 @@ async fn nothing_is_known_of_a_call_that_is_not_there() {
     }
     place.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_in_the_audit_log_with_the_key_and_the_request_that_made_it() {
+    let place = Place::new().await;
+    let tenant = place.tenant("acme").await;
+    let admin = place.asker(Some(tenant), Role::Admin).await;
+    let named = [("x-request-id", "change-7")];
+    let path = "/v1/tenants/acme/rooms/all";
+    let pin = json!({ "member_pin": "1234" });
+    admin.ask(reqwest::Method::PUT, path, Some(&pin), &named).await;
+    let log = good(&admin, "/v1/tenants/acme/audit?what=room").await;
+    let entry = &log["items"][0];
+    assert_eq!((&entry["what"], &entry["subject"]), (&json!("room.put"), &json!("all")));
+    assert_eq!((&entry["who"], &entry["request"]), (&json!("key the admin's"), &json!("change-7")));
+    assert_eq!(entry["after"]["member_pin"], "•");
+    let me = good(&admin, "/v1/me").await;
+    assert_eq!(entry["key"], me["key"]["id"]);
+    place.end().await;
+}

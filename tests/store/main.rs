@@ -3,6 +3,8 @@
 //! …`).
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
 
+mod acts;
+mod answered;
 mod api_keys;
 mod audit;
 mod bench;
