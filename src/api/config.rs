@@ -18,6 +18,8 @@ pub struct Config {
     pub allow: Vec<IpNet>,
     /// Longest body of a request, in bytes. Default: 1 MiB.
     pub body: usize,
+    /// Longest file that is uploaded, in bytes. Default: 20 MiB.
+    pub upload: usize,
     /// Requests of one key in a second, over some time. Default: 50.
     pub per_second: u32,
     /// Requests of one key at once. Default: 200.
@@ -41,6 +43,7 @@ impl Default for Config {
             tls: None,
             allow: local.into_iter().filter_map(|net| net.parse().ok()).collect(),
             body: 1_024 * 1_024,
+            upload: 20 * 1_024 * 1_024,
             per_second: 50,
             burst: 200,
         }

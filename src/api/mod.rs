@@ -44,6 +44,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::Archive;
+use crate::archive::prompts::Prompts;
 use crate::base::ids::ApiKeyId;
 use crate::control::console::Console;
 use crate::driver::call::Shared;
@@ -89,6 +90,7 @@ pub struct Api {
     directory: Directory,
     console: Arc<Console>,
     archive: Arc<Archive>,
+    prompts: Prompts,
     config: Config,
     speech: bool,
     /// Free places for who hears a recording.
@@ -153,13 +155,14 @@ impl Api {
         directory: Directory,
         console: Arc<Console>,
         archive: Arc<Archive>,
+        prompts: Prompts,
         config: Config,
         speech: bool,
     ) -> Self {
         let paces = Paces::new(&config);
         let played = Arc::new(Semaphore::new(recordings::PLAYED_MAX));
         let used = DashMap::new();
-        Self { store, directory, console, archive, config, speech, played, paces, used }
+        Self { store, directory, console, archive, prompts, config, speech, played, paces, used }
     }
 
     /// Answers until it is told to stop, and what is being answered then.

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::archive::ArchiveError;
+use crate::archive::prompts::PromptError;
 use crate::control::room::RoomOpError;
 use crate::driver::registry::TellError;
 use crate::flow::problem::Problem as Finding;
@@ -164,6 +165,24 @@ impl From<ArchiveError> for Problem {
             }
         };
         Self::new(StatusCode::CONFLICT, code, words)
+    }
+}
+
+impl From<PromptError> for Problem {
+    fn from(error: PromptError) -> Self {
+        let words = error.to_string();
+        match error {
+            PromptError::Store(error) => error.into(),
+            PromptError::Convert(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not_sound", words)
+            }
+            PromptError::Full => Self::new(StatusCode::CONFLICT, "full", words),
+            PromptError::Elsewhere => Self::new(StatusCode::CONFLICT, "elsewhere", words),
+            PromptError::Io(error) => {
+                tracing::error!(%error, "the directory of prompts can't be used");
+                Self::unavailable("the directory of prompts can't be used; the log says why")
+            }
+        }
     }
 }
 

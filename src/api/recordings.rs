@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use schemars::{JsonSchema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -16,7 +16,7 @@ use super::page::{Limit, Page, cursor, next};
 use super::problem::Problem;
 use super::range::{Wanted, wanted};
 use super::reply::{DONE, Done, Nothing, Reply, Seen};
-use super::shape::{Answer, Good, Media};
+use super::shape::{Answer, Good, Media, binary};
 use super::stream::{Pipe, written};
 use crate::archive::Sound;
 use crate::base::ids::{CallId, RecordingId, RoomName};
@@ -150,10 +150,7 @@ struct Audio(Response);
 
 impl Answer for Audio {
     fn describe(_: &mut SchemaGenerator) -> Vec<Good> {
-        let sound = || {
-            let schema = json_schema!({ "type": "string", "contentMediaType": "audio/wav" });
-            Some(Media { kinds: &["audio/wav"], schema })
-        };
+        let sound = || Some(Media { kinds: &["audio/wav"], schema: binary() });
         let whole = &["Accept-Ranges", "Content-Length", "ETag"];
         let part = &["Content-Range", "Content-Length", "ETag"];
         vec![

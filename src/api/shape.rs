@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::DeserializeOwned;
 
 use super::config::Config;
@@ -49,6 +49,11 @@ impl Media {
     pub(super) const fn json(schema: Schema) -> Self {
         Self { kinds: &["application/json"], schema }
     }
+}
+
+/// A file.
+pub(super) fn binary() -> Schema {
+    json_schema!({ "type": "string", "format": "binary" })
 }
 
 /// An answer that is no problem.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::archive::{Archive, OpenError};
+use crate::archive::{Archive, OpenError, prompts};
 use crate::base::millis::Millis;
 use crate::{api, control, driver, store, switch, vault};
 
@@ -32,6 +32,7 @@ pub struct Config {
     pub dial: Dial,
     pub handover: Handover,
     pub recordings: vault::config::Config,
+    pub prompts: prompts::Config,
     pub log: Log,
     /// The FreeSWITCHes whose own Event Socket is used. Default: none; then calls whose daemon was
     /// lost while they talked are not seen until their flow goes on.
@@ -54,6 +55,7 @@ impl Default for Config {
             dial: Dial::default(),
             handover: Handover::default(),
             recordings: vault::config::Config::default(),
+            prompts: prompts::Config::default(),
             log: Log::default(),
             link: Vec::new(),
         }

@@ -15,6 +15,7 @@ use super::Daemon;
 use super::config::Config;
 use super::sockets::{Origin, Sockets, control_path};
 use crate::api::Api;
+use crate::archive::prompts::Prompts;
 use crate::control::ask::{AskError, Peer};
 use crate::control::console::Console;
 use crate::control::notify::Notifier;
@@ -74,7 +75,9 @@ impl Host {
             let (directory, own) = (daemon.directory.clone(), Arc::clone(&console));
             let archive = Arc::clone(&daemon.archive);
             let (settings, speech) = (config.api.clone(), config.store.speech.is_some());
-            (Api::new(store.clone(), directory, own, archive, settings, speech), socket)
+            let prompts = Prompts::new(&config.prompts);
+            let store = store.clone();
+            (Api::new(store, directory, own, archive, prompts, settings, speech), socket)
         });
         Ok(Self { daemon, console, health: sockets.health, api, predecessor, notifier, config })
     }

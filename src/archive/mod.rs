@@ -1,6 +1,9 @@
-//! Recordings that are kept: their rows in the store, their files in the vault, their keys in both.
+//! Sound that is kept. Recordings: their rows in the store, their files in the vault, their keys in
+//! both. Prompts: their rows in the store, their files where FreeSWITCH reads.
 
+pub mod convert;
 pub mod key_file;
+pub mod prompts;
 
 use std::ops::Range;
 use std::path::Path;

@@ -10,12 +10,13 @@ use super::key::KeyCommand;
 use super::recording::RecordingCommand;
 use crate::base::cause::HangupCause;
 use crate::base::digits::Keying;
-use crate::base::ids::{CallId, FlowName, GatewayName, PromptName, RoomName, StepName, TenantSlug};
+use crate::base::ids::{CallId, FlowName, GatewayName, RoomName, StepName, TenantSlug};
 use crate::base::slot::Slot;
 use crate::flow::kind::record::RecordAction;
 
 use super::monitor::{AuditCommand, MonitorCommand};
 use super::park::ParkCommand;
+use super::prompt::PromptCommand;
 use super::room::RoomCommand;
 
 /// A call controller for FreeSWITCH.
@@ -309,22 +310,6 @@ pub enum NumberCommand {
         tenant: TenantSlug,
         #[arg(long)]
         pattern: bool,
-    },
-    List {
-        #[arg(long)]
-        tenant: TenantSlug,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum PromptCommand {
-    /// Name a sound file that FreeSWITCH can read
-    Add {
-        name: PromptName,
-        /// An absolute path as FreeSWITCH sees it
-        path: PathBuf,
-        #[arg(long)]
-        tenant: TenantSlug,
     },
     List {
         #[arg(long)]

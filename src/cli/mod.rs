@@ -12,7 +12,7 @@ mod live;
 mod monitor;
 mod number;
 mod park;
-mod prompt;
+pub mod prompt;
 mod queue;
 pub mod recording;
 mod room;
@@ -117,7 +117,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Flow(command) => flow::run(command, settings, screen).await,
         Command::Tenant(command) => tenant::run(command, &open(&settings()?).await?, screen).await,
         Command::Number(command) => number::run(command, &open(&settings()?).await?, screen).await,
-        Command::Prompt(command) => prompt::run(command, &open(&settings()?).await?, screen).await,
+        Command::Prompt(command) => {
+            let config = settings()?;
+            prompt::run(command, &config, &open(&config).await?, screen).await
+        }
         Command::Park { tenant, command } => {
             park::run(&tenant, command.as_ref(), &settings()?, screen).await
         }

@@ -109,8 +109,16 @@ impl TenantScope {
     }
 
     /// Forgets a prompt; its file stays.
+    ///
+    /// # Errors
+    /// Something live plays it: what, is said.
     pub async fn remove_prompt(&self, name: &PromptName) -> Result<(), StoreError> {
         let was = self.prompt(name).await?;
+        let users = self.prompt_users(name).await?;
+        if !users.is_empty() {
+            let sentence = format!("the prompt `{name}` is played by {}", users.join(", "));
+            return Err(StoreError::Conflict(sentence));
+        }
         let delete = "DELETE FROM prompt WHERE tenant = $1 AND name = $2";
         self.forget(delete, ("prompt", "prompt.remove"), name.as_str(), &was).await
     }

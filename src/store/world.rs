@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{StoreError, TenantScope};
-use crate::base::ids::FlowName;
+use crate::base::ids::{FlowName, PromptName};
 use crate::flow::check::{FlowFacts, World};
-use crate::flow::parse;
+use crate::flow::talk::TalkSettings;
+use crate::flow::{Flow, parse};
 
 impl TenantScope {
     /// Everything that the tenant has, for a flow of its own named `this`. `speech` is whether the
@@ -26,17 +27,44 @@ impl TenantScope {
         })
     }
 
-    /// Published versions: a call can reach no others.
     async fn flow_facts(&self) -> Result<BTreeMap<FlowName, FlowFacts>, StoreError> {
-        let mut facts = BTreeMap::new();
+        let live = self.live_flows().await?.into_iter();
+        Ok(live.map(|(name, flow)| (name, FlowFacts::of(&flow))).collect())
+    }
+
+    /// What calls get: a call can reach no others.
+    pub async fn live_flows(&self) -> Result<Vec<(FlowName, Flow)>, StoreError> {
+        let mut live = Vec::new();
         for head in self.flows().await? {
             let Some(version) = head.version else { continue };
             let document = self.version(&head.name, version).await?.document;
             // A version that an older release published and this one can't read calls nothing.
             if let Ok(flow) = parse(document.to_string().as_bytes()) {
-                facts.insert(head.name, FlowFacts::of(&flow));
+                live.push((head.name, flow));
             }
         }
-        Ok(facts)
+        Ok(live)
+    }
+
+    /// What live things play this prompt, in words.
+    pub(super) async fn prompt_users(&self, name: &PromptName) -> Result<Vec<String>, StoreError> {
+        let mut users = Vec::new();
+        for (flow, document) in self.live_flows().await? {
+            let mut names = document.steps.values().flat_map(|step| step.prompt_names());
+            if names.any(|(_, played)| played == name) {
+                users.push(format!("the flow `{flow}`"));
+            }
+        }
+        for room in self.rooms().await? {
+            if room.settings.music.as_ref() == Some(name) {
+                users.push(format!("the room `{}`", room.name));
+            }
+        }
+        let rules: TalkSettings =
+            serde_json::from_value(self.tenant().await?.talk).map_err(StoreError::corrupt)?;
+        if rules.music.as_ref() == Some(name) {
+            users.push("the tenant's rules, on hold".to_owned());
+        }
+        Ok(users)
     }
 }

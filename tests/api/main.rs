@@ -5,6 +5,7 @@ mod access;
 mod client;
 mod guards;
 mod once;
+mod prompts;
 mod recordings;
 mod resources;
 mod secured;
