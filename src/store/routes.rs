@@ -1,8 +1,8 @@
 //! Which call gets which flow: a picture of one moment, without I/O.
 //!
-//! The tenant is known by FusionPBX's domain, else by the gateway through which the call came or the
-//! provider's address, else by the number. Within a tenant, exact numbers come before patterns, and
-//! patterns in their order.
+//! The tenant is known by FusionPBX's domain, else by the gateway through which the call came or
+//! the provider's address, else by the number. Within a tenant, exact numbers come before patterns,
+//! and patterns in their order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
