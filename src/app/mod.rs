@@ -265,6 +265,10 @@ impl Router for ByDirectory {
         })
     }
 
+    fn leads(&self, tenant: TenantId, dialed: &str) -> Result<Option<Arc<Program>>, String> {
+        self.0.routes().within(tenant, dialed).map_err(|none| none.word().to_owned())
+    }
+
     fn around(&self, tenant: TenantId) -> Option<Around> {
         let (settings, prompts) = self.0.routes().around(tenant)?;
         Some(Around { settings, prompts })

@@ -1,7 +1,9 @@
 //! What one process hands on and another takes: a call's state, secrets included. Where it is
 //! written, nobody else may read or change it.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,11 +11,13 @@ use super::input::{Dialed, Ending};
 use super::listen::Rest;
 use super::output::ActionId;
 use super::state::{Awaited, State};
+use super::talk::BROUGHT;
 use super::variables::Secrets;
-use super::{Call, describe};
+use super::{Call, address, describe};
 use crate::base::digits::Digits;
 use crate::base::ids::{CallId, ChannelId, InstanceId, VarName};
 use crate::flow::Value;
+use crate::flow::program::Program;
 use crate::model::live::LiveCall;
 use crate::model::timeline::What;
 
@@ -62,12 +66,52 @@ pub struct Found {
     pub dialed: Option<Dialed>,
     /// How the last recording ended, where it has.
     pub recorded: Option<Ending>,
-    /// The number to which a phone sent the caller's channel.
-    pub referred: Option<String>,
+    /// Where a phone sent the caller's channel.
+    pub referred: Option<Referral>,
     /// Whether the caller has been in a room since it was last sent to one.
     pub roomed: bool,
     /// Whether this process is the one that had the call.
     pub ours: bool,
+}
+
+/// Where a phone sent a channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Referral {
+    /// The number that it named; it comes from outside.
+    pub(in crate::call) to: String,
+    pub(in crate::call) leads: Leads,
+}
+
+/// Where a number leads within the tenant.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Leads {
+    /// The tenant has no such number: it may be an extension, or one outside.
+    Elsewhere,
+    /// To a flow. `variables` are those of the channel that it reads.
+    To { program: Arc<Program>, variables: BTreeMap<String, String> },
+    /// To a flow that no call can run, and why.
+    Nowhere(String),
+}
+
+impl Referral {
+    /// `leads` is for a number that can be one.
+    pub fn new(to: String, leads: Leads) -> Self {
+        let is_number = to != BROUGHT && address::user(&to).is_some();
+        let leads = if is_number { leads } else { Leads::Elsewhere };
+        Self { to, leads }
+    }
+
+    pub fn to(&self) -> &str {
+        &self.to
+    }
+
+    /// The program of the flow to which it leads.
+    pub const fn program(&self) -> Option<&Arc<Program>> {
+        match &self.leads {
+            Leads::To { program, .. } => Some(program),
+            Leads::Elsewhere | Leads::Nowhere(_) => None,
+        }
+    }
 }
 
 impl Taken {

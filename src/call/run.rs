@@ -313,17 +313,33 @@ impl Call {
                 (outcome.name().to_owned(), to.cloned())
             }
         };
-        self.unpark();
-        self.leave_queue();
-        self.stop_action();
-        self.stop_conversation_recording();
-        self.state.timers.clear_step();
-        self.stamp(&outcome);
+        self.let_go(&outcome);
         if let Some(to) = to {
             self.note_left(&outcome, Some(&to), why);
             return self.enter(&published, &to);
         }
         self.fall_back(&published, &name, &outcome, why)
+    }
+
+    /// Ends what the step has begun.
+    fn let_go(&mut self, outcome: &str) {
+        self.unpark();
+        self.leave_queue();
+        self.stop_action();
+        self.stop_conversation_recording();
+        self.state.timers.clear_step();
+        self.stamp(outcome);
+    }
+
+    /// Leaves the flow, and whatever called it, for another of the call's flows.
+    pub(in crate::call) fn go_to_flow(&mut self, name: &FlowName, why: &str) {
+        self.let_go("moved");
+        self.note_left("moved", None, why.to_owned());
+        self.state.running = Running::Nothing;
+        self.state.frames.clear();
+        self.live.secrets.keep_below(0);
+        let next = self.enter_flow(name, BTreeMap::new());
+        self.walk(next);
     }
 
     /// A step failed and its author named no way out for that: the flow's fallback, the calling

@@ -96,7 +96,7 @@ impl Call {
         let text = match name {
             "caller.name" => arrival.caller_name.as_str(),
             "caller.number" => arrival.caller_number.as_str(),
-            "dialed" => arrival.dialed.as_str(),
+            "dialed" => self.state.talk.dialed().unwrap_or(&arrival.dialed),
             "call.id" => return Some(Value::text(arrival.call.to_string())),
             "call.seconds" => return Some(self.seconds()),
             "queue.position" => return Some(self.position()),

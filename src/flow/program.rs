@@ -30,7 +30,7 @@ impl Published {
 }
 
 /// A flow with all that it refers to, in the versions of one moment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Program {
     pub tenant: TenantId,
     /// The tenant's IANA time zone.

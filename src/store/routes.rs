@@ -171,19 +171,30 @@ impl Routes {
     /// The program that the call runs.
     pub fn find(&self, asked: &Asked<'_>) -> Result<Arc<Program>, NoRoute> {
         let found = match self.tenant(asked)? {
-            Some(tenant) => self.within(tenant, asked.dialed).map(|lead| (tenant, lead)),
+            Some(tenant) => self.lead(tenant, asked.dialed).map(|lead| (tenant, lead)),
             None => self.anywhere(asked.dialed),
         };
-        if let Some((tenant, lead)) = found.filter(|(_, lead)| lead.record)
-            && let Some(program) =
-                self.tenants.get(&tenant).and_then(|own| own.recorded.get(&lead.flow))
-        {
-            return Ok(Arc::clone(program));
+        if let Some((tenant, lead)) = found {
+            return self.led(tenant, lead);
         }
-        let found = found.map(|(tenant, lead)| (tenant, &lead.flow));
-        let default = || self.default.as_ref().map(|(tenant, flow)| (*tenant, flow));
-        let (tenant, flow) = found.or_else(default).ok_or(NoRoute::UnknownNumber)?;
-        self.program(tenant, flow).ok_or_else(|| NoRoute::NotPublished(flow.clone()))
+        let (tenant, flow) = self.default.as_ref().ok_or(NoRoute::UnknownNumber)?;
+        self.program(*tenant, flow).ok_or_else(|| NoRoute::NotPublished(flow.clone()))
+    }
+
+    /// The program of a tenant's number, for whoever is known to be the tenant's own; none where
+    /// the tenant has no such number.
+    ///
+    /// # Errors
+    /// Its flow is not published.
+    pub fn within(&self, tenant: TenantId, dialed: &str) -> Result<Option<Arc<Program>>, NoRoute> {
+        self.lead(tenant, dialed).map(|lead| self.led(tenant, lead)).transpose()
+    }
+
+    fn led(&self, tenant: TenantId, lead: &Lead) -> Result<Arc<Program>, NoRoute> {
+        let own = self.tenants.get(&tenant).filter(|_| lead.record);
+        let recorded = own.and_then(|own| own.recorded.get(&lead.flow)).cloned();
+        let program = recorded.or_else(|| self.program(tenant, &lead.flow));
+        program.ok_or_else(|| NoRoute::NotPublished(lead.flow.clone()))
     }
 
     /// A tenant's flow by name, in its published version.
@@ -217,7 +228,7 @@ impl Routes {
         Ok(known.or(trunk).or_else(|| gateway().copied()))
     }
 
-    fn within(&self, tenant: TenantId, dialed: &str) -> Option<&Lead> {
+    fn lead(&self, tenant: TenantId, dialed: &str) -> Option<&Lead> {
         let own = self.tenants.get(&tenant)?;
         let pattern = || own.patterns.iter().find(|pattern| pattern.regex.is_match(dialed));
         own.exact.get(dialed).or_else(|| pattern().map(|pattern| &pattern.lead))
@@ -563,6 +574,23 @@ mod tests {
         assert_eq!(found(own), "2 low");
         let domain = Asked { domain_name: Some("t1.example"), ..dialed("300") };
         assert_eq!(found(domain), "unknown_number");
+    }
+
+    #[test]
+    fn a_tenants_own_phone_reaches_that_tenants_numbers_and_no_others() {
+        let default = DefaultFlow { tenant: "t1".parse().unwrap(), flow: name("lost") };
+        let routes = routes(Some(default));
+        let within = |tenant, dialed| {
+            let found = routes.within(TenantId(Uuid::from_u128(tenant)), dialed);
+            let found = found.map_err(|refused| refused.word())?;
+            Ok(found.map(|program| (program.main.to_string(), program.settings.record_number)))
+        };
+        assert_eq!(within(1, "100"), Ok(Some(("inside".to_owned(), false))));
+        assert_eq!(within(1, "101"), Ok(Some(("inside".to_owned(), true))));
+        assert_eq!(within(2, "101"), Ok(None), "another tenant's");
+        assert_eq!(within(1, "999"), Ok(None), "the default flow is for strangers");
+        assert_eq!(within(2, "300"), Err("not_published"));
+        assert_eq!(within(9, "100"), Ok(None));
     }
 
     #[test]

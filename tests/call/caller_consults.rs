@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use callwright::call::arrival::Arrival;
+use callwright::call::handover::{Leads, Referral};
 use callwright::call::{BROUGHT, Call, Tie};
 use callwright::flow::program::Program;
 use callwright::model::record::TransferKind;
@@ -85,7 +86,8 @@ fn consulted(outcome: &str) -> (TransferKind, String, String, String) {
 /// The far party in its own call.
 fn brought(tie: Tie) -> Line {
     let arrival = Arrival { channel: "b-leg".parse().unwrap(), ..arrival() };
-    let call = Call::begin_tied(tie, arrival, BROUGHT, rules(), start());
+    let referral = Referral::new(BROUGHT.into(), Leads::Elsewhere);
+    let call = Call::begin_tied(tie, arrival, &referral, rules(), start());
     Line::of(call, rules(), Show::Moves, false)
 }
 

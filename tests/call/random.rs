@@ -380,7 +380,7 @@ fn run(seed: u64, nasty: bool, swap: bool) -> Line {
         if dice.chance(25) {
             line.wait(dice.below(4_000));
         } else if nasty && dice.chance(5) {
-            line.found.referred = dice.chance(30).then(|| "300".to_owned());
+            line.found.referred = dice.chance(30).then(|| line.referral("300"));
             line.found.roomed = dice.chance(50);
             line.change_hands();
         } else if let Some(input) = an_input(&mut dice, &mut line, nasty) {

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use callwright::base::cause::HangupCause;
 use callwright::call::arrival::Arrival;
-use callwright::call::handover::Found;
+use callwright::call::handover::{Found, Leads, Referral};
+use callwright::call::input::Dialed;
 use callwright::call::{BROUGHT, Call, Tie};
 use callwright::flow::program::Program;
 use callwright::model::record::{TransferKind, TransferRecord};
@@ -25,9 +27,45 @@ fn flow(inside: &Value) -> Arc<Program> {
 
 /// The far party in its own call.
 fn brought(tie: Tie, program: Arc<Program>) -> Line {
-    let arrival = Arrival { channel: "b-leg".parse().unwrap(), ..arrival() };
-    let call = Call::begin_tied(tie, arrival, BROUGHT, program.clone(), start());
+    let call = begin_tied(&tie, &elsewhere(BROUGHT), &program);
     Line::of(call, program, Show::Moves, false)
+}
+
+fn elsewhere(to: &str) -> Referral {
+    Referral::new(to.to_owned(), Leads::Elsewhere)
+}
+
+fn begin_tied(tie: &Tie, referral: &Referral, program: &Arc<Program>) -> Call {
+    let arrival = Arrival { channel: "b-leg".parse().unwrap(), ..arrival() };
+    Call::begin_tied(tie.clone(), arrival, referral, program.clone(), start())
+}
+
+/// A flow of the same tenant, to which a number leads: it begins with a subflow.
+fn support() -> Arc<Program> {
+    program(&[
+        (
+            "support",
+            &json!({
+                "start": { "kind": "flow", "flow": "greeting", "next": "which" },
+                "which": { "kind": "branch", "otherwise": "end", "cases": [
+                    { "if": "dialed == \"801\" and channel.lang == \"de\"", "next": "ask" }] },
+                "ask": { "kind": "menu", "prompts": ["menu"], "choices": { "1": "call" } },
+                "call": { "kind": "dial", "targets": [{ "extension": "400" }], "next": "end",
+                    "inside": ["target"] },
+                "end": { "kind": "hangup" } }),
+        ),
+        (
+            "greeting",
+            &json!({ "start": { "kind": "play", "prompts": ["welcome"], "next": "back" },
+                "back": { "kind": "return" } }),
+        ),
+    ])
+}
+
+/// That number is 801, and the channel has a variable that the flow reads.
+fn leads() -> Leads {
+    let variables = [("lang".to_owned(), "de".to_owned())].into();
+    Leads::To { program: support(), variables }
 }
 
 fn talking(inside: &Value) -> Line {
@@ -132,8 +170,7 @@ fn a_far_party_that_the_callers_phone_sends_elsewhere_goes_on_in_its_own_call() 
     let whole = told(&mut line);
     assert_eq!(whole, ["Blind: +15550100 moves 200 to 300: goes on in a call of its own"]);
 
-    let arrival = Arrival { channel: "b-leg".parse().unwrap(), ..arrival() };
-    let call = Call::begin_tied(tie.clone(), arrival.clone(), "300", program.clone(), start());
+    let call = begin_tied(&tie, &elsewhere("300"), &program);
     let mut line = Line::of(call, program.clone(), Show::Moves, false);
     assert_eq!(line.orders()[0], "dial 300@t.example +0s 30s");
     line.play_script("resume\n bridged x-leg\n wait 2s\n talked NORMAL_CLEARING");
@@ -144,7 +181,7 @@ fn a_far_party_that_the_callers_phone_sends_elsewhere_goes_on_in_its_own_call() 
     assert_eq!(transfers[0].from, Some(tie.call()));
 
     // Nobody is there: there is no way back to an outside caller.
-    let call = Call::begin_tied(tie, arrival, "300", program.clone(), start());
+    let call = begin_tied(&tie, &elsewhere("300"), &program);
     let mut line = Line::of(call, program, Show::Moves, false);
     line.step("dialed USER_BUSY");
     assert!(line.orders().last().unwrap().starts_with("Hangup"));
@@ -196,4 +233,92 @@ fn the_kinds_of_transfers_keep_their_names() {
     let kinds = [TransferKind::Blind, TransferKind::Attended, TransferKind::Step];
     let names = kinds.map(|kind| serde_json::to_value(kind).unwrap());
     assert_eq!(names, ["blind", "attended", "step"]);
+}
+
+#[test]
+fn whom_a_phone_sends_to_a_number_with_a_flow_enters_that_flow_in_the_same_call() {
+    let mut line = talking(&json!(["target"]));
+    line.number = Some(("801", leads()));
+    line.step("referred 801");
+    assert_eq!(line.orders(), ["play welcome"]);
+    line.step("done");
+    assert_eq!(line.orders(), ["play menu until key"], "by `dialed`, and by what the channel has");
+    // Another process knows it by the versions on the channel.
+    let mut flows = Program::clone(&line.program);
+    flows.flows.extend(support().flows.clone());
+    line.program = Arc::new(flows);
+    line.play_script("resume\n key 1");
+    assert_eq!(line.orders().last().unwrap(), "dial 400@t.example +0s 30s");
+    line.play_script(
+        "bridged c-leg\n wait 2s\n talked NORMAL_CLEARING\n hangup NORMAL_CLEARING switch",
+    );
+    assert_eq!(told(&mut line), ["Blind: 200 moves +15550100 to 801: done"]);
+    let record = line.record.unwrap();
+    assert_eq!((record.flow.as_str(), record.dialed.as_str()), ("main", "+15550199"));
+    let path = record.path.iter();
+    let path: Vec<_> = path.map(|visit| format!("{}/{}", visit.flow, visit.step)).collect();
+    let way = ["main/start", "support/start", "greeting/start", "greeting/back", "support/which"];
+    assert_eq!(path, [&way[..], &["support/ask", "support/call", "support/end"]].concat());
+    assert_eq!(record.path[0].outcome, "moved");
+}
+
+#[test]
+fn what_a_number_leads_to_is_reached_by_the_tenants_own_phones_only() {
+    for inside in [json!([]), json!(["caller"])] {
+        let mut line = talking(&inside);
+        line.number = Some(("801", leads()));
+        line.step("referred 801");
+        assert_eq!(line.orders(), ["dial 200@t.example +0s 30s"], "back, by {inside}");
+        assert_eq!(told(&mut line), ["Blind: 200 moves +15550100 to 801: refused"]);
+    }
+    // Neither is a flow that no call can run taken for an extension, or a number outside.
+    let mut line = talking(&json!(["target"]));
+    line.number = Some(("801", Leads::Nowhere("not_published".into())));
+    line.step("referred 801");
+    assert_eq!(line.orders(), ["dial 200@t.example +0s 30s"], "back");
+    // A pattern of the tenant's may match anything.
+    let odd = Referral::new("8 XML default".into(), leads());
+    assert!(odd.program().is_none());
+}
+
+#[test]
+fn a_call_keeps_the_versions_with_which_it_began_when_it_enters_another_flow() {
+    let mut line = talking(&json!(["target"]));
+    let later = program(&[("main", &json!({ "start": { "kind": "hangup" } }))]);
+    let (program, variables) = (later, std::collections::BTreeMap::new());
+    line.number = Some(("801", Leads::To { program, variables }));
+    line.step("referred 801");
+    assert_eq!(line.orders(), ["dial 200@t.example +0s 30s"]);
+    assert_eq!(told(&mut line), ["Blind: 200 moves +15550100 to 801: done"]);
+    let record = line.record.unwrap();
+    let outcomes: Vec<_> = record.path.iter().map(|visit| visit.outcome.as_str()).collect();
+    assert_eq!((outcomes[0], outcomes.len(), record.version), ("moved", 2, 3), "begun again");
+}
+
+#[test]
+fn a_far_party_that_is_sent_to_a_number_with_a_flow_runs_it_in_a_call_of_its_own() {
+    let mut line = Line::new(flow(&json!(["caller", "target"])), Show::Moves);
+    line.play_script("answered\n bridged\n wait 1s");
+    let tie = line.tied.take().unwrap();
+    let call = begin_tied(&tie, &Referral::new("801".into(), leads()), &support());
+    let mut line = Line::of(call, support(), Show::Moves, false);
+    assert_eq!(line.orders(), ["play welcome"]);
+    line.play_script("done\n hangup NORMAL_CLEARING caller");
+    let transfers = transfers(&mut line);
+    assert_eq!((transfers[0].moved.as_str(), transfers[0].to.as_str()), ("200", "801"));
+    assert_eq!((transfers[0].from, transfers[0].outcome.as_str()), (Some(tie.call()), "done"));
+    assert_eq!(line.record.unwrap().flow.as_str(), "support");
+}
+
+#[test]
+fn a_phone_that_transfers_before_its_answer_is_written_down_has_transferred() {
+    let mut line = Line::new(flow(&json!(["target"])), Show::Moves);
+    line.play_script("answered");
+    line.text.clear();
+    let (other, target) = (Some("b-leg".parse().unwrap()), Some(0));
+    let talked = Dialed::talked(HangupCause::NormalClearing);
+    line.found.dialed = Some(Dialed { other, target, ..talked });
+    line.step("referred 300");
+    assert_eq!(line.orders(), ["dial 300@t.example +0s 30s"]);
+    assert_eq!(told(&mut line), ["Blind: 200 moves +15550100 to 300: "]);
 }

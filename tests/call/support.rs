@@ -9,7 +9,7 @@ use callwright::base::ids::{CallId, CoreId, TenantId};
 use callwright::base::millis::Millis;
 use callwright::base::now::Now;
 use callwright::call::arrival::Arrival;
-use callwright::call::handover::{Found, Taken};
+use callwright::call::handover::{Found, Leads, Referral, Taken};
 use callwright::call::input::{
     Answer, Command, Dialed, Ending, Event, FarNews, HttpAnswer, HttpFailure, Input,
 };
@@ -144,6 +144,8 @@ pub(crate) struct Line {
     pub(crate) audit: Vec<AuditEntry>,
     /// Write the state and read it back at every boundary.
     pub(crate) swap: bool,
+    /// A number of the tenant, and where it leads.
+    pub(crate) number: Option<(&'static str, Leads)>,
     /// What the next process finds that the switch did meanwhile.
     pub(crate) found: Found,
     /// The file that the switch was told to record to last.
@@ -191,6 +193,7 @@ impl Line {
             answers: Vec::new(),
             audit: Vec::new(),
             swap,
+            number: None,
             found: Found::default(),
             file: None,
             keys_sent: None,
@@ -398,6 +401,13 @@ impl Line {
         self.now.mono_ms - self.born.mono_ms
     }
 
+    /// Where a phone sends the caller.
+    pub(crate) fn referral(&self, to: &str) -> Referral {
+        let leads = self.number.as_ref().filter(|(number, _)| *number == to);
+        let leads = leads.map_or(Leads::Elsewhere, |(_, leads)| leads.clone());
+        Referral::new(to.to_owned(), leads)
+    }
+
     /// Another process goes on with the call.
     pub(crate) fn change_hands(&mut self) {
         let written = serde_json::to_vec(&self.call.kept()).unwrap();
@@ -418,7 +428,7 @@ impl Line {
     /// The same process goes on with the call; a phone may have sent the caller somewhere.
     fn come_back(&mut self, referred: Option<&str>) {
         self.found.ours = true;
-        self.found.referred = referred.map(str::to_owned);
+        self.found.referred = referred.map(|to| self.referral(to));
         self.change_hands();
     }
 

@@ -237,6 +237,20 @@ impl ExpectOutcome {
         call.worth_writing();
     }
 
+    /// The conversation had begun before anybody could write it down.
+    pub(in crate::call) fn found_joined(&mut self, call: &mut Call, dialed: &Dialed) {
+        let now = call.live.now.wall;
+        if self.joined.is_some() || !dialed.answered {
+            return;
+        }
+        self.joined = dialed.other.clone().map(|other| (now, other));
+        if let Some((place, leg)) = self.answering(dialed.target) {
+            self.with = Some(place);
+            self.answer_leg(call, leg);
+        }
+        call.state.bridged = dialed.other.clone();
+    }
+
     /// A conversation is recorded from the moment in which it begins: FreeSWITCH loses up to 0.3 s
     /// of what it records from before.
     fn record(&self, call: &mut Call, dial: &Dial, target: Option<usize>) {

@@ -8,6 +8,7 @@ mod hold;
 mod invite;
 mod key_tones;
 mod keys;
+mod led;
 mod monitor;
 mod moved;
 mod park;
@@ -69,6 +70,9 @@ pub(in crate::call) struct Talk {
     /// The call began as the other party of another.
     #[serde(skip_serializing_if = "Option::is_none")]
     tied: Option<Box<Tied>>,
+    /// The number by which a phone sent the caller to another flow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    led_by: Option<String>,
     /// How often the call came back, on a new connection, to the process that had it.
     #[serde(skip_serializing_if = "is_none")]
     pub(in crate::call) returns: u32,
@@ -91,6 +95,11 @@ impl Talk {
 
     pub(in crate::call) fn is_nothing(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// The number that led the caller to its flow, where that is not what it dialed.
+    pub(in crate::call) fn dialed(&self) -> Option<&str> {
+        self.led_by.as_deref()
     }
 
     /// The caller is in a room to which the conversation went.

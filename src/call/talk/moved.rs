@@ -305,8 +305,8 @@ impl Call {
     /// Goes on in our hands with what another connection, or another process, left. False where
     /// nothing was moved.
     pub(in crate::call) fn pick_up_moved(&mut self, found: &Found) -> bool {
-        if let Some(to) = &found.referred
-            && self.referred(to)
+        if let Some(referral) = &found.referred
+            && self.referred(referral, found.dialed.as_ref())
         {
             return true;
         }

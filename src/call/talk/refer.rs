@@ -6,14 +6,18 @@
 //! party comes in a call of its own. A far party's channel knows nothing of us, so it carries a
 //! [`Tie`]; it has none where the caller may transfer nobody.
 //!
-//! Whom a phone names comes from outside: it is called only as an extension or a number that the
-//! tenant may reach, and only where the phone is the tenant's own.
+//! Whom a phone names comes from outside: a number of the tenant leads to its flow (`led`),
+//! anything else is called only as an extension or a number that the tenant may reach; and all of
+//! that only where the phone is the tenant's own.
 
 use super::moved::{Address, Moved, Other, Stage};
 use super::tie::Onward;
 use crate::base::cause::HangupCause;
 use crate::base::ids::ChannelId;
+use crate::call::handover::{Leads, Referral};
+use crate::call::input::Dialed;
 use crate::call::output::Action;
+use crate::call::step::Running;
 use crate::call::{Call, describe};
 use crate::flow::Outcome;
 use crate::flow::kind::dial::Inside;
@@ -39,7 +43,10 @@ impl Call {
 
     /// The caller's channel has come back from where a phone sent it. False where it spoke with
     /// nobody whose phone could have done that.
-    pub(super) fn referred(&mut self, to: &str) -> bool {
+    pub(super) fn referred(&mut self, referral: &Referral, dialed: Option<&Dialed>) -> bool {
+        if let Some(dialed) = dialed {
+            self.find_joined(dialed);
+        }
         let speaks = match self.stage() {
             None | Some(Stage::Together | Stage::Toggled) => true,
             Some(Stage::Dialing { joined, .. }) => *joined,
@@ -54,8 +61,17 @@ impl Call {
         self.drop_other(third, HangupCause::NormalClearing);
         self.state.bridged = None;
         self.state.talk.moved = None;
-        self.sent_by_phone(&by, allowed, to, back);
+        self.sent_by_phone(&by, allowed, referral, back);
         true
+    }
+
+    /// A phone may be faster than what is written on the channel when it answers.
+    fn find_joined(&mut self, dialed: &Dialed) {
+        let mut running = std::mem::take(&mut self.state.running);
+        if let Running::Dial(state) = &mut running {
+            state.found_joined(self, dialed);
+        }
+        self.state.running = running;
     }
 
     /// Calls for whom a phone sent the caller to, or, where that may not be, for who sent it.
@@ -63,12 +79,18 @@ impl Call {
         &mut self,
         by: &str,
         allowed: bool,
-        to: &str,
+        referral: &Referral,
         back: Option<Address>,
     ) {
-        let goal = match allowed {
-            true => self.reachable(&Goal::Extension(to.to_owned())),
-            false => Err("only the tenant's own phones may transfer".to_owned()),
+        let to = referral.to.as_str();
+        let goal = match &referral.leads {
+            _ if !allowed => Err("only the tenant's own phones may transfer".to_owned()),
+            Leads::To { program, variables } => {
+                let by = self.party(by);
+                return self.led(&by, to, program, variables.clone());
+            }
+            Leads::Elsewhere => self.reachable(&Goal::Extension(to.to_owned())),
+            Leads::Nowhere(why) => Err(format!("the number's flow can't be run: {why}")),
         };
         let goal = goal.and_then(|goal| match self.legs_exceeded(1) {
             Some(limit) => Err(limit),

@@ -15,6 +15,7 @@ use crate::base::ids::{CallId, ChannelId, FlowName, TenantId};
 use crate::base::now::Now;
 use crate::call::Call;
 use crate::call::arrival::Arrival;
+use crate::call::handover::Referral;
 use crate::call::output::Action;
 use crate::call::state::{Frame, State};
 use crate::call::step::Running;
@@ -118,41 +119,48 @@ pub(super) struct Tied {
     pub(super) call: CallId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     at: Option<Address>,
+    /// It runs a flow.
+    #[serde(default, skip_serializing_if = "super::is_not")]
+    flows: bool,
 }
 
 impl Call {
-    /// The far party of another call, which that call's caller left: to `to` where its phone did
-    /// it, else as the tie says. There are outputs to poll. `program` must hold the flows in the
-    /// versions that the tie names.
+    /// The far party of another call, which that call's caller left: as the referral says where
+    /// its phone did it, else as the tie says. There are outputs to poll. `program` is that of the
+    /// flow to which the referral leads; else it must hold the flows in the versions that the tie
+    /// names.
     pub fn begin_tied(
         tie: Tie,
         mut arrival: Arrival,
-        to: &str,
+        referral: &Referral,
         program: Arc<Program>,
         now: Now,
     ) -> Self {
         tie.party.clone_into(&mut arrival.caller_number);
         tie.party.clone_into(&mut arrival.caller_name);
         let mut state = State::new(arrival, &program, now);
-        // It is in no step: when its conversation is over, it is over too.
-        let start = program.flows.get(&program.main).map(|main| main.flow.start.clone());
-        state.frames.extend(start.map(|step| Frame {
-            flow: program.main.clone(),
-            step,
-            variables: BTreeMap::new(),
-            visit: None,
-        }));
+        let flows = referral.program().is_some();
+        if !flows {
+            // It is in no step: when its conversation is over, it is over too.
+            let start = program.flows.get(&program.main).map(|main| main.flow.start.clone());
+            state.frames.extend(start.map(|step| Frame {
+                flow: program.main.clone(),
+                step,
+                variables: BTreeMap::new(),
+                visit: None,
+            }));
+        }
         let Tie { call, at, by, back, onward, .. } = tie;
-        let onward = onward.filter(|_| to == BROUGHT);
+        let onward = onward.filter(|_| referral.to == BROUGHT);
         if let Some(Onward::Call(Address { party, .. }) | Onward::Join { party, .. }) = &onward {
             party.clone_into(&mut state.arrival.dialed);
         }
-        state.talk.tied = Some(Box::new(Tied { call, at }));
+        state.talk.tied = Some(Box::new(Tied { call, at, flows }));
         let mut call = Self::with(state, program, now);
         call.note_arrival();
         call.limit_duration();
         match onward {
-            None => call.sent_by_phone(&by, true, to, back),
+            None => call.sent_by_phone(&by, true, referral, back),
             Some(onward) => call.goes_onward(&by, onward, back),
         }
         call.settle_boundary();
@@ -187,7 +195,8 @@ impl Call {
 
     /// Whether the call is a conversation and nothing else.
     pub(super) fn is_loose(&self) -> bool {
-        self.state.talk.tied.is_some() && matches!(self.state.running, Running::Nothing)
+        let tied = self.state.talk.tied.as_ref();
+        tied.is_some_and(|tied| !tied.flows) && matches!(self.state.running, Running::Nothing)
     }
 
     /// A call that is nothing but a conversation ends with it.

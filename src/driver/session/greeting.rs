@@ -1,17 +1,19 @@
 //! A connection's beginning: the channel's facts say whether a call begins, comes back, or goes to
 //! the dialplan again.
 
+use std::sync::Arc;
+
 use super::origin::Origin;
 use super::running::Running;
 use super::{ENDING_MS, Offer, Phase, REFUSAL, Router, Session, Settings, profile};
-use crate::base::ids::ChannelId;
+use crate::base::ids::{ChannelId, TenantId};
 use crate::base::now::Now;
 use crate::call::Call;
-use crate::call::handover::Found;
+use crate::call::handover::{Found, Leads, Referral};
 use crate::driver::desk;
 use crate::driver::registry::Heed;
 use crate::driver::seal::{OpenError, Opened};
-use crate::driver::translate::arrival::{Mode, arrival, inquiry, mode, whole};
+use crate::driver::translate::arrival::{Mode, arrival, inquiry, mode, read, whole};
 use crate::driver::translate::variables::{self, Former};
 use crate::driver::translate::{dial, room};
 use crate::esl::application::Application;
@@ -25,6 +27,21 @@ const FOREIGN: &str = "state";
 const UNKNOWN: &str = "unknown_number";
 /// The call brings one process down after the other.
 const UNSTABLE: &str = "unstable";
+
+/// Where a phone has sent the channel, within the tenant.
+fn referral(facts: &Event, tenant: TenantId, router: &dyn Router) -> Option<Referral> {
+    let to = variables::referred(facts)?;
+    let leads = match router.leads(tenant, &to) {
+        Ok(None) => Leads::Elsewhere,
+        Ok(Some(program)) => {
+            let reads = program.channel_variables();
+            let variables = read(facts, reads.iter().map(String::as_str));
+            Leads::To { program, variables }
+        }
+        Err(why) => Leads::Nowhere(why),
+    };
+    Some(Referral::new(to, leads))
+}
 
 /// Whether a process refuses because it goes, and not for want of room.
 fn is_leaving(refusal: &str) -> bool {
@@ -67,8 +84,8 @@ impl Session {
             }
             (_, refusal) => refusal,
         };
-        if let (Some(to), None) = (referred, refusal) {
-            return self.begin_tied(&to, &channel, facts, now, settings, router);
+        if let (Some(_), None) = (referred, refusal) {
+            return self.begin_tied(&channel, facts, now, settings, router);
         }
         match refusal {
             Some(reason) => self.pass_on(&channel, reason, now),
@@ -98,7 +115,6 @@ impl Session {
     /// was sent by nobody who may.
     fn begin_tied(
         &mut self,
-        to: &str,
         channel: &ChannelId,
         facts: &Event,
         now: Now,
@@ -110,8 +126,15 @@ impl Session {
         let refuse = |session: &mut Self, reason: &str| {
             session.refuse(Some(channel), mode(facts), reason, now);
         };
-        let Some(tie) = tie.filter(|tie| tie.allows(to)) else { return refuse(self, UNKNOWN) };
-        let program = match router.program(tie.tenant(), tie.main(), tie.versions()) {
+        let tie = tie.and_then(|tie| Some((referral(facts, tie.tenant(), router)?, tie)));
+        let Some((referral, tie)) = tie.filter(|(referral, tie)| tie.allows(referral.to())) else {
+            return refuse(self, UNKNOWN);
+        };
+        let program = match referral.program() {
+            Some(program) => Ok(Arc::clone(program)),
+            None => router.program(tie.tenant(), tie.main(), tie.versions()),
+        };
+        let program = match program {
             Ok(program) => program,
             Err(reason) => return refuse(self, &reason),
         };
@@ -119,7 +142,7 @@ impl Session {
         let Some(arrival) = arrival(facts, self.call, &reads) else { return };
         tracing::info!(call = %self.call, of = %tie.call(), "a party goes on in a call of its own");
         let mask = program.settings.mask_parties;
-        let call = Call::begin_tied(tie, arrival, to, program, now);
+        let call = Call::begin_tied(tie, arrival, &referral, program, now);
         self.run(call, channel, facts, Former::of(facts), mask, settings, now);
     }
 
@@ -163,7 +186,7 @@ impl Session {
         };
         let found = Found {
             dialed: dial::found(facts),
-            referred: variables::referred(facts),
+            referred: referral(facts, state.tenant(), router),
             recorded: desk::found(facts),
             roomed: room::was_in(facts),
             ours: holder == settings.instance,

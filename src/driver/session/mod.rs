@@ -77,6 +77,16 @@ pub trait Router {
         versions: &BTreeMap<FlowName, u32>,
     ) -> Result<Arc<Program>, String>;
 
+    /// The flow to which a number of the tenant leads for the tenant's own phones; none where it
+    /// has no such number.
+    ///
+    /// # Errors
+    /// A word for what is wrong with the flow.
+    fn leads(&self, tenant: TenantId, dialed: &str) -> Result<Option<Arc<Program>>, String> {
+        let _ = (tenant, dialed);
+        Ok(None)
+    }
+
     /// What a tenant has laid down for its calls; none where there is no such tenant.
     fn around(&self, tenant: TenantId) -> Option<Around> {
         let _ = tenant;

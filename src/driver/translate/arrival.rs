@@ -50,9 +50,8 @@ pub fn inquiry(event: &Event) -> Inquiry {
 
 /// The call's facts; `None` when the channel has no usable identity.
 pub fn arrival(event: &Event, call: CallId, reads: &BTreeSet<String>) -> Option<Arrival> {
-    let own = OWN_PHONE.iter().map(|name| (*name).to_owned());
-    let names = reads.iter().cloned().chain(own);
-    let values = names.filter_map(|name| Some((name.clone(), variable(event, &name)?)));
+    let mut variables = read(event, reads.iter().map(String::as_str));
+    variables.extend(read(event, OWN_PHONE));
     Some(Arrival {
         call,
         channel: event.unique_id()?,
@@ -60,8 +59,17 @@ pub fn arrival(event: &Event, call: CallId, reads: &BTreeSet<String>) -> Option<
         caller_number: text(event, "Caller-Caller-ID-Number"),
         dialed: text(event, "Caller-Destination-Number"),
         answered: event.header("Answer-State").is_some_and(|state| state == "answered"),
-        variables: values.collect::<BTreeMap<_, _>>(),
+        variables,
     })
+}
+
+/// Those of the channel's variables that it has.
+pub fn read<'a>(
+    event: &Event,
+    names: impl IntoIterator<Item = &'a str>,
+) -> BTreeMap<String, String> {
+    let value = |name: &str| Some((name.to_owned(), variable(event, name)?));
+    names.into_iter().filter_map(value).collect()
 }
 
 pub fn variable(event: &Event, name: &str) -> Option<String> {
