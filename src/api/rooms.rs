@@ -89,7 +89,7 @@ async fn remove(asked: Asked<TenantScope, OneRoom>) -> Result<Done, Problem> {
 }
 
 async fn members(asked: Asked<TenantScope, OneRoom>) -> Result<Reply<RoomView>, Problem> {
-    let desk = RoomDesk::new(asked.api.shared(), asked.whose.id(), &asked.path.room);
+    let desk = RoomDesk::new(&asked.api.console, asked.whose.id(), &asked.path.room);
     let view = desk.run(By::Tenant, &RoomCommand::List).await?;
     Ok(Reply(view.unwrap_or_default()))
 }
@@ -100,7 +100,7 @@ async fn command(
     if asked.body == RoomCommand::List {
         return Err(Problem::invalid("that is no command: ask for the members"));
     }
-    let desk = RoomDesk::new(asked.api.shared(), asked.whose.id(), &asked.path.room);
+    let desk = RoomDesk::new(&asked.api.console, asked.whose.id(), &asked.path.room);
     desk.run(By::Tenant, &asked.body).await?;
     Ok(DONE)
 }

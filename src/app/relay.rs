@@ -11,12 +11,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::base::ids::{CallId, InstanceId};
+use crate::base::ids::{CallId, ChannelId, InstanceId};
 use crate::call::input::Command;
-use crate::control::console::Errand;
+use crate::control::console::{Errand, Whose};
 use crate::driver::call::Shared;
 use crate::driver::registry::{Scope, TellError};
-use crate::store::{Letter, Mailbox, Operator, Post, Store, StoreError};
+use crate::model::live::LiveCall;
+use crate::store::{Letter, Mailbox, Post, Store, StoreError};
 
 /// How long the holder's answer may take, the look for the holder included.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -65,7 +66,7 @@ impl From<Astray> for TellError {
 /// Carries commands between processes.
 #[derive(Debug)]
 pub(super) struct Relay {
-    operator: Operator,
+    store: Store,
     own: InstanceId,
     post: Post,
     mailbox: Mailbox,
@@ -75,7 +76,7 @@ pub(super) struct Relay {
 /// What those who wait for an answer have in common.
 #[derive(Debug)]
 struct Desk {
-    operator: Operator,
+    store: Store,
     own: InstanceId,
     post: Post,
     asked: DashMap<u64, oneshot::Sender<Option<TellError>>>,
@@ -88,14 +89,15 @@ impl Relay {
     pub(super) fn open(store: &Store, own: InstanceId) -> Option<(mpsc::Sender<Errand>, Self)> {
         let (post, mailbox) = Post::start(store, own).ok()?;
         let (sender, errands) = mpsc::channel(ERRANDS_MAX);
-        Some((sender, Self { operator: store.operator(), own, post, mailbox, errands }))
+        let store = store.clone();
+        Some((sender, Self { store, own, post, mailbox, errands }))
     }
 
     /// For ever.
     pub(super) async fn run(self, shared: Arc<Shared>) {
-        let Self { operator, own, post, mut mailbox, mut errands } = self;
+        let Self { store, own, post, mut mailbox, mut errands } = self;
         let (asked, numbers) = (DashMap::new(), AtomicU64::new(1));
-        let desk = Arc::new(Desk { operator, own, post, asked, numbers });
+        let desk = Arc::new(Desk { store, own, post, asked, numbers });
         let mut tasks = JoinSet::new();
         loop {
             tokio::select! {
@@ -116,9 +118,9 @@ impl Relay {
 
 impl Desk {
     async fn carry(&self, errand: Errand) {
-        let Errand { scope, call, command, answer } = errand;
+        let Errand { scope, whose, command, answer } = errand;
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let told = timeout(ANSWER, self.ask(number, scope, call, command)).await;
+        let told = timeout(ANSWER, self.ask(number, scope, whose, command)).await;
         self.asked.remove(&number);
         let told = told.unwrap_or(Err(Astray::Silent));
         // Whoever asked may be gone.
@@ -129,13 +131,16 @@ impl Desk {
         &self,
         number: u64,
         scope: Scope,
-        call: CallId,
+        whose: Whose,
         command: Command,
     ) -> Result<(), Astray> {
-        let live = self.operator.live_call(call).await?.ok_or(TellError::Unknown)?;
-        if live.holder == self.own {
-            return Err(TellError::Unknown.into());
-        }
+        let live = match whose {
+            Whose::Call(call) => self.store.operator().live_call(call).await?,
+            Whose::FirstOf(channels) => self.first_of(scope, &channels).await?,
+        };
+        // What is ours by the database's word is not by our own.
+        let live = live.filter(|live| live.holder != self.own).ok_or(TellError::Unknown)?;
+        let call = live.call;
         let (sender, answer) = oneshot::channel();
         self.asked.insert(number, sender);
         self.write(live.holder, &Words::Ask { number, scope, call, command }).await?;
@@ -144,6 +149,21 @@ impl Desk {
             Ok(Some(refusal)) => Err(refusal.into()),
             Err(_) => Err(Astray::Silent),
         }
+    }
+
+    async fn first_of(
+        &self,
+        scope: Scope,
+        channels: &[ChannelId],
+    ) -> Result<Option<LiveCall>, StoreError> {
+        let calls = match scope {
+            Scope::Operator => self.store.operator().live_calls().await?,
+            Scope::Tenant(tenant) => self.store.tenant(tenant).live_calls().await?,
+        };
+        let place = |live: &LiveCall| channels.iter().position(|known| *known == live.channel);
+        let others = calls.into_iter().filter(|live| live.holder != self.own);
+        let placed = others.filter_map(|live| Some((place(&live)?, live)));
+        Ok(placed.min_by_key(|(place, _)| *place).map(|(_, live)| live))
     }
 
     async fn write(&self, to: InstanceId, words: &Words) -> Result<(), Astray> {

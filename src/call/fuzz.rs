@@ -187,6 +187,7 @@ fn input(call: &Call, channel: &ChannelId, what: u8, with: u8) -> Option<Input> 
             Input::Answer(query, Answer::Room(RoomFound { here, elsewhere, known: true }))
         }
         30 if with < 60 => Input::Command(Command::Room(MemberOp::Mute(with > 30))),
+        30 if with < 80 => Input::Command(Command::FarInRoom(MemberOp::Kick)),
         26 if with > 240 => Input::Event(Event::LinkLost { reason: "x".into() }),
         27 if with > 240 => Input::Command(Command::Hangup { cause }),
         _ => Input::Timeout,

@@ -88,6 +88,8 @@ pub enum FarNews {
     Unbridged,
     /// It waits in silence.
     Parked,
+    /// In a conference room.
+    Room(RoomNews),
     /// It is gone.
     HungUp(HangupCause),
 }
@@ -184,6 +186,8 @@ pub enum Command {
     },
     /// Act on the caller in the conference room where it is.
     Room(MemberOp),
+    /// The same for the other party, where both went to the room.
+    FarInRoom(MemberOp),
     /// Record the call from now on, or change the recording that runs.
     Record {
         action: RecordAction,

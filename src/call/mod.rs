@@ -95,6 +95,8 @@ struct Live {
     standing: Option<queue::Standing>,
     departure: Option<operator::Departure>,
     asked: Option<talk::Asked>,
+    /// Why it is asked how the room is in which the caller is.
+    room_asked: Option<step::conference::Asks>,
     /// What is being typed in a conversation.
     typing: talk::Typing,
     /// Whether any flow of the program asks for secret digits: then no key is shown before it is
@@ -199,6 +201,7 @@ impl Call {
             standing: None,
             departure: None,
             asked: None,
+            room_asked: None,
             typing: talk::Typing::default(),
             guarded_keys,
         };
@@ -319,6 +322,7 @@ impl Call {
             FarNews::Held(on) => self.held_by_phone(Some(channel), on),
             FarNews::Key(key) => self.far_key(channel, key),
             FarNews::Answered
+            | FarNews::Room(_)
             | FarNews::Bridged(_)
             | FarNews::Unbridged
             | FarNews::Parked
@@ -365,6 +369,7 @@ impl Call {
             Timer::RecordingLimit => self.recording_full(),
             Timer::Talk => self.talk_overdue(),
             Timer::TalkKeys => self.talk_keys_overdue(),
+            Timer::GuestKeys => self.guest_keys_overdue(),
             Timer::HoldLimit => self.held_too_long(),
             Timer::Parked => self.parked_for_long(),
             Timer::Fetched => self.not_fetched(),

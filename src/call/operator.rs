@@ -6,6 +6,7 @@ use super::talk::record::Wish;
 use super::timer::Timer;
 use super::{Call, address, describe};
 use crate::base::cause::{HangupCause, Party, Termination};
+use crate::model::talk::Side;
 
 /// How long the switch may take to let go of a call that was transferred.
 const DEPARTURE_MS: u64 = 5_000;
@@ -58,7 +59,8 @@ impl Call {
             Command::Park { slot } => self.park(OPERATOR, slot),
             Command::Retrieve { to } => self.retrieve_for(&to),
             Command::Monitor(order) => self.monitor(order),
-            Command::Room(op) => self.in_room(op),
+            Command::Room(op) => self.in_room(Side::Caller, op),
+            Command::FarInRoom(op) => self.in_room(Side::Far, op),
             Command::Record { action } => {
                 self.notice(format!("an operator asks for the recording: {}", action.name()));
                 self.change_recording(action, Wish::CALL)

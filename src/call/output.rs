@@ -148,8 +148,8 @@ pub enum Action {
     Enter { channel: ChannelId, order: Box<JoinOrder> },
     /// Join a conference room. Ends when the caller is not in it any more.
     JoinRoom(Box<JoinOrder>),
-    /// Order something in a room. At once.
-    Room { room: String, order: RoomOrder },
+    /// Order something in a room, in the name of `by` or else of the caller. At once.
+    Room { room: String, order: RoomOrder, by: Option<ChannelId> },
     /// Hang the caller's leg up. At once.
     Hangup(HangupCause),
     /// Give the call back to the dialplan, with the variable `callwright_refused` set to this

@@ -8,9 +8,10 @@ use super::Call;
 use super::operator::Obeyed;
 use super::output::Action;
 use super::step::Running;
+use crate::base::ids::RoomName;
 use crate::flow::prompt::TonePrompt;
-use crate::flow::room::{Permission, Role};
-use crate::model::talk::Goal;
+use crate::flow::room::{Permission, Role, RoomSettings};
+use crate::model::talk::{Goal, Side};
 
 /// How a caller joins a room. The names are ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,27 +187,54 @@ pub enum MemberOp {
 }
 
 impl Call {
-    /// What an operator asks of a caller in a room.
-    pub(in crate::call) fn in_room(&mut self, op: MemberOp) -> Obeyed {
-        let Running::Conference(state) = &self.state.running else {
-            return Err("the caller is in no room".to_owned());
+    /// What an operator asks of one party in a room.
+    pub(in crate::call) fn in_room(&mut self, side: Side, op: MemberOp) -> Obeyed {
+        let room = self.room_of_caller().ok_or("the caller is not in a room")?;
+        let by = match side {
+            Side::Caller => None,
+            Side::Far => Some(self.far_in_room().ok_or("the other party is not in that room")?),
         };
-        let Some(room) = state.entered() else {
-            return Err("the caller is not in the room yet".to_owned());
-        };
-        let room = room.to_owned();
         let order = match op {
             MemberOp::Mute(on) => RoomOrder::Mute { who: Who::Me, on },
             MemberOp::Deaf(on) => RoomOrder::Deaf { who: Who::Me, on },
             MemberOp::Volume { own, level } => RoomOrder::Volume { who: Who::Me, own, level },
             MemberOp::Kick => RoomOrder::Kick(Who::Me),
             MemberOp::Invite { to, role } => {
-                let order = state.invitation(self, role);
-                return self.invite(&to, order?);
+                let (name, order) = self.invitation_by_caller(role)?;
+                return self.invite(&to, name, order);
             }
         };
-        self.notice("an operator acts on the caller in the room");
-        self.order(Action::Room { room, order });
+        self.notice(match side {
+            Side::Caller => "an operator acts on the caller in the room",
+            Side::Far => "an operator acts on the other party in the room",
+        });
+        self.order(Action::Room { room, order, by });
         Ok(())
+    }
+
+    /// The room in which the caller is, as FreeSWITCH knows it.
+    pub(in crate::call) fn room_of_caller(&self) -> Option<String> {
+        match &self.state.running {
+            _ if self.goes_to_room() => self.room_of_conversation(),
+            Running::Conference(state) => state.entered().map(str::to_owned),
+            _ => None,
+        }
+    }
+
+    /// How one of the tenant's rooms is laid down; one that is nobody's has no rules.
+    pub(in crate::call) fn room_settings(&self, name: Option<&RoomName>) -> RoomSettings {
+        let known = name.and_then(|name| self.program.settings.rooms.get(name));
+        known.cloned().unwrap_or_default()
+    }
+
+    fn invitation_by_caller(&self, role: Role) -> Result<(Option<RoomName>, JoinOrder), String> {
+        match &self.state.running {
+            _ if self.goes_to_room() => self.invitation_to_conversation(role),
+            Running::Conference(state) => {
+                let (name, order) = state.invitation(self, role)?;
+                Ok((Some(name), order))
+            }
+            _ => Err("the caller is in no room".to_owned()),
+        }
     }
 }

@@ -36,6 +36,8 @@ pub enum Timer {
     Talk,
     /// No further key of a code was pressed.
     TalkKeys,
+    /// No further key was pressed by somebody whom the call has called into a room.
+    GuestKeys,
     /// Somebody has been on hold for as long as the tenant lets them.
     HoldLimit,
     /// A parked caller has waited long enough.
@@ -53,6 +55,11 @@ pub(in crate::call) struct Timers(BTreeMap<Timer, u64>);
 impl Timers {
     pub(in crate::call) fn set(&mut self, timer: Timer, at: u64) {
         self.0.insert(timer, at);
+    }
+
+    pub(in crate::call) fn set_earlier(&mut self, timer: Timer, at: u64) {
+        let due = self.0.entry(timer).or_insert(at);
+        *due = at.min(*due);
     }
 
     pub(in crate::call) fn clear(&mut self, timer: Timer) {
@@ -76,6 +83,7 @@ impl Timers {
             | Timer::Announced
             | Timer::RecordingOverdue
             | Timer::RecordingLimit
+            | Timer::GuestKeys
             | Timer::Parked => true,
             Timer::ActionOverdue
             | Timer::AnswerOverdue

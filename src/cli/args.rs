@@ -397,11 +397,36 @@ pub enum CallCommand {
         #[command(flatten)]
         by: Goal,
     },
+    /// Act on one party in the conference room where it is
+    Room {
+        #[arg(long, default_value = "caller")]
+        leg: Leg,
+        #[command(subcommand)]
+        what: InRoom,
+    },
     /// Let a supervisor listen in
     #[command(subcommand)]
     Monitor(MonitorCommand),
     /// Record the whole call, or change that recording
     Record { what: RecordVerb },
+}
+
+/// What is done to a party in a room.
+#[derive(Debug, Subcommand)]
+pub enum InRoom {
+    /// Nobody hears the party
+    Mute,
+    Unmute,
+    /// The party hears nobody
+    Deaf,
+    Undeaf,
+    /// Take it out of the room
+    Kick,
+    /// Call somebody out into the room
+    Invite {
+        #[command(flatten)]
+        to: Goal,
+    },
 }
 
 /// To whom a party is moved.

@@ -8,12 +8,14 @@ use crate::app::config::Config;
 use crate::app::sockets::control_path;
 use crate::base::ids::CallId;
 use crate::call::input;
+use crate::call::room::MemberOp;
 use crate::control::ask::Peer;
 use crate::control::protocol::{Answer, Request, Status};
 use crate::driver::registry::{Scope, When};
+use crate::flow::room::Role;
 use crate::model::talk::{Goal, Side};
 
-use super::args::{self, CallCommand, Leg, Legs};
+use super::args::{self, CallCommand, InRoom, Leg, Legs};
 use super::screen::{GREEN, Screen, YELLOW, count, paint};
 
 pub(super) async fn ask(config: &Config, request: &Request) -> anyhow::Result<Answer> {
@@ -98,8 +100,26 @@ fn ordered(command: &CallCommand) -> anyhow::Result<input::Command> {
         }
         CallCommand::Park { slot } => input::Command::Park { slot: *slot },
         CallCommand::Retrieve { by } => input::Command::Retrieve { to: goal(by)? },
+        CallCommand::Room { leg, what } => {
+            let op = in_room(what)?;
+            match leg {
+                Leg::Caller => input::Command::Room(op),
+                Leg::Far => input::Command::FarInRoom(op),
+            }
+        }
         CallCommand::Monitor(monitor) => input::Command::Monitor(monitor.into()),
         CallCommand::Record { what } => input::Command::Record { action: (*what).into() },
+    })
+}
+
+fn in_room(what: &InRoom) -> anyhow::Result<MemberOp> {
+    Ok(match what {
+        InRoom::Mute => MemberOp::Mute(true),
+        InRoom::Unmute => MemberOp::Mute(false),
+        InRoom::Deaf => MemberOp::Deaf(true),
+        InRoom::Undeaf => MemberOp::Deaf(false),
+        InRoom::Kick => MemberOp::Kick,
+        InRoom::Invite { to } => MemberOp::Invite { to: goal(to)?, role: Role::Member },
     })
 }
 

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::protocol::{Answer, HeldCall, Refused, Request, SocketName, Status};
 use super::room::RoomDesk;
 use super::serve::Office;
-use crate::base::ids::CallId;
+use crate::base::ids::{CallId, ChannelId};
 use crate::call::input::Command;
 use crate::driver::call::Shared;
 use crate::driver::registry::{Scope, TellError, When};
@@ -26,9 +26,17 @@ use crate::switch::listener::Handle;
 #[derive(Debug)]
 pub struct Errand {
     pub scope: Scope,
-    pub call: CallId,
+    pub whose: Whose,
     pub command: Command,
     pub answer: oneshot::Sender<Result<(), TellError>>,
+}
+
+/// Which call of another process is meant.
+#[derive(Debug)]
+pub enum Whose {
+    Call(CallId),
+    /// That of the first of these channels whose call is known.
+    FirstOf(Vec<ChannelId>),
 }
 
 /// Everything that can be asked of a daemon and ordered from outside.
@@ -159,11 +167,25 @@ impl Console {
         command: Command,
     ) -> Result<(), TellError> {
         let told = self.shared.registry.tell(scope, call, command.clone()).await;
-        let (Err(TellError::Unknown), Some(elsewhere)) = (&told, &self.elsewhere) else {
-            return told;
-        };
+        match told {
+            Err(TellError::Unknown) => self.send(scope, Whose::Call(call), command).await,
+            told => told,
+        }
+    }
+
+    /// Has another process tell a call of its.
+    ///
+    /// # Errors
+    /// None has it, or it did not do it, and why.
+    pub(super) async fn send(
+        &self,
+        scope: Scope,
+        whose: Whose,
+        command: Command,
+    ) -> Result<(), TellError> {
+        let elsewhere = self.elsewhere.as_ref().ok_or(TellError::Unknown)?;
         let (answer, told) = oneshot::channel();
-        if elsewhere.try_send(Errand { scope, call, command, answer }).is_err() {
+        if elsewhere.try_send(Errand { scope, whose, command, answer }).is_err() {
             return Err(TellError::Away("too many commands wait for other processes".into()));
         }
         told.await.unwrap_or_else(|_| Err(TellError::Away("this process is about to end".into())))
@@ -193,7 +215,7 @@ impl Office for Console {
                 }
             }
             Request::Room { tenant, room, by, command } => {
-                let desk = RoomDesk::new(&self.shared, tenant, &room);
+                let desk = RoomDesk::new(self, tenant, &room);
                 match desk.run(by, &command).await {
                     Ok(Some(room)) => Answer::Room { room },
                     Ok(None) => Answer::Done,

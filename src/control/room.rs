@@ -7,6 +7,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::console::{Console, Whose};
 use crate::base::ids::{CallId, ChannelId, PromptName, RecordingId, RoomName, TenantId};
 use crate::call::input::Command;
 use crate::call::room::{MemberOp, RoomOrder, RoomSound, Who};
@@ -15,7 +16,7 @@ use crate::driver::registry::{Scope, TellError};
 use crate::driver::rooms::{Place, places};
 use crate::driver::session::Around;
 use crate::driver::translate::room;
-use crate::flow::room::{Denied, Permission, Role, RoomSettings, address};
+use crate::flow::room::{Closed, Denied, Permission, Role, RoomSettings, address};
 use crate::model::record::RecordingNote;
 use crate::model::room::{MemberView, RoomView};
 use crate::model::talk::Goal;
@@ -96,9 +97,9 @@ pub enum RoomOpError {
     NoMember(u32),
     #[error(transparent)]
     Denied(#[from] Denied),
-    #[error("the room is full")]
-    Full,
-    #[error("no call that is in the room is held by this process")]
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    #[error("no call is in the room that could call somebody")]
     NoCall,
     #[error(transparent)]
     Told(#[from] TellError),
@@ -119,14 +120,15 @@ pub enum RoomOpError {
 /// A room of a tenant, to be asked and ordered.
 #[derive(Debug, Clone, Copy)]
 pub struct RoomDesk<'a> {
+    console: &'a Console,
     shared: &'a Shared,
     tenant: TenantId,
     name: &'a RoomName,
 }
 
 impl<'a> RoomDesk<'a> {
-    pub const fn new(shared: &'a Shared, tenant: TenantId, name: &'a RoomName) -> Self {
-        Self { shared, tenant, name }
+    pub fn new(console: &'a Console, tenant: TenantId, name: &'a RoomName) -> Self {
+        Self { console, shared: &console.shared, tenant, name }
     }
 
     /// Does it, and tells who is in where that is asked.
@@ -150,10 +152,8 @@ impl<'a> RoomDesk<'a> {
         let place = place.ok_or(RoomOpError::Empty)?;
         if let RoomCommand::Invite { to, role } = command {
             may_invite(settings, &place.view, by, *role)?;
-            let members = u32::try_from(place.view.members.len()).unwrap_or(u32::MAX);
-            if settings.most.is_some_and(|most| members >= most) {
-                return Err(RoomOpError::Full);
-            }
+            let facts = room::facts(&place.view);
+            settings.admits(*role, facts.locked, facts.members)?;
             return self.invite(self.named(place.view), by, to, *role).await.map(|()| None);
         }
         let order = self.order(around, command)?;
@@ -178,9 +178,17 @@ impl<'a> RoomDesk<'a> {
         let mut members = view.members;
         members.retain(|member| by == By::Tenant || by == By::Member(member.member));
         members.sort_by_key(|member| member.role != Role::Moderator.name());
-        let call = members.iter().find_map(|member| member.call).ok_or(RoomOpError::NoCall)?;
         let command = Command::Room(MemberOp::Invite { to: to.clone(), role });
-        Ok(self.shared.registry.tell(Scope::Tenant(self.tenant), call, command).await?)
+        let scope = Scope::Tenant(self.tenant);
+        if let Some(call) = members.iter().find_map(|member| member.call) {
+            return Ok(self.shared.registry.tell(scope, call, command).await?);
+        }
+        // Another process has all of their calls, or they are legs that were called out.
+        let channels = members.into_iter().filter_map(|member| member.channel).collect();
+        match self.console.send(scope, Whose::FirstOf(channels), command).await {
+            Err(TellError::Unknown) => Err(RoomOpError::NoCall),
+            told => Ok(told?),
+        }
     }
 
     /// Kept before it begins: from then on it is known whose the file is, whoever dies.

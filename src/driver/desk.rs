@@ -14,7 +14,7 @@ use crate::base::ids::ChannelId;
 use crate::base::millis::Millis;
 use crate::call::input::{Ending, Event, FarNews};
 use crate::call::output::{Action, ActionId, DialOrder, Media, RecordOrder};
-use crate::call::room::JoinOrder;
+use crate::call::room::{JoinOrder, RoomOrder};
 use crate::esl;
 use crate::esl::application::Application;
 use crate::esl::argument::{DialPart, FilePath, Refused, Why, Word};
@@ -132,7 +132,7 @@ impl Desk {
             Action::Transfer { extension, context } => self.transfer(&extension, &context)?,
             Action::Enter { channel, order } => Turn::of(room::enter(channel, &order)?),
             Action::JoinRoom(order) => self.join(id, &order)?,
-            Action::Room { room, order } => Turn::api(room::order(&room, &order, &self.channel)?),
+            Action::Room { room, order, by } => self.in_room(&room, &order, by.as_ref())?,
             Action::Originate(order) => {
                 let (profile, away) = (&self.profile, self.former.transfers());
                 let api = legs::originate(&order, &self.channel, profile, away)?;
@@ -265,6 +265,15 @@ impl Desk {
         let application = Application::Conference(room::join(order)?);
         self.tasks.insert(id, Task::Plain);
         Ok(Turn::of(vec![settings, execute(id, 0, application)]))
+    }
+
+    fn in_room(
+        &self,
+        room: &str,
+        order: &RoomOrder,
+        by: Option<&ChannelId>,
+    ) -> Result<Turn, Refused> {
+        Ok(Turn::api(room::order(room, order, by.unwrap_or(&self.channel))?))
     }
 
     fn record(&mut self, id: ActionId, order: &RecordOrder) -> Result<Turn, Refused> {

@@ -49,6 +49,10 @@ pub(super) async fn find(
         // Two that come first, each on its FreeSWITCH, would make two rooms of it.
         elsewhere = switchboard.claim(&query.room, core).await;
     }
+    if let Some(elsewhere) = &elsewhere {
+        let room = &query.room;
+        tracing::warn!(room, %elsewhere, "another FreeSWITCH has the room: a room can't be on two");
+    }
     RoomFound { here, elsewhere, known: switchboard.is_there() }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::base::ids::ChannelId;
 
-use super::argument::VariableName;
+use super::argument::{Tones, VariableName};
 use super::conference::Join;
 use super::dial_string::{DialString, DialValue, DialVariable};
 
@@ -26,7 +26,12 @@ pub enum Then {
     /// Waits in silence.
     Park,
     Eavesdrop(Eavesdrop),
-    Conference(Join),
+    /// Joins the room; whoever is not let in, or is taken out, hears these tones. FreeSWITCH hangs
+    /// up who is in a room that is over (`mod_conference.c` conference_thread_run).
+    Conference {
+        join: Join,
+        refused: Tones,
+    },
 }
 
 /// Hearing what a channel says and hears.
@@ -63,7 +68,11 @@ impl fmt::Display for Then {
         match self {
             Self::Park => f.write_str("&park()"),
             Self::Eavesdrop(eavesdrop) => write!(f, "&eavesdrop({eavesdrop})"),
-            Self::Conference(join) => write!(f, "&conference({})", join.argument()),
+            Self::Conference { join, refused } => {
+                let (join, tones) = (join.argument(), refused.as_str());
+                let steps = format!("conference:{join}^playback:tone_stream://{tones}");
+                write!(f, "'m:^:{steps}^hangup:NORMAL_CLEARING' inline")
+            }
         }
     }
 }
@@ -137,10 +146,12 @@ mod tests {
         let flags = vec![JoinFlag::Mute, JoinFlag::JoinOnly];
         let user = DialPart::new("300").unwrap();
         let target = Target::User { user, domain: Host::new("pbx.example").unwrap() };
-        insta::assert_snapshot!(sent(target, Then::Conference(Join { room, profile, flags })), @r"
+        let join = Join { room, profile, flags };
+        let refused = Tones::new("%(240,240,425);loops=3").unwrap();
+        insta::assert_snapshot!(sent(target, Then::Conference { join, refused }), @r"
         api originate '{origination_caller_id_name=Ann Lee,origination_uuid=s-leg}
-        user/300@pbx.example' &conference(t1-a@callwright+flags{mute|join-only}
-        )
+        user/300@pbx.example' 'm:^:conference:t1-a@callwright+flags{mute|join-only}
+        ^playback:tone_stream://%(240,240,425);loops=3^hangup:NORMAL_CLEARING' inline
         ");
     }
 }

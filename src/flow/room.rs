@@ -125,6 +125,8 @@ pub enum RoomKey {
     Unlock,
     /// Record the room, or record it no more.
     Record,
+    /// Call somebody, whose number is typed then; `#` ends it and `*` gives it up.
+    Invite,
     /// Hear the others louder, quieter.
     Louder,
     Quieter,
@@ -135,13 +137,14 @@ pub enum RoomKey {
 }
 
 impl RoomKey {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::MuteSelf,
         Self::MuteOthers,
         Self::UnmuteOthers,
         Self::Lock,
         Self::Unlock,
         Self::Record,
+        Self::Invite,
         Self::Louder,
         Self::Quieter,
         Self::Leave,
@@ -156,6 +159,7 @@ impl RoomKey {
             Self::Lock => "lock",
             Self::Unlock => "unlock",
             Self::Record => "record",
+            Self::Invite => "invite",
             Self::Louder => "louder",
             Self::Quieter => "quieter",
             Self::Leave => "leave",
@@ -170,6 +174,7 @@ impl RoomKey {
             Self::MuteOthers | Self::UnmuteOthers => Some(Permission::MuteOthers),
             Self::Lock | Self::Unlock => Some(Permission::Lock),
             Self::Record => Some(Permission::Record),
+            Self::Invite => Some(Permission::Invite),
             Self::End => Some(Permission::End),
             Self::Louder | Self::Quieter | Self::Leave => None,
         }
@@ -270,7 +275,31 @@ pub struct Denied {
     pub permission: Permission,
 }
 
+/// Why a room lets somebody not in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Closed {
+    #[error("the room is locked")]
+    Locked,
+    #[error("the room is full")]
+    Full,
+}
+
 impl RoomSettings {
+    /// Whether one more with this role may come, however: a room that is locked lets in who may
+    /// lock it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn admits(&self, role: Role, locked: bool, members: u32) -> Result<(), Closed> {
+        if locked && !self.may(role, Permission::Lock) {
+            return Err(Closed::Locked);
+        }
+        if self.most.is_some_and(|most| members >= most) {
+            return Err(Closed::Full);
+        }
+        Ok(())
+    }
+
     /// Whether a role may do what needs this permission. Every key, and every operation that is
     /// done in a member's name, asks here.
     ///

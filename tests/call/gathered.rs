@@ -139,6 +139,36 @@ fn the_far_party_is_sent_to_a_room_only_where_that_can_be() {
 }
 
 #[test]
+fn each_party_is_acted_on_by_its_call_in_the_room_to_which_both_went() {
+    let merged = format!("command \"merge\"\n {ALONE}");
+    let sent = "command {\"send_both\":{\"to\":{\"room\":\"open\"}}}\n unbridged
+        talked NORMAL_CLEARING\n room none\n room in";
+    for (mut line, script) in [(consulting(), merged.as_str()), (talking(), sent)] {
+        line.step(r#"command {"room":{"mute":true}}"#);
+        assert!(
+            line.orders().is_empty() && line.answers.pop().unwrap().is_err(),
+            "nobody is in a room yet"
+        );
+        line.play_script(script);
+        line.orders();
+        line.play_script(
+            "command {\"room\":{\"mute\":true}}\n command {\"far_in_room\":{\"deaf\":true}}
+             command {\"far_in_room\":\"kick\"}
+             command {\"room\":{\"invite\":{\"to\":{\"extension\":\"400\"}}}}",
+        );
+        let orders = line.orders();
+        let of_far = |order: &str| format!("room {order} by b-leg");
+        assert_eq!(orders[0], "room Mute { who: Me, on: true }");
+        assert_eq!(orders[1..3], [of_far("Deaf { who: Me, on: true }"), of_far("Kick(Me)")]);
+        assert!(orders[4].starts_with("call Extension") && orders[4].contains("joins only"));
+        line.step("command {\"room\":\"kick\"}\n");
+        assert_eq!(line.orders(), ["room Kick(Me)"]);
+        line.step("done");
+        assert_eq!(line.orders().last().unwrap(), "play bye", "the flow goes on");
+    }
+}
+
+#[test]
 fn an_operator_takes_the_caller_out_of_such_a_room_to_a_step() {
     let mut line = consulting();
     line.play_script(&format!("command \"merge\"\n {ALONE}"));

@@ -1,10 +1,13 @@
 //! Random flows and random inputs: in whatever order they come, the machine keeps its promises.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use callwright::base::cause::HangupCause;
+use callwright::base::digits::Digit;
 use callwright::base::ids::CallId;
 use callwright::call::fuzz_inputs;
+use callwright::call::handover::Leads;
 use callwright::call::input::{
     Answer, Command, Dialed, Ending, Event, FarNews, HttpAnswer, HttpFailure, Input,
 };
@@ -14,6 +17,7 @@ use callwright::call::queue::{QueueFound, Standing};
 use callwright::call::room::{RoomFacts, RoomFound, RoomNews};
 use callwright::call::state::State;
 use callwright::flow::kind::record::RecordAction;
+use callwright::flow::program::Program;
 use callwright::model::park::Taker;
 use callwright::model::recording::{RecordingKind, RecordingState};
 use serde_json::{Value, json};
@@ -204,9 +208,7 @@ fn an_input(dice: &mut Dice, line: &mut Line, nasty: bool) -> Option<Input> {
         return Some(Input::Event(far_news(dice, line, cause)));
     }
     Some(Input::Event(match dice.below(if nasty { 46 } else { 30 }) {
-        0..=11 => {
-            Event::Digit(callwright::base::digits::Digit::new(dice.of(b"1112223455*#9")).unwrap())
-        }
+        0..=11 => Event::Digit(Digit::new(dice.of(b"1112223455*#9")).unwrap()),
         12..=24 => {
             let (id, action) = last?;
             let answered = dice.chance(if nasty { 40 } else { 0 });
@@ -300,7 +302,10 @@ fn an_order(dice: &mut Dice) -> Command {
     let to = json!({ "extension": "300" });
     let side = dice.of(&["caller", "far"]);
     let room = json!({ "room": dice.of(&["open", "talk"]) });
-    let order = match dice.below(15) {
+    let order = match dice.below(20) {
+        15 => json!({ "room": { "mute": dice.chance(50) } }),
+        16 => json!({ "far_in_room": "kick" }),
+        17..=19 => json!({ "room": { "invite": { "to": to, "role": "moderator" } } }),
         12 | 13 => json!({ "park": {} }),
         14 => json!({ "retrieve": { "to": to } }),
         0 => json!({ "hold": { "on": dice.chance(50), "side": side } }),
@@ -338,9 +343,14 @@ fn found(dice: &mut Dice) -> QueueFound {
 fn far_news(dice: &mut Dice, line: &Line, cause: HangupCause) -> Event {
     let third = line.called.last().map_or("c-leg", String::as_str);
     let channel = if dice.chance(70) { third } else { "b-leg" };
-    let news = match dice.below(4) {
+    let news = match dice.below(8) {
         0 => FarNews::HungUp(cause),
         1 => FarNews::Held(dice.chance(50)),
+        2 => FarNews::Answered,
+        3 => FarNews::Room(RoomNews::Entered { member: 9, muted: false, deaf: false }),
+        4 | 5 => {
+            FarNews::Key(Digit::new(b"*7#13"[usize::try_from(dice.below(5)).unwrap()]).unwrap())
+        }
         _ => FarNews::Parked,
     };
     Event::Far { channel: channel.parse().unwrap(), news }
@@ -369,7 +379,10 @@ fn run(seed: u64, nasty: bool, swap: bool) -> Line {
     let mut program = Arc::unwrap_or_clone(program(&[("main", &main), ("other", &other)]));
     let park = json!({ "park": { "slots": "701-702", "timeout": "3s", "then": "a" } });
     program.settings.talk = serde_json::from_value(park).unwrap();
+    let leads = Program { main: "other".parse().unwrap(), ..program.clone() };
     let mut line = Line::with(Arc::new(program), arrival(), Show::Moves, swap);
+    let (program, variables) = (Arc::new(leads), BTreeMap::new());
+    line.number = dice.chance(50).then_some(("300", Leads::To { program, variables }));
     for _ in 0..60 {
         if line.record.is_some() {
             break;

@@ -1,11 +1,12 @@
 //! Conference rooms: who is let in, what keys do there, and how a caller comes out again.
 
 use callwright::base::cause::HangupCause;
+use callwright::call::arrival::Arrival;
 use callwright::model::record::LegRecord;
 use callwright::model::recording::{RecordingKind, RecordingState};
 use serde_json::{Value, json};
 
-use super::support::{Line, Show, check, program, same};
+use super::support::{Line, Show, arrival, check, program, same};
 
 fn room(name: &str, more: &Value) -> Value {
     let mut step = json!({ "kind": "conference", "room": name, "next": "next", "on": {
@@ -162,7 +163,7 @@ fn a_member_is_acted_on_by_operators_and_knows_how_it_left() {
         "! join as member: \n! room Mute { who: Me, on: true }\n! room Kick(Me)\n\
          start: kicked -> kicked (somebody took the caller out of the room)\n"
     );
-    assert_eq!(line.answers, [Err("the caller is not in the room yet".into()), Ok(()), Ok(())]);
+    assert_eq!(line.answers, [Err("the caller is not in a room".into()), Ok(()), Ok(())]);
 }
 
 #[test]
@@ -263,12 +264,147 @@ fn nobody_is_invited_by_who_is_not_in_the_room_or_to_where_the_tenant_can_not_ca
     assert_eq!(
         refused,
         [
-            "the caller is not in the room yet",
+            "the caller is not in a room",
             "that is not an extension",
             "that gateway is not the tenant's",
             "too many were invited by this call",
         ]
     );
+}
+
+/// What was ordered since `at`, but for what concerns no room.
+fn ordered(line: &Line, at: usize) -> Vec<&str> {
+    let lines = line.text[at..].lines().filter_map(|line| line.split_once("! "));
+    let kept = ["room", "Beep", "call", "drop"];
+    lines
+        .map(|(_, order)| order)
+        .filter(|order| kept.iter().any(|k| order.starts_with(k)))
+        .collect()
+}
+
+fn beep(leg: &str) -> String {
+    format!("Beep {{ channel: \"{leg}\" }}")
+}
+
+/// A caller in the room `sales`, and somebody whom an operator invited and who is in.
+fn with_guest(pin: &str, role: &str) -> (Line, String) {
+    let mut caller = line("sales", &json!({}), &format!("key {pin}#\n room here 1\n room in"));
+    caller.step(&invite(role));
+    let guest = caller.called[0].clone();
+    caller.play_script(&format!("far {guest} key *\n far {guest} key 1\n far {guest} answered"));
+    assert!(!caller.text.contains(&format!("by {guest}")), "it is not in yet: {}", caller.text);
+    caller.step(&format!("far {guest} room in"));
+    (caller, guest)
+}
+
+fn guest_types(caller: &mut Line, guest: &str, keys: &str) -> Vec<String> {
+    let at = caller.text.len();
+    for key in keys.chars() {
+        caller.step(&format!("far {guest} key {key}"));
+    }
+    ordered(caller, at).into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn who_was_invited_has_the_keys_of_its_role_and_no_others() {
+    let (mut caller, guest) = with_guest("987654", "member");
+    let mute = |on| vec![format!("room Mute {{ who: Me, on: {on} }} by {guest}")];
+    assert_eq!(guest_types(&mut caller, &guest, "*1"), mute(true));
+    caller.step(&format!("far {guest} room muted"));
+    assert_eq!(guest_types(&mut caller, &guest, "*5*2*9*7300"), [""; 0]);
+    assert_eq!(guest_types(&mut caller, &guest, "5**1"), mute(false), "another process or not");
+    // Half a code is forgotten after a while.
+    assert_eq!(guest_types(&mut caller, &guest, "*"), [""; 0]);
+    caller.step("wait 2s");
+    assert_eq!(guest_types(&mut caller, &guest, "1"), [""; 0]);
+    assert_eq!(guest_types(&mut caller, &guest, "#"), [format!("drop {guest}")]);
+    let at = caller.text.len();
+    caller.step(&format!("far {guest} hangup NORMAL_CLEARING"));
+    assert_eq!(ordered(&caller, at), ["room tone [440]", "room tone [330]"], "all hear that");
+}
+
+#[test]
+fn an_invited_moderator_locks_records_and_invites() {
+    let (mut caller, guest) = with_guest("1234", "moderator");
+    assert_eq!(guest_types(&mut caller, &guest, "*5"), [format!("room Lock(true) by {guest}")]);
+    assert_eq!(guest_types(&mut caller, &guest, "*2"), [""; 0]);
+    let at = caller.text.len();
+    caller.step("room here 2");
+    assert!(ordered(&caller, at)[0].starts_with("room Record { path: Some("), "{}", caller.text);
+    assert_eq!(guest_types(&mut caller, &guest, "*7300#"), [beep(&guest)]);
+    let at = caller.text.len();
+    caller.step("room here 2");
+    assert!(ordered(&caller, at)[0].starts_with("call Extension { extension: \"300\""));
+    // Without a caller in the room nobody hears how it is; what is the room's own goes on.
+    caller.play_script("done");
+    assert_eq!(guest_types(&mut caller, &guest, "*2"), [beep(&guest)]);
+    assert_eq!(guest_types(&mut caller, &guest, "*9"), [format!("room End by {guest}")]);
+}
+
+#[test]
+fn who_was_invited_and_not_let_in_is_told_apart_from_who_did_not_come() {
+    let mut caller = line("open", &json!({}), "room here 1\n room in");
+    caller.step(&invite("member"));
+    let guest = caller.called[0].clone();
+    caller.play_script(&format!("far {guest} answered\n wait 3s"));
+    let at = caller.text.len();
+    caller.step(&format!("far {guest} hangup NORMAL_CLEARING"));
+    assert_eq!(ordered(&caller, at), ["room tone [300]"]);
+    assert!(caller.text.contains("(who was invited was not let in: "), "{}", caller.text);
+    caller.step("hangup NORMAL_CLEARING caller");
+    let leg = &caller.record.as_ref().unwrap().legs[1];
+    assert!(leg.answered.is_some() && leg.ended.is_some());
+}
+
+#[test]
+fn a_moderator_invites_by_key_whom_it_types_where_there_is_room() {
+    let key = "key 987654#\n room here 1\n room in\n";
+    for (script, orders) in [
+        ("key *7\n key 300#\n room here 2", &["beep a-leg", "call 300"][..]),
+        ("key *7300\n wait 6s\n room here 2", &["beep a-leg", "call 300"]),
+        ("key *7300#\n room here 3", &["beep a-leg", "beep a-leg"]),
+        ("key *7\n wait 6s", &["beep a-leg", "beep a-leg"]),
+        ("key *730*\n key *1", &["beep a-leg", "beep a-leg", "room Mute { who: Me, on: true }"]),
+        ("key *7**#\n", &["beep a-leg", "beep a-leg", "room Leave(Me)"]),
+        ("key *7AB#\n room here 1", &["beep a-leg", "call AB"]),
+    ] {
+        let mut caller = line("sales", &json!({}), key);
+        let at = caller.text.len();
+        caller.play_script(script);
+        let told: Vec<_> = ordered(&caller, at)
+            .into_iter()
+            .map(|order| order.replace("Beep { channel: \"", "beep "))
+            .map(|order| order.replace("Extension { extension: \"", ""))
+            .map(|order| order.split('"').next().unwrap_or_default().to_owned())
+            .collect();
+        assert_eq!(told, orders, "{script}: {}", caller.text);
+    }
+    // To a member it is no code.
+    let caller = line("sales", &json!({}), "key 1234#\n room here 1\n room in\n key *7300");
+    assert!(!caller.text.contains("beep") && caller.called.is_empty(), "{}", caller.text);
+}
+
+#[test]
+fn by_key_only_the_tenants_own_phones_reach_a_number_outside() {
+    let own = [("sip_authorized", "true"), ("user_name", "100")];
+    let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    for (variables, outside) in [(own.to_vec(), true), (Vec::new(), false)] {
+        let arrival = Arrival { variables: variables.into_iter().collect(), ..arrival() };
+        let room = program(&[("main", &room("sales", &json!({})))]);
+        let mut caller = Line::with(room, arrival, Show::Moves, false);
+        caller.play_script("key 987654#\n room here 1\n room in\n key *74930#\n room here 1");
+        let leg = caller.called[0].clone();
+        let at = caller.text.len();
+        caller.step(&format!("far {leg} hangup SUBSCRIBER_ABSENT"));
+        let told = ordered(&caller, at);
+        if outside {
+            assert!(told[0].starts_with("call Number { number: \"4930\""), "{told:?}");
+        } else {
+            assert_eq!(told, ["room tone [300]"]);
+        }
+        caller.step("hangup NORMAL_CLEARING caller");
+        assert_eq!(caller.record.unwrap().legs.len(), 2, "who was never called is no leg");
+    }
 }
 
 const NAME: &str = "/m/name-00000000-0000-0000-0000-00000000ca11.wav";

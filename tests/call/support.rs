@@ -79,7 +79,7 @@ fn rooms() -> Rooms {
             "sales",
             r##"{"member_pin": "1234", "moderator_pin": "987654", "most": 3, "tones": true,
             "end_with_moderator": true, "keys": {"*1": "mute_self", "*5": "lock", "#": "leave",
-            "*9": "end", "*2": "record", "8": "louder"}}"##,
+            "*9": "end", "*2": "record", "*7": "invite", "8": "louder"}}"##,
         ),
         ("open", "{}"),
         ("named", r#"{"names": true}"#),
@@ -532,6 +532,12 @@ impl Line {
             "held" => FarNews::Held(true),
             "unheld" => FarNews::Held(false),
             "hangup" => FarNews::HungUp(HangupCause::named(words.next().unwrap())),
+            "room" => FarNews::Room(match words.next().unwrap() {
+                "in" => RoomNews::Entered { member: 9, muted: false, deaf: false },
+                "muted" => RoomNews::Muted(true),
+                "heard" => RoomNews::Muted(false),
+                other => panic!("`{other}` is nothing that a room tells of somebody else"),
+            }),
             other => panic!("`{other}` is no news of a channel"),
         };
         self.event(Event::Far { channel, news });
@@ -750,7 +756,8 @@ fn order(action: &Action) -> String {
         Action::Room { order: RoomOrder::Play(RoomSound::File { path }), .. } => {
             format!("room file {path}")
         }
-        Action::Room { order, .. } => format!("room {order:?}"),
+        Action::Room { order, by: None, .. } => format!("room {order:?}"),
+        Action::Room { order, by: Some(by), .. } => format!("room {order:?} by {by}"),
         Action::Record(order) => format!("record {}", order.path),
         Action::Originate(order) if matches!(order.then, Then::Room(_)) => {
             let Then::Room(join) = &order.then else { return String::new() };

@@ -112,13 +112,10 @@ impl Call {
         let settings = self.own_room(&room).unwrap_or_default();
         let here = found.here.unwrap_or_default();
         let why = if found.elsewhere.is_some() {
-            Some("it is on another FreeSWITCH")
-        } else if here.locked {
-            Some("it is locked")
-        } else if settings.most.is_some_and(|most| here.members >= most) {
-            Some("it is full")
+            Some("it is on another FreeSWITCH".to_owned())
         } else {
-            None
+            let closed = settings.admits(Role::Member, here.locked, here.members).err();
+            closed.map(|closed| closed.to_string())
         };
         let far = self.partner();
         match (why, far) {
@@ -194,6 +191,35 @@ impl Call {
         let (tenant, call) = (self.state.tenant.0.simple(), self.state.call().0.simple());
         let room = format!("t{tenant}_{call}");
         JoinOrder { ends_alone: true, ..JoinOrder::plain(room) }
+    }
+
+    /// The room of the conversation, as FreeSWITCH knows it, once the caller is in.
+    pub(in crate::call) fn room_of_conversation(&self) -> Option<String> {
+        let Some(Stage::Room { place: Some(place), .. }) = self.stage() else { return None };
+        match place {
+            Place::Own(state) => state.entered().map(str::to_owned),
+            Place::AdHoc { entered } => entered.then(|| self.order_ad_hoc().room),
+        }
+    }
+
+    /// The other party, where it went to the caller's room.
+    pub(in crate::call) fn far_in_room(&self) -> Option<ChannelId> {
+        let sent = matches!(self.stage(), Some(Stage::Room { sent: true, .. }));
+        self.far_channel().or_else(|| self.third_channel()).filter(|_| sent)
+    }
+
+    /// How somebody joins whom the caller has called out into the room of the conversation.
+    pub(in crate::call) fn invitation_to_conversation(
+        &self,
+        role: Role,
+    ) -> Result<(Option<RoomName>, JoinOrder), String> {
+        match self.stage() {
+            Some(Stage::Room { place: Some(Place::Own(state)), .. }) => {
+                let (name, order) = state.invitation(self, role)?;
+                Ok((Some(name), order))
+            }
+            _ => Ok((None, JoinOrder { role, joins_only: true, ..self.order_ad_hoc() })),
+        }
     }
 
     fn put_place(&mut self, place: Place) {
@@ -299,7 +325,7 @@ impl Call {
             Place::AdHoc { .. } => Some(self.order_ad_hoc().room),
         };
         if let Some(room) = room {
-            self.order(Action::Room { room, order: RoomOrder::Leave(Who::Me) });
+            self.order(Action::Room { room, order: RoomOrder::Leave(Who::Me), by: None });
         }
     }
 

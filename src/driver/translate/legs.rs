@@ -19,6 +19,9 @@ use crate::esl::originate::{Eavesdrop, Originate, Then};
 /// A short tone that disturbs nobody.
 const BEEP: &str = "v=-18;%(200,0,1400)";
 
+/// What somebody hears who is not let into a room: congestion (ITU-T E.180).
+const REFUSED: &str = "v=-18;%(240,240,425);loops=6";
+
 /// Calls somebody. `beside` is on the FreeSWITCH that is to do it.
 ///
 /// # Errors
@@ -50,7 +53,7 @@ pub fn originate(
         }
         Ordered::Room(join) => {
             variables.extend(room::brought(&order.channel, join));
-            Then::Conference(room::join(join)?)
+            Then::Conference { join: room::join(join)?, refused: Tones::new(REFUSED)? }
         }
     };
     let target = dial::address(&order.address, profile)?;

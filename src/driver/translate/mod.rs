@@ -69,6 +69,7 @@ pub fn far(event: &esl::event::Event) -> Option<Event> {
         EventName::ChannelHold => FarNews::Held(true),
         EventName::ChannelUnhold => FarNews::Held(false),
         EventName::ChannelPark => FarNews::Parked,
+        EventName::Custom => FarNews::Room(room::news(event)?),
         EventName::ChannelHangupComplete => FarNews::HungUp(hangup_cause(event)),
         _ => return None,
     };

@@ -55,7 +55,10 @@ pub(super) fn brought(channel: &ChannelId, order: &JoinOrder) -> Vec<DialVariabl
     let known = variable(MEMBER, DialValue::Channel(channel.clone()));
     let keys = Word::new("controls", "none").map(DialValue::Word);
     let keys = keys.map(|none| variable("conference_controls", none)).ok();
-    most.into_iter().chain(keys).chain([known]).collect()
+    // FreeSWITCH lets a leg that was called past the lock where nothing else is said.
+    let enforced = DialValue::Flag(!order.passes_lock);
+    let enforced = variable("conference_enforce_security", enforced);
+    most.into_iter().chain(keys).chain([enforced, known]).collect()
 }
 
 /// # Errors

@@ -14,8 +14,8 @@ use crate::simulator::world::FarEnd;
 const DEFAULT_TIMEOUT_MS: u64 = 60_000;
 
 impl Channel {
-    /// `originate '<dial string>' &<application>(<argument>)`, whose output comes when the leg has
-    /// answered or failed.
+    /// `originate '<dial string>' &<application>(<argument>)`, or applications of the inline
+    /// dialplan; its output comes when the leg has answered or failed.
     pub(in crate::simulator) fn originate(&mut self, job: Vec<u8>, command: &[u8]) {
         let words = split(until_args(command), b' ', 3);
         let target = words.first().and_then(|dial| parse(dial).into_iter().flatten().next());
@@ -211,7 +211,7 @@ fn until_args(command: &[u8]) -> &[u8] {
 
 /// `&park()` is `park`, `&eavesdrop(x)` is `eavesdrop:x`.
 fn application(text: &[u8]) -> Vec<u8> {
-    let text = text.strip_prefix(b"&").unwrap_or(text);
+    let Some(text) = text.strip_prefix(b"&") else { return first_of(text).to_vec() };
     let name = until(text, |b| b == b'(');
     let argument = text.get(name.len() + 1..).unwrap_or_default();
     [name, b":", until(argument, |b| b == b')')].concat()

@@ -1,90 +1,96 @@
-//! Keys in a room: FreeSWITCH's own controls are off, and a code is bound only for a role that may
-//! use it, so that to anybody else it is no code at all.
+//! The caller's keys in a room, and what they ask of the call.
 
+use super::seat::Seat;
+use super::typed::Typed;
 use super::{ASK_MS, ExpectRoom};
-use crate::base::digits::Digit;
-use crate::base::ids::RecordingId;
+use crate::base::digits::{Digit, Digits};
+use crate::base::ids::{ChannelId, RecordingId, RoomName};
 use crate::call::Call;
-use crate::call::output::{Output, Query};
+use crate::call::output::{Action, Output, Query};
 use crate::call::room::{RoomFound, RoomOrder, RoomQuery, Who};
 use crate::call::timer::Timer;
-use crate::flow::room::{Permission, RoomKey, RoomSettings};
+use crate::flow::room::{Role, RoomKey, RoomSettings};
 use crate::model::record::RecordingNote;
 
-/// How long the next key of a code may take.
-const NEXT_KEY_MS: u64 = 2_000;
-/// How loud, at most, either way (`conference_api.c` conference_api_sub_volume_out).
-const VOLUME_MAX: i8 = 4;
+/// Why it is asked how a room is in which the caller is. Nobody is asked twice: who takes the call
+/// over meanwhile has the key pressed again.
+#[derive(Debug)]
+pub(in crate::call) enum Asks {
+    /// To record it, or to do so no more.
+    Record,
+    /// To call somebody into it, in the name of `by` or else of the caller.
+    Invite { number: Digits, by: Option<ChannelId> },
+}
 
 impl ExpectRoom {
     pub(super) fn key(&mut self, call: &mut Call, settings: &RoomSettings, key: Digit) {
         call.state.timers.clear(Timer::NextKey);
         let mut typed = std::mem::take(&mut call.live.typed);
-        typed.push(key);
-        let known = |typed: &str| {
-            let mut codes = settings.keys_of(self.role);
-            codes.find(|(code, _)| code.as_str().starts_with(typed))
-        };
-        // What begins no code may end in the beginning of one.
-        let begun = known(typed.as_str());
-        let (typed, begun) = match begun {
-            Some(begun) => (typed, Some(begun)),
-            None => {
-                typed.clear();
-                typed.push(key);
-                let begun = known(typed.as_str());
-                (typed, begun)
+        let came = self.typing.take(settings, self.seat.role, &mut typed, key);
+        call.live.typed = typed;
+        self.typed(call, settings, came);
+    }
+
+    pub(super) fn keys_overdue(&mut self, call: &mut Call, settings: &RoomSettings) {
+        let came = self.typing.overdue(&mut call.live.typed);
+        self.typed(call, settings, came);
+    }
+
+    fn typed(&mut self, call: &mut Call, settings: &RoomSettings, came: Typed) {
+        match came {
+            Typed::Begun => call.state.after(Timer::NextKey, self.typing.patience_ms()),
+            Typed::Nothing => {}
+            Typed::Code(key) => self.press(call, settings, key),
+            Typed::Number(number) => {
+                call.ask_of_room(&self.seat, &self.name, Asks::Invite { number, by: None });
             }
-        };
-        match begun {
-            Some((code, what)) if *code == typed => self.press(call, settings, what),
-            Some(_) => {
-                call.live.typed = typed;
-                call.state.after(Timer::NextKey, NEXT_KEY_MS);
-            }
-            None => {}
+            Typed::GivenUp => call.beep_in_room(None),
         }
     }
 
     fn press(&mut self, call: &mut Call, settings: &RoomSettings, key: RoomKey) {
         call.notice(format!("by key: {}", key.name().replace('_', " ")));
-        match key {
-            RoomKey::MuteSelf if self.muted && !settings.may(self.role, Permission::Speak) => {
-                call.notice("a member who may not speak stays muted");
+        match self.seat.press(call, settings, None, key) {
+            Some(RoomKey::Record) => call.ask_of_room(&self.seat, &self.name, Asks::Record),
+            Some(RoomKey::Invite) => {
+                self.typing.invite();
+                call.beep_in_room(None);
+                call.state.after(Timer::NextKey, self.typing.patience_ms());
+                call.worth_writing();
             }
-            RoomKey::MuteSelf => {
-                let on = !self.muted;
-                self.order(call, RoomOrder::Mute { who: Who::Me, on });
-            }
-            RoomKey::MuteOthers => {
-                self.order(call, RoomOrder::Mute { who: Who::Others, on: true });
-            }
-            RoomKey::UnmuteOthers => {
-                self.order(call, RoomOrder::Mute { who: Who::Others, on: false });
-            }
-            RoomKey::Lock => self.order(call, RoomOrder::Lock(true)),
-            RoomKey::Unlock => self.order(call, RoomOrder::Lock(false)),
-            RoomKey::Record => self.ask_recorded(call),
-            RoomKey::Louder => self.turn(call, 1),
-            RoomKey::Quieter => self.turn(call, -1),
-            RoomKey::Leave => {
+            Some(_) => {
                 self.leaves = true;
                 call.worth_writing();
-                self.order(call, RoomOrder::Leave(Who::Me));
+                self.seat.order(call, None, RoomOrder::Leave(Who::Me));
             }
-            RoomKey::End => self.order(call, RoomOrder::End),
+            None => {}
         }
     }
 
-    /// The room's recording may be another's: whether there is one is asked first.
-    fn ask_recorded(&self, call: &mut Call) {
-        let question = format!("whether the room {} is recorded", self.name);
-        call.ask(Query::Room(RoomQuery { room: self.room.clone() }), question, ASK_MS);
+    /// It is known how the room is.
+    pub(super) fn asked(&self, call: &mut Call, settings: &RoomSettings, found: &RoomFound) {
+        match call.live.room_asked.take() {
+            Some(Asks::Record) => self.record(call, found),
+            Some(Asks::Invite { number, by }) => {
+                let facts = found.here.unwrap_or_default();
+                let obeyed = match settings.admits(Role::Member, facts.locked, facts.members) {
+                    Ok(()) => self.invitation(call, Role::Member).and_then(|(name, order)| {
+                        call.invite_typed(number.as_str(), by.as_ref(), &name, order)
+                    }),
+                    Err(why) => Err(why.to_string()),
+                };
+                if let Err(why) = obeyed {
+                    call.notice(format!("nobody is invited: {why}"));
+                    call.beep_in_room(by);
+                }
+            }
+            None => {}
+        }
     }
 
     /// Begins a recording of the room, or ends it. When it has ended is seen by whoever looks after
     /// rooms: it may outlive this call.
-    pub(super) fn record(&self, call: &mut Call, found: &RoomFound) {
+    fn record(&self, call: &mut Call, found: &RoomFound) {
         let Some(facts) = found.here else {
             return call.notice("nobody says whether the room is recorded");
         };
@@ -101,11 +107,19 @@ impl ExpectRoom {
         self.order(call, RoomOrder::Record { path: Some(path), on: true });
         call.worth_writing();
     }
+}
 
-    fn turn(&mut self, call: &mut Call, by: i8) {
-        self.volume = self.volume.saturating_add(by).clamp(-VOLUME_MAX, VOLUME_MAX);
-        let (who, level) = (Who::Me, self.volume);
-        self.order(call, RoomOrder::Volume { who, own: false, level });
-        call.worth_writing();
+impl Call {
+    /// The answer is heard by the room's step, as long as the caller is in the room.
+    pub(in crate::call) fn ask_of_room(&mut self, seat: &Seat, name: &RoomName, asks: Asks) {
+        self.live.room_asked = Some(asks);
+        let query = RoomQuery { room: seat.room.clone() };
+        self.ask(Query::Room(query), format!("how the room {name} is"), ASK_MS);
+    }
+
+    /// A short tone for one member, of ours or the caller.
+    pub(in crate::call) fn beep_in_room(&mut self, whose: Option<ChannelId>) {
+        let channel = whose.unwrap_or_else(|| self.state.channel().clone());
+        self.order(Action::Beep { channel });
     }
 }

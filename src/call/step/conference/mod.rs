@@ -7,47 +7,40 @@
 mod keys;
 mod name;
 mod pin;
+mod seat;
+mod typed;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Heard, Next, Running};
 use crate::base::ids::RoomName;
-use crate::base::millis::Millis;
 use crate::call::input::{Answer, Ending};
 use crate::call::listen::Listening;
 use crate::call::output::{Action, Query};
-use crate::call::room::{JoinOrder, RoomFound, RoomNews, RoomOrder, RoomQuery, RoomSound};
+use crate::call::room::{JoinOrder, RoomFound, RoomNews, RoomOrder, RoomQuery};
 use crate::call::state::{Awaited, State};
 use crate::call::timer::Timer;
 use crate::call::{Call, describe};
 use crate::flow::kind::conference::Conference;
 use crate::flow::kind::gather::Keys;
-use crate::flow::prompt::TonePrompt;
-use crate::flow::room::{Permission, Role, RoomSettings, address};
+use crate::flow::room::{Closed, Permission, Role, RoomSettings, address};
 use crate::flow::{Exits, Outcome};
+
+pub(in crate::call) use keys::Asks;
+pub(in crate::call) use seat::{ENTRY, EXIT, Seat};
+pub(in crate::call) use typed::{Typed, Typing};
 
 /// How long the question where a room is may take.
 const ASK_MS: u64 = 3_000;
-/// The tones when somebody comes and goes: two frequencies in Hz, then how long in ms.
-const ENTRY: ([u16; 2], u64) = ([660, 880], 150);
-const EXIT: ([u16; 2], u64) = ([440, 330], 150);
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::call) struct ExpectRoom {
-    /// As FreeSWITCH knows it.
-    room: String,
+    #[serde(flatten)]
+    seat: Seat,
     name: RoomName,
-    role: Role,
     expect: Expect,
-    /// The room's number of the caller, once it is in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    member: Option<u32>,
-    #[serde(default, skip_serializing_if = "is_not")]
-    muted: bool,
-    #[serde(default, skip_serializing_if = "is_not")]
-    deaf: bool,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    volume: i8,
+    #[serde(default, skip_serializing_if = "Typing::is_nothing")]
+    typing: Typing,
     #[serde(default, skip_serializing_if = "is_not")]
     kicked: bool,
     /// The caller wants to leave.
@@ -166,6 +159,17 @@ pub(in crate::call) fn order_to_join(
     }
 }
 
+/// The same for who is called out: it comes into a room that is there, or not at all.
+pub(in crate::call) fn order_to_invite(
+    state: &State,
+    name: &RoomName,
+    settings: &RoomSettings,
+    role: Role,
+) -> JoinOrder {
+    let order = order_to_join(state, name, settings, role);
+    JoinOrder { joins_only: true, waits: false, ..order }
+}
+
 fn settings(call: &Call, name: &RoomName) -> Option<RoomSettings> {
     call.program.settings.rooms.get(name).cloned()
 }
@@ -181,14 +185,10 @@ fn found_in(answer: Answer) -> RoomFound {
 impl ExpectRoom {
     fn new(call: &Call, name: RoomName, role: Role) -> Self {
         Self {
-            room: address(call.state.tenant(), &name),
+            seat: Seat::new(address(call.state.tenant(), &name), role),
             name,
-            role,
             expect: Expect::Place { refused: false },
-            member: None,
-            muted: false,
-            deaf: false,
-            volume: 0,
+            typing: Typing::default(),
             kicked: false,
             leaves: false,
             named: None,
@@ -197,14 +197,14 @@ impl ExpectRoom {
 
     /// The room in which the caller is, as FreeSWITCH knows it.
     pub(in crate::call) fn entered(&self) -> Option<&str> {
-        self.member.map(|_| self.room.as_str())
+        self.seat.entered()
     }
 
     fn ask_place(&mut self, call: &mut Call, refused: bool) -> Next {
         self.expect = Expect::Place { refused };
         let question = format!("where the room {} is", self.name);
         call.worth_writing();
-        call.ask(Query::Room(RoomQuery { room: self.room.clone() }), question, ASK_MS);
+        call.ask(Query::Room(RoomQuery { room: self.seat.room.clone() }), question, ASK_MS);
         Next::Wait
     }
 
@@ -222,7 +222,7 @@ impl ExpectRoom {
                 self.found(call, step, &settings, &found_in(answer), *refused)
             }
             (Heard::Answer(answer), Expect::End) => {
-                self.record(call, &found_in(answer));
+                self.asked(call, &settings, &found_in(answer));
                 Next::Wait
             }
             (Heard::Key(key), Expect::End) => {
@@ -230,7 +230,7 @@ impl ExpectRoom {
                 Next::Wait
             }
             (Heard::Due(Timer::NextKey), Expect::End) => {
-                call.live.typed.clear();
+                self.keys_overdue(call, &settings);
                 Next::Wait
             }
             (Heard::Room(news), Expect::Entry | Expect::End) => {
@@ -271,12 +271,15 @@ impl ExpectRoom {
             return Next::failed(why);
         }
         let facts = found.here.unwrap_or_default();
-        if facts.locked && !settings.may(self.role, Permission::Lock) {
-            return Next::leave(Outcome::Locked, format!("the room {name} is locked"));
-        }
-        if settings.most.is_some_and(|most| facts.members >= most) {
-            let why = format!("the room {name} has {} members", facts.members);
-            return Next::leave(Outcome::Full, why);
+        match settings.admits(self.seat.role, facts.locked, facts.members) {
+            Ok(()) => {}
+            Err(Closed::Locked) => {
+                return Next::leave(Outcome::Locked, format!("the room {name} is locked"));
+            }
+            Err(Closed::Full) => {
+                let why = format!("the room {name} has {} members", facts.members);
+                return Next::leave(Outcome::Full, why);
+            }
         }
         if refused {
             let why = format!("FreeSWITCH lets nobody into the room {name}: locked or full");
@@ -296,11 +299,11 @@ impl ExpectRoom {
         if music.is_none() && settings.music.is_some() {
             call.notice("the room's music is missing");
         }
-        let mut order = order_to_join(&call.state, &self.name, settings, self.role);
+        let mut order = order_to_join(&call.state, &self.name, settings, self.seat.role);
         order.muted |= step.muted;
         order.deaf |= step.deaf;
         order.music = music;
-        (self.muted, self.deaf) = (order.muted, order.deaf);
+        (self.seat.muted, self.seat.deaf) = (order.muted, order.deaf);
         self.expect = Expect::Entry;
         call.worth_writing();
         // However long it lasts: the call's own limit ends it.
@@ -312,33 +315,34 @@ impl ExpectRoom {
     ///
     /// # Errors
     /// The room is the tenant's no more.
-    pub(in crate::call) fn invitation(&self, call: &Call, role: Role) -> Result<JoinOrder, String> {
+    pub(in crate::call) fn invitation(
+        &self,
+        call: &Call,
+        role: Role,
+    ) -> Result<(RoomName, JoinOrder), String> {
         let settings = settings(call, &self.name).ok_or("the tenant has this room no more")?;
-        let order = order_to_join(&call.state, &self.name, &settings, role);
-        Ok(JoinOrder { joins_only: true, waits: false, ..order })
+        let order = order_to_invite(&call.state, &self.name, &settings, role);
+        Ok((self.name.clone(), order))
     }
 
     fn news(&mut self, call: &mut Call, settings: &RoomSettings, news: RoomNews) {
+        let first = self.seat.hear(news);
         match news {
-            RoomNews::Entered { member, muted, deaf } => {
-                let first = self.member.replace(member).is_none();
-                (self.muted, self.deaf) = (muted, deaf);
+            RoomNews::Entered { member, .. } => {
                 self.expect = Expect::End;
-                let (name, role) = (&self.name, self.role);
+                let (name, role) = (&self.name, self.seat.role);
                 call.notice(format!("in the room {name} as {role}, member {member}"));
                 if first && settings.tones {
-                    self.tone(call, ENTRY);
+                    self.seat.tone(call, ENTRY);
                 }
                 if first {
                     self.play_name(call);
                 }
             }
             RoomNews::Muted(on) => {
-                self.muted = on;
                 call.notice(if on { "muted in the room" } else { "heard in the room again" });
             }
             RoomNews::Deaf(on) => {
-                self.deaf = on;
                 call.notice(if on { "deaf in the room" } else { "hears the room again" });
             }
             RoomNews::Kicked => {
@@ -349,23 +353,15 @@ impl ExpectRoom {
         call.worth_writing();
     }
 
-    fn tone(&self, call: &mut Call, (tones, ms): ([u16; 2], u64)) {
-        for tone in tones {
-            let (on, off) = (Millis(ms), Millis(0));
-            let tone = TonePrompt { tone: vec![tone], on, off, times: 1 };
-            self.order(call, RoomOrder::Play(RoomSound::Tone(tone)));
-        }
-    }
-
     fn order(&self, call: &mut Call, order: RoomOrder) {
-        call.order(Action::Room { room: self.room.clone(), order });
+        self.seat.order(call, None, order);
     }
 
     fn ended(&mut self, call: &mut Call, settings: &RoomSettings, ending: &Ending) -> Next {
         if let Some(why) = describe::failure(ending) {
             return Next::failed(why);
         }
-        if self.member.is_none() {
+        if self.seat.member.is_none() {
             return self.ask_place(call, true);
         }
         self.over(call, settings)
@@ -374,7 +370,7 @@ impl ExpectRoom {
     /// A caller who hangs up has left the room too.
     pub(in crate::call) fn hung_up(mut self, call: &mut Call) {
         let settings = settings(call, &self.name).unwrap_or_default();
-        if self.member.is_some() {
+        if self.seat.member.is_some() {
             self.say_goodbye(call, &settings);
         } else {
             self.forget_name(call);
@@ -384,11 +380,11 @@ impl ExpectRoom {
     /// The others hear that the caller is gone.
     fn say_goodbye(&mut self, call: &mut Call, settings: &RoomSettings) {
         if settings.tones {
-            self.tone(call, EXIT);
+            self.seat.tone(call, EXIT);
         }
         self.play_name(call);
         self.forget_name(call);
-        self.member = None;
+        self.seat.member = None;
     }
 
     /// The caller is in the room no more.

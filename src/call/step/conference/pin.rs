@@ -61,7 +61,7 @@ impl ExpectRoom {
                     let given = std::mem::take(&mut call.live.typed);
                     match role(settings, &given) {
                         Some(role) => {
-                            self.role = role;
+                            self.seat.role = role;
                             call.notice(format!("let in as {role}"));
                             return self.ask_place(call, false);
                         }
