@@ -75,6 +75,7 @@ pub(in crate::call) fn action(action: &Action, party: impl Fn(&str) -> String) -
         Action::SendKeys { channel, keys, .. } => {
             format!("send keys to {channel}: {}", keys.keys())
         }
+        Action::AskBack { channel } => format!("ask {channel} to take the call back"),
         Action::Beep { channel } => format!("a tone for {channel}"),
         Action::RecordCall { path, change } => recording(path, *change),
         Action::Overlay { media, .. } => format!("let be heard besides: {}", medium(media)),

@@ -192,9 +192,11 @@ pub enum Command {
     Record {
         action: RecordAction,
     },
-    /// Park the caller, in this slot or the lowest that is free; the other party hears which, and
-    /// is let go.
+    /// Park one party, in this slot or the lowest that is free. The other one hears which; who
+    /// parks the caller is let go, and a caller who parks the other party goes on in its flow.
     Park {
+        #[serde(default)]
+        side: Side,
         #[serde(default)]
         slot: Option<Slot>,
     },

@@ -97,6 +97,7 @@ struct Live {
     asked: Option<talk::Asked>,
     /// Why it is asked how the room is in which the caller is.
     room_asked: Option<step::conference::Asks>,
+    reserving: Option<talk::Reserving>,
     /// What is being typed in a conversation.
     typing: talk::Typing,
     /// Whether any flow of the program asks for secret digits: then no key is shown before it is
@@ -202,6 +203,7 @@ impl Call {
             departure: None,
             asked: None,
             room_asked: None,
+            reserving: None,
             typing: talk::Typing::default(),
             guarded_keys,
         };
@@ -345,7 +347,10 @@ impl Call {
         if self.state.waits.query == Some(id) {
             self.state.waits.query = None;
             self.state.timers.clear(Timer::AnswerOverdue);
-            if !self.parking_answered(&answer) && !self.far_room_found(Some(&answer)) {
+            let taken = self.far_slot_found(Some(&answer))
+                || self.parking_answered(&answer)
+                || self.far_room_found(Some(&answer));
+            if !taken {
                 self.hear(Heard::Answer(answer));
             }
         }

@@ -56,7 +56,7 @@ impl Call {
                 self.transfer_by_operator(&extension, context.as_deref())
             }
             Command::Dtmf { side, digits } => self.send_keys(side, digits),
-            Command::Park { slot } => self.park(OPERATOR, slot),
+            Command::Park { side, slot } => self.park(OPERATOR, side, slot),
             Command::Retrieve { to } => self.retrieve_for(&to),
             Command::Monitor(order) => self.monitor(order),
             Command::Room(op) => self.in_room(Side::Caller, op),

@@ -95,8 +95,11 @@ pub enum Action {
     /// the switch has it; the loss of the link says the same.
     Transfer { extension: String, context: String },
     /// Let `held` hear music and `other` that somebody waits, in the place of one another, or let
-    /// them talk again. At once.
-    Hold { held: ChannelId, other: ChannelId, on: bool, music: Media },
+    /// them talk again; that is told each `reminder`. At once.
+    Hold { held: ChannelId, other: ChannelId, on: bool, music: Media, reminder: Millis },
+    /// Ask another channel's phone, or the caller's, to take back a call that it put on hold. At
+    /// once.
+    AskBack { channel: ChannelId },
     /// Join the caller to a channel that waits. The caller leaves our connection, and comes back on
     /// a new one when they part; with `keep` the other one stays then, in silence, for a while. At
     /// once.

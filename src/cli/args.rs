@@ -386,11 +386,13 @@ pub enum CallCommand {
         #[arg(long)]
         context: Option<String>,
     },
-    /// Park the caller; the other party hears the slot and is let go
+    /// Park one of the two; the other one hears the slot, and is let go if it is not the caller
     Park {
         /// This slot instead of the lowest that is free
         #[arg(long)]
         slot: Option<Slot>,
+        #[arg(long, default_value = "caller")]
+        leg: Leg,
     },
     /// Call somebody who is to have the parked caller
     Retrieve {

@@ -98,7 +98,7 @@ fn ordered(command: &CallCommand) -> anyhow::Result<input::Command> {
         CallCommand::Transfer { extension, context } => {
             input::Command::Transfer { extension: extension.clone(), context: context.clone() }
         }
-        CallCommand::Park { slot } => input::Command::Park { slot: *slot },
+        CallCommand::Park { slot, leg } => input::Command::Park { side: side(*leg), slot: *slot },
         CallCommand::Retrieve { by } => input::Command::Retrieve { to: goal(by)? },
         CallCommand::Room { leg, what } => {
             let op = in_room(what)?;

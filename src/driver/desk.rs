@@ -163,9 +163,10 @@ impl Desk {
             Action::Lend(on) => self.lend(on)?,
             Action::Dismiss { channel, said } => Turn::api(legs::dismiss(channel, &said)?),
             Action::Connect { one, other, keep } => Turn::of(legs::connect(&one, &other, keep)),
-            Action::Hold { held, other, on, music } => {
-                Turn::of(legs::hold(&held, &other, on, &music)?.into())
+            Action::Hold { held, other, on, music, reminder } => {
+                Turn::of(legs::hold([&held, &other], on, &music, reminder)?.into())
             }
+            Action::AskBack { channel } => Turn::api(Api::PhoneTalk { channel }),
             Action::Await { channel, sound } => {
                 Turn::api(Api::Await { channel, sound: media::sound(&sound)? })
             }

@@ -156,6 +156,14 @@ pub enum Api {
         dialplan: Word,
         context: Word,
     },
+    /// Does this in so many seconds, as FreeSWITCH counts them: whole ones of its clock.
+    SchedTransfer {
+        seconds: u32,
+        channel: ChannelId,
+        extension: DialPart,
+        dialplan: Word,
+        context: Word,
+    },
     /// Hangs up in so many seconds.
     SchedHangup {
         seconds: u32,
@@ -223,6 +231,11 @@ pub enum Api {
     Beep {
         channel: ChannelId,
         tones: Tones,
+    },
+    /// Asks the channel's phone to talk again (SIP NOTIFY; `mod_sofia.c`
+    /// SWITCH_MESSAGE_INDICATE_PHONE_EVENT).
+    PhoneTalk {
+        channel: ChannelId,
     },
     /// Lets the channel's phone hear this again and again in the place of what it would hear, while
     /// everything goes on; or no more. It is known by the sound.
@@ -372,6 +385,10 @@ impl Api {
                 let words = [extension.as_str(), dialplan.as_str(), context.as_str()];
                 format!("uuid_transfer {channel} {}", words.join(" "))
             }
+            Self::SchedTransfer { seconds, channel, extension, dialplan, context } => {
+                let words = [extension.as_str(), dialplan.as_str(), context.as_str()];
+                format!("sched_transfer +{seconds} {channel} {}", words.join(" "))
+            }
             Self::SchedHangup { seconds, channel, cause } => {
                 format!("sched_hangup +{seconds} {channel} {cause}")
             }
@@ -400,6 +417,7 @@ impl Api {
             Self::Beep { channel, tones } => {
                 format!("uuid_displace {channel} start tone_stream://{} 0 mux", tones.as_str())
             }
+            Self::PhoneTalk { channel } => format!("uuid_phone_event {channel} talk"),
             Self::Displace { channel, on: true, sound } => {
                 format!("uuid_displace {channel} start {} 0 l", sound.endless())
             }
@@ -410,17 +428,16 @@ impl Api {
             Self::Enter { channel, join } => {
                 format!("uuid_transfer {channel} 'm:^:conference:{}' inline", join.checked()?)
             }
-            // What can't be played ends at once: then there is still a tone (`mod_dptools.c`
-            // endless_playback_function).
-            Self::Await { channel, sound } => {
-                let (sound, tone) = (sound.endless(), Sound::comfort().endless());
-                format!(
-                    "uuid_transfer {channel} \
-                     'm:^:endless_playback:{sound}^endless_playback:{tone}' inline"
-                )
-            }
+            Self::Await { channel, sound } => waiting(channel, sound),
         })
     }
+}
+
+/// What can't be played ends at once: then there is still a tone (`mod_dptools.c`
+/// endless_playback_function).
+fn waiting(channel: &ChannelId, sound: &Sound) -> String {
+    let (sound, tone) = (sound.endless(), Sound::comfort().endless());
+    format!("uuid_transfer {channel} 'm:^:endless_playback:{sound}^endless_playback:{tone}' inline")
 }
 
 fn dismissal(channel: &ChannelId, said: &[Application]) -> String {

@@ -23,10 +23,15 @@ pub struct TalkSettings {
     /// What somebody hears who waits; a soft tone where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub music: Option<PromptName>,
-    /// How long a party may be put on hold by an operator or by keys; then both hear a tone and
-    /// talk again. Without it as long as it takes.
+    /// How long a party may be on hold; then both hear a tone. Put there by an operator or by keys
+    /// they talk again; a phone that did it by itself is asked to take the call back (SIP NOTIFY,
+    /// event `talk`). Without it as long as it takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold_limit: Option<Millis>,
+    /// How often a tone reminds who put another on hold, by an operator or by keys; every `10s`
+    /// where nothing is said. At least `1s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold_reminder: Option<Millis>,
     #[serde(skip_serializing_if = "TalkKeys::is_off")]
     pub keys: TalkKeys,
     #[serde(skip_serializing_if = "ParkSettings::is_default")]
@@ -78,6 +83,7 @@ pub enum TalkKey {
     Record,
     /// Write silence instead of what is said, or no more.
     Mask,
-    /// Park the caller; who typed it hears the slot and is let go.
+    /// Park the other party. Who typed it hears the slot, and then is let go, or goes on in the
+    /// flow where it is the caller.
     Park,
 }

@@ -9,6 +9,7 @@ mod keys;
 mod monitor;
 mod operator;
 mod park;
+mod park_far;
 mod queue;
 mod random;
 mod recording;

@@ -306,7 +306,7 @@ fn an_order(dice: &mut Dice) -> Command {
         15 => json!({ "room": { "mute": dice.chance(50) } }),
         16 => json!({ "far_in_room": "kick" }),
         17..=19 => json!({ "room": { "invite": { "to": to, "role": "moderator" } } }),
-        12 | 13 => json!({ "park": {} }),
+        12 | 13 => json!({ "park": { "side": side } }),
         14 => json!({ "retrieve": { "to": to } }),
         0 => json!({ "hold": { "on": dice.chance(50), "side": side } }),
         1 | 2 => json!({ "consult": { "to": to, "side": side } }),

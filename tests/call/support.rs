@@ -341,6 +341,7 @@ impl Line {
             | Action::Eavesdrop { .. }
             | Action::Relay { .. }
             | Action::Beep { .. }
+            | Action::AskBack { .. }
             | Action::RecordCall { .. }
             | Action::Overlay { .. }
             | Action::Hangup(_)
@@ -801,6 +802,7 @@ fn moved(action: &Action) -> String {
             format!("connect {one} {other}{}", if *keep { ", keep" } else { "" })
         }
         Action::Await { channel, .. } => format!("await {channel}"),
+        Action::AskBack { channel } => format!("ask {channel} back"),
         Action::Hold { held, other, on, .. } => {
             format!("{} {held} against {other}", if *on { "hold" } else { "free" })
         }

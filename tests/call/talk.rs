@@ -86,6 +86,27 @@ fn a_forgotten_hold_ends_by_itself_and_its_time_is_kept() {
 }
 
 #[test]
+fn a_phone_that_forgets_whom_it_put_on_hold_is_asked_to_take_the_call_back() {
+    let mut program = Arc::unwrap_or_clone(program(&[("main", &dial())]));
+    program.settings.talk = serde_json::from_value(json!({ "hold_limit": "30s" })).unwrap();
+    let program = Arc::new(program);
+    let mut line = talking(program.clone());
+    line.play_script("far b-leg held\n wait 10s\n held on\n wait 19s");
+    assert!(orders(&mut line).is_empty());
+    line.wait(1_100);
+    let tone = "Beep { channel";
+    assert_eq!(orders(&mut line), ["ask b-leg back", tone, tone]);
+    line.wait(10_000);
+    assert_eq!(orders(&mut line), ["ask a-leg back", tone, tone], "each for itself");
+    line.wait(300_000);
+    assert!(orders(&mut line).is_empty(), "once");
+
+    let mut line = talking(program);
+    line.play_script("far b-leg held\n wait 20s\n far b-leg unheld\n wait 5m");
+    assert!(orders(&mut line).is_empty(), "it took the call back in time");
+}
+
+#[test]
 fn a_hold_that_was_ended_has_no_limit_any_more() {
     let mut program = Arc::unwrap_or_clone(program(&[("main", &dial())]));
     program.settings.talk = serde_json::from_value(json!({ "hold_limit": "30s" })).unwrap();

@@ -46,7 +46,7 @@ impl Sweep {
         };
         let call = tie.call();
         tracing::warn!(%call, "a party whose caller ended unseen goes on in a call of its own");
-        if let Err(error) = link.api(legs::send_to_us(channel, context)).await {
+        if let Err(error) = link.api(legs::send_to_us(channel, context, 0)).await {
             tracing::warn!(%call, %error, "it did not go");
         }
     }

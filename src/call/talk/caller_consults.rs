@@ -137,7 +137,8 @@ impl Call {
             (Stage::Consulting | Stage::Toggled | Stage::Turning { .. }, Some(third)) => {
                 let leg = self.state.legs.get(third.leg);
                 let party = leg.map(|leg| leg.party.clone()).unwrap_or_default();
-                Some(Onward::Join { channel: third.channel.clone(), party, at: third.at.clone() })
+                let (channel, at) = (third.channel.clone(), third.at.clone());
+                Some(Onward::Join { channel, party, at, joined: false })
             }
             _ => None,
         }

@@ -45,12 +45,20 @@ pub(super) enum Why {
 impl Call {
     /// With whom the caller speaks, where that can be changed.
     pub(super) fn partner(&self) -> Result<ChannelId, String> {
+        if self.is_fetched() {
+            return Err("who took the caller from its slot has a call of its own".to_owned());
+        }
+        self.partner_to_leave()
+    }
+
+    /// The same for a caller that leaves it: whoever took it from a slot is let go, too.
+    pub(super) fn partner_to_leave(&self) -> Result<ChannelId, String> {
         match self.stage() {
             None | Some(Stage::Together | Stage::Dialing { joined: true, .. }) => {}
             Some(_) => return Err("the conversation is being moved already".to_owned()),
         }
         self.is_movable()?;
-        if !self.dials() {
+        if !self.dials() && !self.is_fetched() {
             return Err("only a conversation that a step dialed can be moved".to_owned());
         }
         self.state.bridged.clone().ok_or_else(|| "the caller speaks with nobody".to_owned())
@@ -241,7 +249,8 @@ impl Call {
                 | Stage::Together
                 | Stage::Dialing { .. }
                 | Stage::Room { .. }
-                | Stage::Leaving { .. },
+                | Stage::Leaving { .. }
+                | Stage::Announcing { .. },
             )
             | None => {}
         }

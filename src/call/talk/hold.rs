@@ -29,6 +29,15 @@ pub(super) struct Waiting {
     held: ChannelId,
     other: ChannelId,
     since_ms: u64,
+    /// It has lasted too long, and that was said.
+    #[serde(default, skip_serializing_if = "super::is_not")]
+    told: bool,
+    #[serde(default = "reminded")]
+    reminder: Millis,
+}
+
+const fn reminded() -> Millis {
+    Millis::seconds(10)
 }
 
 impl Call {
@@ -98,10 +107,7 @@ impl Call {
         self.notice(format!("{by} {what} {side} {whence}"));
         if on {
             self.waits_now(side, false);
-            self.order_hold(held, other, true);
-            if let Some(limit) = self.program.settings.talk.hold_limit {
-                self.state.after(Timer::HoldLimit, limit.ms());
-            }
+            self.order_hold(held, other, true, self.reminder());
         } else {
             self.end_hold();
         }
@@ -109,17 +115,45 @@ impl Call {
         Ok(())
     }
 
-    /// A hold that somebody forgot: the two hear a tone, and one another.
+    /// A hold that somebody forgot: the two hear a tone, and one another where that is in our
+    /// hands.
     pub(in crate::call) fn held_too_long(&mut self) {
-        let mut waiting = self.state.talk.waiting.iter().filter(|waiting| !waiting.by_phone);
-        let two = waiting.next().map(|waiting| [waiting.held.clone(), waiting.other.clone()]);
-        let Some(two) = two else { return };
-        self.note_guard("a party was on hold for as long as the tenant allows");
-        self.end_hold();
-        for channel in two {
-            self.order(Action::Beep { channel });
+        let Some(limit) = self.program.settings.talk.hold_limit else { return };
+        let now_ms = self.state.age_ms;
+        let mut over = Vec::new();
+        for waiting in &mut self.state.talk.waiting {
+            if !waiting.told && waiting.since_ms.saturating_add(limit.ms()) <= now_ms {
+                waiting.told = true;
+                over.push(waiting.clone());
+            }
         }
+        for Waiting { by_phone, held, other, .. } in over {
+            self.note_guard("a party was on hold for as long as the tenant allows");
+            if by_phone {
+                self.order(Action::AskBack { channel: other.clone() });
+            } else {
+                self.end_hold();
+            }
+            for channel in [held, other] {
+                self.order(Action::Beep { channel });
+            }
+        }
+        self.limit_hold();
         self.worth_writing();
+    }
+
+    /// Who has been on hold for longest is looked after first.
+    fn limit_hold(&mut self) {
+        self.state.timers.clear(Timer::HoldLimit);
+        let limit = self.program.settings.talk.hold_limit;
+        let waiting = self.state.talk.waiting.iter().filter(|waiting| !waiting.told);
+        if let Some((limit, since_ms)) = limit.zip(waiting.map(|waiting| waiting.since_ms).min()) {
+            self.state.timers.set(Timer::HoldLimit, since_ms.saturating_add(limit.ms()));
+        }
+    }
+
+    fn reminder(&self) -> Millis {
+        self.program.settings.talk.hold_reminder.unwrap_or(reminded())
     }
 
     pub(super) fn is_on_hold(&self, side: Side) -> bool {
@@ -127,9 +161,9 @@ impl Call {
         waiting.any(|waiting| !waiting.by_phone && waiting.side == side)
     }
 
-    fn order_hold(&mut self, held: ChannelId, other: ChannelId, on: bool) {
+    fn order_hold(&mut self, held: ChannelId, other: ChannelId, on: bool, reminder: Millis) {
         let music = self.music();
-        self.order(Action::Hold { held, other, on, music });
+        self.order(Action::Hold { held, other, on, music, reminder });
     }
 
     fn two(&self, side: Side) -> Option<(ChannelId, ChannelId)> {
@@ -144,8 +178,10 @@ impl Call {
         let same = |waiting: &Waiting| waiting.side == side && waiting.by_phone == by_phone;
         let Some((held, other)) = self.two(side) else { return };
         if !self.state.talk.waiting.iter().any(same) {
-            let since_ms = self.state.age_ms;
-            self.state.talk.waiting.push(Waiting { side, by_phone, held, other, since_ms });
+            let (since_ms, told, reminder) = (self.state.age_ms, false, self.reminder());
+            let waiting = Waiting { side, by_phone, held, other, since_ms, told, reminder };
+            self.state.talk.waiting.push(waiting);
+            self.limit_hold();
         }
     }
 
@@ -154,6 +190,7 @@ impl Call {
         let waiting = std::mem::take(&mut self.state.talk.waiting);
         let (over, rest) = waiting.into_iter().partition::<Vec<_>, _>(which);
         self.state.talk.waiting = rest;
+        self.limit_hold();
         for Waiting { held, since_ms, .. } in over {
             let length_ms = self.state.age_ms.saturating_sub(since_ms);
             let own = held == *self.state.channel();
@@ -167,12 +204,9 @@ impl Call {
     /// Nobody waits on an operator's word any more.
     pub(super) fn end_hold(&mut self) {
         let held = self.state.talk.waiting.iter().filter(|waiting| !waiting.by_phone);
-        let held: Vec<_> =
-            held.map(|waiting| (waiting.held.clone(), waiting.other.clone())).collect();
-        for (held, other) in held {
-            self.order_hold(held, other, false);
+        for Waiting { held, other, reminder, .. } in held.cloned().collect::<Vec<_>>() {
+            self.order_hold(held, other, false, reminder);
         }
-        self.state.timers.clear(Timer::HoldLimit);
         self.waits_no_more(|waiting| !waiting.by_phone);
     }
 

@@ -183,8 +183,7 @@ impl Call {
                     if self.is_masked() { RecordAction::Unmask } else { RecordAction::Mask };
                 self.obey(Command::Record { action })
             }
-            TalkKey::Park if side == Side::Far => self.park(&by, None),
-            TalkKey::Park => Err("only the caller can be parked".to_owned()),
+            TalkKey::Park => self.park(&by, other, None),
             TalkKey::Transfer | TalkKey::Consult => Ok(()),
         };
         self.typed_came_to(obeyed);

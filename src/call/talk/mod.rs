@@ -12,6 +12,7 @@ mod led;
 mod monitor;
 mod moved;
 mod park;
+mod park_far;
 pub(in crate::call) mod record;
 mod refer;
 mod room;
@@ -33,6 +34,7 @@ use tie::Tied;
 
 pub(in crate::call) use keys::Typing;
 pub(in crate::call) use moved::Address;
+pub(in crate::call) use park_far::Reserving;
 pub(in crate::call) use room::Asked;
 pub use tie::{BROUGHT, Tie};
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::room::Place;
 use crate::base::cause::HangupCause;
 use crate::base::ids::{ChannelId, RoomName, StepName};
+use crate::base::slot::Slot;
 use crate::call::Call;
 use crate::call::handover::Found;
 use crate::call::input::{Dialed, Ending};
@@ -81,6 +82,8 @@ pub(super) enum Stage {
     },
     /// The caller is on its way to a step.
     Leaving { step: StepName },
+    /// The caller hears in which slot it has parked the far party.
+    Announcing { slot: Slot, said: bool },
 }
 
 /// Another channel than the caller's.
@@ -249,6 +252,15 @@ impl Call {
                 self.leave_for(step);
                 true
             }
+            Some(Stage::Announcing { said: true, .. }) => {
+                self.talk_over(HangupCause::NormalClearing);
+                true
+            }
+            Some(Stage::Announcing { slot, .. }) => {
+                let slot = *slot;
+                self.say_slot(slot);
+                true
+            }
         }
     }
 
@@ -282,7 +294,8 @@ impl Call {
                 Stage::Consulting
                 | Stage::Dialing { .. }
                 | Stage::Room { .. }
-                | Stage::Leaving { .. },
+                | Stage::Leaving { .. }
+                | Stage::Announcing { .. },
             )
             | None => {}
         }
@@ -345,6 +358,7 @@ impl Call {
             }
             Stage::Room { .. } => self.pick_up_room(found.roomed),
             Stage::Leaving { step } => self.leave_for(step),
+            Stage::Announcing { slot, .. } => self.say_slot(slot),
         }
         true
     }
@@ -366,6 +380,9 @@ impl Call {
         self.stop_action();
         if self.is_loose() {
             return self.close_loose(cause, "the conversation is over");
+        }
+        if self.parks() {
+            return self.walk(Next::leave(Outcome::Done, "the caller was taken from its slot"));
         }
         let dialed = Dialed::talked(cause);
         self.hear(Heard::Ended(Ending::Dialed(dialed)));

@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::key_tones::key_tone;
 use super::moved::Address;
+use super::park_far::ParkedFar;
 use crate::base::cause::HangupCause;
 use crate::base::digits::Digits;
 use crate::base::ids::{CallId, ChannelId, StepName};
 use crate::base::masked::Masked;
 use crate::base::millis::Millis;
-use crate::base::slot::Slot;
+use crate::base::slot::{Slot, SlotRange};
 use crate::call::handover::Found;
 use crate::call::input::{Answer, Dialed, Ending};
 use crate::call::operator::Obeyed;
@@ -71,6 +72,9 @@ pub(super) struct Parking {
     /// The order that lets another call have the caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lent: Option<ActionId>,
+    /// The caller is parked again, by who took it from its slot.
+    #[serde(default, skip_serializing_if = "super::is_not")]
+    retaken: bool,
 }
 
 /// What is going on. It is written before it is ordered.
@@ -130,9 +134,6 @@ impl Call {
     /// Whether those who talk may be moved, as far as slots are concerned.
     pub(super) fn is_movable(&self) -> Obeyed {
         match self.parking_stage() {
-            Some(Stage::Together { .. }) => {
-                Err("who took the caller from its slot has a call of its own".to_owned())
-            }
             Some(Stage::Asking | Stage::Dismissing) => {
                 Err("the caller is about to be parked".to_owned())
             }
@@ -152,18 +153,28 @@ impl Call {
         self.set_parking(|parking| parking.stage = stage);
     }
 
-    fn park_settings(&self) -> &ParkSettings {
+    pub(super) fn park_settings(&self) -> &ParkSettings {
         &self.program.settings.talk.park
     }
 
-    /// Parks the caller of a conversation; the other party hears the slot and is let go.
-    pub(in crate::call) fn park(&mut self, by: &str, slot: Option<Slot>) -> Obeyed {
-        let far = self.partner()?;
+    /// The tenant's slots, where this one is among them.
+    pub(super) fn slots_with(&self, slot: Option<Slot>) -> Result<SlotRange, String> {
         let slots = self.park_settings().slots.ok_or("the tenant has no slots")?;
-        if let Some(slot) = slot.filter(|slot| !slots.contains(*slot)) {
-            return Err(format!("{slot} is none of the tenant's slots, {slots}"));
+        match slot.filter(|slot| !slots.contains(*slot)) {
+            Some(slot) => Err(format!("{slot} is none of the tenant's slots, {slots}")),
+            None => Ok(slots),
         }
-        if self.live.asked.is_some() {
+    }
+
+    /// Parks one party of a conversation; the other one hears the slot. Who parks the caller is let
+    /// go.
+    pub(in crate::call) fn park(&mut self, by: &str, side: Side, slot: Option<Slot>) -> Obeyed {
+        if side == Side::Far {
+            return self.park_far(by, slot);
+        }
+        let far = self.partner_to_leave()?;
+        self.slots_with(slot)?;
+        if self.live.asked.is_some() || self.live.reserving.is_some() {
             return Err("the conversation is being moved already".to_owned());
         }
         let back = self.address_of_far(&far);
@@ -185,8 +196,29 @@ impl Call {
             again,
             transfer: None,
             lent: None,
+            retaken: self.is_fetched(),
         });
         Ok(())
+    }
+
+    /// The far party of another call is in its own one, to wait in a slot that is its already.
+    pub(super) fn park_brought(&mut self, parked: ParkedFar, back: Option<Address>) {
+        let settings = self.park_settings();
+        let (wait_ms, again) = (settings.timeout.ms(), settings.again);
+        self.begin_parking(Parking {
+            stage: Stage::Asking,
+            by: parked.by,
+            back,
+            inside: parked.inside,
+            wanted: Some(parked.slot),
+            slot: None,
+            wait_ms,
+            announce: false,
+            again,
+            transfer: None,
+            lent: None,
+            retaken: false,
+        });
     }
 
     /// Parks the caller for a step.
@@ -220,6 +252,7 @@ impl Call {
             again,
             transfer: None,
             lent: None,
+            retaken: false,
         });
         Next::Wait
     }
@@ -311,7 +344,7 @@ impl Call {
         self.state.after(Timer::Fetched, DISMISS_MS);
     }
 
-    fn slot_said(&self, slot: Slot, announce: Announce) -> Vec<Media> {
+    pub(super) fn slot_said(&self, slot: Slot, announce: Announce) -> Vec<Media> {
         let digits = slot.to_string();
         let spoken = || Media::Say {
             value: Masked::new(digits.clone()),
@@ -340,9 +373,15 @@ impl Call {
             self.set_parking(|parking| parking.wanted = None);
             return self.ask_slot();
         }
+        let retaken = parking.retaken;
         if let Some(far) = self.state.bridged.clone() {
             self.notice(format!("the caller is not parked: {why}"));
-            self.state.talk.parking = None;
+            if retaken {
+                let leg = Some(self.known(far.clone()).leg);
+                self.set_parking_stage(Stage::Together { leg });
+            } else {
+                self.state.talk.parking = None;
+            }
             self.worth_writing();
             self.order(Action::Beep { channel: far });
             return;
@@ -553,7 +592,7 @@ impl Call {
         self.state.bridged = None;
         match parking.stage {
             // The conversation is over.
-            Stage::Asking if parking.slot.is_none() && !self.parks() => {
+            Stage::Asking if parking.slot.is_none() && !self.parks() && !self.is_loose() => {
                 self.unpark();
                 return false;
             }
@@ -583,7 +622,7 @@ impl Call {
         }
     }
 
-    fn parks(&self) -> bool {
+    pub(super) fn parks(&self) -> bool {
         matches!(self.state.running, Running::Park)
     }
 
@@ -656,6 +695,15 @@ impl Call {
         self.state.timers.clear(Timer::Fetched);
         self.worth_writing();
         self.tell_park(ParkAsk::Free);
+    }
+
+    /// The caller leaves who took it from its slot, for somebody else.
+    pub(super) fn leave_taker(&mut self) {
+        if self.is_fetched() {
+            self.state.talk.parking = None;
+            self.state.timers.clear(Timer::Parked);
+            self.state.timers.clear(Timer::Fetched);
+        }
     }
 
     /// Joins the caller to one that waits in a slot.

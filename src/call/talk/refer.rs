@@ -181,7 +181,7 @@ impl Call {
         self.transfer_is(transfer, outcome);
         if let (TransferKind::Attended, Some((far, channel))) = (kind, joined) {
             let party = String::new();
-            self.bring(far, Onward::Join { channel, party, at: None });
+            self.bring(far, Onward::Join { channel, party, at: None, joined: true });
         }
     }
 }

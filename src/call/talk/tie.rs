@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::moved::{Address, Moved, Other, Stage};
+use super::park_far::ParkedFar;
 use crate::base::cause::{HangupCause, Party, Termination};
 use crate::base::ids::{CallId, ChannelId, FlowName, TenantId};
 use crate::base::now::Now;
@@ -67,16 +68,12 @@ pub(super) enum Onward {
         party: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<Address>,
+        /// FreeSWITCH joins the two by itself.
+        #[serde(default, skip_serializing_if = "super::is_not")]
+        joined: bool,
     },
-}
-
-impl Onward {
-    fn channel(&self) -> Option<&ChannelId> {
-        match self {
-            Self::Join { channel, .. } => Some(channel),
-            Self::Call(_) => None,
-        }
-    }
+    /// It waits in a slot.
+    Park(ParkedFar),
 }
 
 impl Tie {
@@ -109,7 +106,23 @@ impl Tie {
 
     /// The channel that waits for this one.
     pub fn awaited(&self) -> Option<&ChannelId> {
-        self.onward.as_ref().and_then(Onward::channel)
+        match &self.onward {
+            Some(Onward::Join { channel, .. }) => Some(channel),
+            _ => None,
+        }
+    }
+
+    /// Whether the switch joins the two by itself before.
+    pub const fn is_joined(&self) -> bool {
+        matches!(&self.onward, Some(Onward::Join { joined: true, .. }))
+    }
+
+    /// The identity that the call of this channel is to have, where that is known before.
+    pub fn becomes(&self) -> Option<CallId> {
+        match &self.onward {
+            Some(Onward::Park(parked)) => Some(parked.call),
+            _ => None,
+        }
     }
 }
 
@@ -176,7 +189,8 @@ impl Call {
                 self.state.talk.moved = Some(Box::new(Moved { transfer, ..Moved::new(stage) }));
                 self.dial_again();
             }
-            Onward::Join { channel, party, at } => {
+            Onward::Park(parked) => self.park_brought(parked, back),
+            Onward::Join { channel, party, at, .. } => {
                 let leg = self.known(channel.clone()).leg;
                 let party = if party.is_empty() { channel.to_string() } else { party };
                 if let Some(leg) = self.state.legs.get_mut(leg) {

@@ -35,7 +35,7 @@ impl Call {
     }
 
     fn send_caller(&mut self, by: &str, to: &Goal) -> Obeyed {
-        let far = self.partner()?;
+        let far = self.partner_to_leave()?;
         let to = self.reachable(to)?;
         if let Some(limit) = self.legs_exceeded(1) {
             return Err(limit);
@@ -48,6 +48,7 @@ impl Call {
         let stage = Stage::Dialing { to, instead: None, back, leg: None, joined: false };
         let moved = Moved { transfer, ..Moved::new(stage) };
         self.state.talk.moved = Some(Box::new(moved));
+        self.leave_taker();
         self.worth_writing();
         self.drop_other(Some(channel), HangupCause::BlindTransfer);
         Ok(())
@@ -77,7 +78,7 @@ impl Call {
             return Err(format!("flow `{}` has no step `{step}`", here.0.name));
         }
         if self.is_fetched() {
-            self.is_movable()?;
+            return Err("who took the caller from its slot has a call of its own".to_owned());
         }
         self.unpark();
         self.end_hold();

@@ -8,8 +8,8 @@ use super::running::Running;
 use super::{ENDING_MS, Offer, Phase, REFUSAL, Router, Session, Settings, profile};
 use crate::base::ids::{ChannelId, TenantId};
 use crate::base::now::Now;
-use crate::call::Call;
 use crate::call::handover::{Found, Leads, Referral};
+use crate::call::{BROUGHT, Call};
 use crate::driver::desk;
 use crate::driver::registry::Heed;
 use crate::driver::seal::{OpenError, Opened};
@@ -31,6 +31,10 @@ const UNSTABLE: &str = "unstable";
 /// Where a phone has sent the channel, within the tenant.
 fn referral(facts: &Event, tenant: TenantId, router: &dyn Router) -> Option<Referral> {
     let to = variables::referred(facts)?;
+    if to == BROUGHT {
+        // No phone named it, whatever numbers the tenant has.
+        return Some(Referral::new(to, Leads::Elsewhere));
+    }
     let leads = match router.leads(tenant, &to) {
         Ok(None) => Leads::Elsewhere,
         Ok(Some(program)) => {
@@ -138,6 +142,7 @@ impl Session {
             Ok(program) => program,
             Err(reason) => return refuse(self, &reason),
         };
+        self.call = tie.becomes().filter(|_| referral.to() == BROUGHT).unwrap_or(self.call);
         let reads = program.channel_variables();
         let Some(arrival) = arrival(facts, self.call, &reads) else { return };
         tracing::info!(call = %self.call, of = %tie.call(), "a party goes on in a call of its own");

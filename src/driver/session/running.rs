@@ -131,7 +131,7 @@ impl Running {
         });
         let awaited = tie.awaited();
         let brought = self.former.transfers().zip(sealed.ok());
-        let brought = brought.map(|(away, tie)| legs::bring(channel, awaited, tie, away));
+        let brought = brought.map(|(away, sealed)| legs::bring(channel, tie, sealed, away));
         brought.unwrap_or_else(|| match awaited {
             Some(other) => legs::connect(channel, other, false),
             None => {

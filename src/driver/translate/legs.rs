@@ -8,8 +8,8 @@ use crate::base::cause::HangupCause;
 use crate::base::digits::Digits;
 use crate::base::ids::ChannelId;
 use crate::base::millis::Millis;
-use crate::call::BROUGHT;
 use crate::call::output::{Media, OriginateOrder, Then as Ordered};
+use crate::call::{BROUGHT, Tie};
 use crate::esl::application::Sound;
 use crate::esl::argument::{DialPart, DisplayName, Refused, Tones, VariableValue, Word};
 use crate::esl::command::{Api, Command};
@@ -99,8 +99,15 @@ pub fn limit(channel: ChannelId, length: Millis) -> Api {
     Api::SchedHangup { seconds, channel, cause: HangupCause::AllottedTimeout }
 }
 
-/// What a party hears that keeps another waiting.
-const REMINDER: &str = "v=-25;%(150,9850,850)";
+/// What a party hears that keeps another waiting: for how long, in ms, and the shortest time from
+/// one to the next.
+const REMINDER_MS: u64 = 150;
+const REMINDED_MS: u64 = 1_000;
+
+fn reminder(every: Millis) -> Result<Tones, Refused> {
+    let silence_ms = every.ms().max(REMINDED_MS) - REMINDER_MS;
+    Tones::new(&format!("v=-25;%({REMINDER_MS},{silence_ms},850)"))
+}
 
 /// Joins two channels that are not the caller's. A channel that is moved by `uuid_transfer` forgets
 /// what happens after a bridge (`switch_ivr.c` switch_ivr_session_transfer), so it is told each
@@ -113,8 +120,8 @@ pub fn connect(one: &ChannelId, other: &ChannelId, keep: bool) -> Vec<Command> {
 
 /// Whether a channel stays in silence when its conversation is over.
 fn stays(channel: &ChannelId, keep: bool, more: &[(&str, &str)]) -> Command {
-    let stay = if keep { "true" } else { "" };
-    let stays = [("park_after_bridge", stay), ("park_timeout", STAY)];
+    let (stay, so_long) = if keep { ("true", STAY) } else { ("", "") };
+    let stays = [("park_after_bridge", stay), ("park_timeout", so_long)];
     set(channel, stays.iter().chain(more).map(|(name, value)| pair(name, value)).collect())
 }
 
@@ -135,27 +142,28 @@ pub fn stay(caller: &ChannelId, other: &ChannelId, back: &str) -> [Command; 2] {
     [stays(other, false, &[("hangup_after_bridge", "true")]), come_back(caller, back)]
 }
 
+/// How long FreeSWITCH may take to join two channels of which it has been told.
+const JOINED_S: u32 = 1;
+
 /// Has our dialplan bring a channel to us, in the context `away`. Whoever waits for it stays for so
-/// long.
-pub fn bring(
-    channel: &ChannelId,
-    awaited: Option<&ChannelId>,
-    tie: VariableValue,
-    away: Word,
-) -> Vec<Command> {
-    let waits = awaited.map(|awaited| stays(awaited, true, &[]));
-    let transfer = Command::Api(send_to_us(channel, away));
-    waits.into_iter().chain([variables::tie(channel, tie), transfer]).collect()
+/// long. Of two that FreeSWITCH itself is about to join none may be taken out before that is done:
+/// it would hang the other one up (`switch_ivr_bridge.c` uuid_bridge_on_soft_execute).
+pub fn bring(channel: &ChannelId, tie: &Tie, sealed: VariableValue, away: Word) -> Vec<Command> {
+    let waits = tie.awaited().map(|awaited| stays(awaited, true, &[]));
+    let later_s = if tie.is_joined() { JOINED_S } else { 0 };
+    let transfer = Command::Api(send_to_us(channel, away, later_s));
+    waits.into_iter().chain([variables::tie(channel, sealed), transfer]).collect()
 }
 
-/// Has our dialplan bring a channel to us that carries a tie.
+/// Has our dialplan bring a channel to us that carries a tie, in so many seconds.
 #[allow(clippy::unwrap_used, reason = "the texts are constants of ours, and well-formed")]
-pub fn send_to_us(channel: &ChannelId, context: Word) -> Api {
-    Api::Transfer {
-        channel: channel.clone(),
-        extension: DialPart::new(BROUGHT).unwrap(),
-        dialplan: Word::new("dialplan", "XML").unwrap(),
-        context,
+pub fn send_to_us(channel: &ChannelId, context: Word, later_s: u32) -> Api {
+    let extension = DialPart::new(BROUGHT).unwrap();
+    let dialplan = Word::new("dialplan", "XML").unwrap();
+    let channel = channel.clone();
+    match later_s {
+        0 => Api::Transfer { channel, extension, dialplan, context },
+        seconds => Api::SchedTransfer { seconds, channel, extension, dialplan, context },
     }
 }
 
@@ -187,14 +195,14 @@ const AFTER: &str = "transfer_after_bridge";
 /// # Errors
 /// A sound that can't be carried safely.
 pub fn hold(
-    held: &ChannelId,
-    other: &ChannelId,
+    [held, other]: [&ChannelId; 2],
     on: bool,
     music: &Media,
+    every: Millis,
 ) -> Result<[Command; 2], Refused> {
     let displace = |channel: &ChannelId, sound| {
         Command::Api(Api::Displace { channel: channel.clone(), on, sound })
     };
-    let reminder = Sound::Tones(Tones::new(REMINDER)?);
+    let reminder = Sound::Tones(reminder(every)?);
     Ok([displace(held, media::sound(music)?), displace(other, reminder)])
 }
