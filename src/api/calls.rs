@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::endpoint::{Asked, Endpoint};
-use super::page::Page;
+use super::page::{Page, Part, cursor, next};
 use super::problem::Problem;
 use super::reply::{DONE, Done, Nothing, Reply};
 use crate::base::ids::CallId;
@@ -15,7 +15,7 @@ use crate::call::input::{Command, MonitorOrder};
 use crate::driver::registry::Scope;
 use crate::model::access::Power;
 use crate::model::live::LiveCall;
-use crate::store::TenantScope;
+use crate::store::{Cursor, TenantScope};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -57,21 +57,26 @@ struct OneCall {
 
 /// What this process holds is known best from memory; what others hold, or held when they died,
 /// the database knows. While it is away the others' are not told.
-async fn list(asked: Asked<TenantScope>) -> Result<Reply<Page<LiveCall>>, Problem> {
+async fn list(asked: Asked<TenantScope, Nothing, Part>) -> Result<Reply<Page<LiveCall>>, Problem> {
     let shared = asked.api.shared();
     let own = shared.registry.live(Scope::Tenant(asked.whose.id()));
-    let all = match asked.whose.live_calls().await {
-        Ok(all) => all,
+    let after = cursor(asked.query.cursor.as_deref())?;
+    let others = match asked.whose.live_calls_elsewhere(shared.settings.instance).await {
+        Ok(others) => others,
         Err(error) if error.retryable() => Vec::new(),
         Err(error) => return Err(error.into()),
     };
     let ids: BTreeSet<CallId> = own.iter().map(|live| live.call).collect();
-    let others = all
-        .into_iter()
-        .filter(|live| live.holder != shared.settings.instance && !ids.contains(&live.call));
+    let others = others.into_iter().filter(|live| !ids.contains(&live.call));
+    let place = |live: &LiveCall| Cursor::new(live.started, live.call.0);
     let mut calls: Vec<LiveCall> = others.chain(own).collect();
-    calls.sort_by_key(|live| (live.started, live.call));
-    Ok(Reply(Page::whole(calls)))
+    calls.retain(|live| after.is_none_or(|after| place(live) > after));
+    calls.sort_by_key(place);
+    let wanted = usize::try_from(asked.query.limit.0).unwrap_or(usize::MAX);
+    let more = calls.len() > wanted;
+    calls.truncate(wanted);
+    let last = calls.last().filter(|_| more).map(place);
+    Ok(Reply(Page { items: calls, next: next(last) }))
 }
 
 async fn get(asked: Asked<TenantScope, OneCall>) -> Result<Reply<LiveCall>, Problem> {

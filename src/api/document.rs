@@ -6,6 +6,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::endpoint::Endpoint;
+use super::names;
 use super::once::NAME_MAX;
 use super::problem::Words;
 use super::shape::{Described, Media};
@@ -39,6 +40,8 @@ pub(super) fn of(endpoints: &[Endpoint]) -> Value {
             of_path.insert(method, operation(endpoint, &described));
         }
     }
+    let mut schemas = generator.take_definitions(true);
+    names::give(&mut schemas);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -60,7 +63,7 @@ pub(super) fn of(endpoints: &[Endpoint]) -> Value {
                 },
             },
             "responses": problems(&problem),
-            "schemas": generator.take_definitions(true),
+            "schemas": schemas,
         },
     })
 }
@@ -90,13 +93,13 @@ fn operation(endpoint: &Endpoint, described: &Described) -> Value {
 fn identity(endpoint: &Endpoint) -> String {
     let path = endpoint.path.trim_start_matches("/v1/").replace(['{', '}'], "");
     let method = endpoint.method.as_str().to_ascii_lowercase();
-    format!("{method}_{}", path.replace(['/', '-'], "_"))
+    format!("{method}_{}", path.replace(['/', '-', '.'], "_"))
 }
 
 /// The resource: the last part of a tenant's path, or the first, that is not a name.
 fn tag(path: &str) -> &str {
     let rest = path.strip_prefix("/v1/tenants/{tenant}/").or_else(|| path.strip_prefix("/v1/"));
-    rest.and_then(|rest| rest.split('/').next()).unwrap_or(path)
+    rest.and_then(|rest| rest.split(['/', '.']).next()).unwrap_or(path)
 }
 
 fn parameters(endpoint: &Endpoint, described: &Described) -> Vec<Value> {

@@ -10,8 +10,10 @@ mod calls;
 pub mod config;
 mod document;
 mod endpoint;
+mod export;
 mod flows;
 mod keys;
+mod names;
 mod numbers;
 mod once;
 mod pace;
@@ -27,6 +29,7 @@ mod shape;
 mod stream;
 mod tenants;
 mod tls;
+mod trial;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -93,6 +96,10 @@ pub struct Api {
     prompts: Prompts,
     config: Config,
     speech: bool,
+    /// Free places for simulations.
+    trials: Semaphore,
+    /// Free places for exports.
+    exports: Arc<Semaphore>,
     /// Free places for who hears a recording.
     played: Arc<Semaphore>,
     paces: Paces,
@@ -124,11 +131,13 @@ fn endpoints() -> Vec<Endpoint> {
         tenants::endpoints(),
         keys::endpoints(),
         flows::endpoints(),
+        trial::endpoints(),
         numbers::endpoints(),
         prompts::endpoints(),
         rooms::endpoints(),
         calls::endpoints(),
         records::endpoints(),
+        export::endpoints(),
         recordings::endpoints(),
         audit::endpoints(),
     ]
@@ -161,8 +170,23 @@ impl Api {
     ) -> Self {
         let paces = Paces::new(&config);
         let played = Arc::new(Semaphore::new(recordings::PLAYED_MAX));
+        let exports = Arc::new(Semaphore::new(export::EXPORTS_MAX));
+        let trials = Semaphore::new(trial::TRIALS_MAX);
         let used = DashMap::new();
-        Self { store, directory, console, archive, prompts, config, speech, played, paces, used }
+        Self {
+            store,
+            directory,
+            console,
+            archive,
+            prompts,
+            config,
+            speech,
+            trials,
+            exports,
+            played,
+            paces,
+            used,
+        }
     }
 
     /// Answers until it is told to stop, and what is being answered then.

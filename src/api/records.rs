@@ -1,19 +1,21 @@
 //! What happened: call records, timelines, and who listened to whom.
 
 use axum::http::Method;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::endpoint::{Asked, Endpoint};
-use super::page::{Page, Part, cursor, next};
+use super::page::{Limit, Page, Part, cursor, next};
 use super::problem::Problem;
 use super::reply::{Nothing, Reply};
-use crate::base::ids::CallId;
+use crate::base::cause::{HangupCause, Party};
+use crate::base::ids::{CallId, FlowName};
 use crate::model::access::Power;
 use crate::model::audit::AuditEntry;
 use crate::model::record::{CallHead, CallRecord};
 use crate::model::timeline::Entry;
-use crate::store::TenantScope;
+use crate::store::{CallFilter, TenantScope};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let (get, records) = (Method::GET, Power::RecordsRead);
@@ -54,9 +56,40 @@ struct OneCall {
     call: CallId,
 }
 
-async fn list(asked: Asked<TenantScope, Nothing, Part>) -> Result<Reply<Page<CallHead>>, Problem> {
-    let after = cursor(asked.query.cursor.as_deref())?;
-    let page = asked.whose.calls(after, asked.query.limit.0).await?;
+/// Which calls, and which part of the list.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    /// `next` of the page before.
+    #[serde(default)]
+    cursor: Option<String>,
+    #[serde(default)]
+    limit: Limit,
+    /// Calls that began then or later.
+    #[serde(default)]
+    from: Option<Timestamp>,
+    /// Calls that began before.
+    #[serde(default)]
+    to: Option<Timestamp>,
+    /// The caller's number or the dialed one.
+    #[serde(default)]
+    number: Option<String>,
+    #[serde(default)]
+    flow: Option<FlowName>,
+    /// How it ended, such as `NORMAL_CLEARING`.
+    #[serde(default)]
+    cause: Option<HangupCause>,
+    /// Who ended it.
+    #[serde(default)]
+    ended_by: Option<Party>,
+}
+
+async fn list(
+    asked: Asked<TenantScope, Nothing, Listed>,
+) -> Result<Reply<Page<CallHead>>, Problem> {
+    let Listed { cursor: after, limit, from, to, number, flow, cause, ended_by } = asked.query;
+    let filter = CallFilter { from, to, number, flow, cause, party: ended_by };
+    let page = asked.whose.calls(&filter, cursor(after.as_deref())?, limit.0).await?;
     Ok(Reply(Page { items: page.items, next: next(page.next) }))
 }
 

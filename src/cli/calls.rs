@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::model::record::{CallHead, CallRecord};
 use crate::model::timeline::Entry;
-use crate::store::Store;
+use crate::store::{CallFilter, Store};
 
 use super::args::{Calls, Trace};
 use super::screen::{DIM, Screen, paint};
@@ -15,7 +15,8 @@ use super::{tenant_scope, timeline};
 
 pub(super) async fn list(args: &Calls, store: &Store, screen: Screen) -> anyhow::Result<ExitCode> {
     let tenant = args.tenant.as_ref().context("--tenant is missing")?;
-    let page = tenant_scope(store, tenant).await?.calls(None, args.limit).await?;
+    let page =
+        tenant_scope(store, tenant).await?.calls(&CallFilter::default(), None, args.limit).await?;
     screen.either(&page, |screen| {
         let head =
             ["STARTED (UTC)", "SECONDS", "CALLER", "DIALED", "FLOW", "ENDED BY", "CAUSE", "CALL"];

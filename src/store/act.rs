@@ -192,7 +192,7 @@ async fn log(
             .await?
     });
     let acts = rows.into_iter().map(Act::try_from).collect::<Result<Vec<_>, _>>()?;
-    Ok(wanted.page(acts, |last| Cursor { at_ms: last.at.as_millisecond(), id: last.id }))
+    Ok(wanted.page(acts, |last| Cursor::new(last.at, last.id)))
 }
 
 impl TenantScope {

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+use serde_json::Value;
 use sqlx::FromRow;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
 
 use super::page::{Cursor, Page, Wanted};
 use super::pool::on;
 use super::{Operator, StoreError, TenantScope, positive, timestamp};
 use crate::base::cause::{HangupCause, Party};
-use crate::base::ids::{CallId, TenantId};
+use crate::base::ids::{CallId, FlowName, TenantId};
 use crate::model::record::{CallHead, CallRecord};
 use crate::model::timeline::Entry;
 
@@ -47,30 +51,91 @@ fn party(word: &str) -> Result<Party, StoreError> {
     serde_json::from_value(word.into()).map_err(StoreError::corrupt)
 }
 
+fn word(party: Party) -> Result<String, StoreError> {
+    match serde_json::to_value(party) {
+        Ok(Value::String(word)) => Ok(word),
+        _ => Err(StoreError::Invalid("nobody of this name ends calls".into())),
+    }
+}
+
+/// Which calls are wanted; what is left out does not matter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CallFilter {
+    /// Those that began then or later.
+    pub from: Option<Timestamp>,
+    /// Those that began before.
+    pub to: Option<Timestamp>,
+    /// The caller's number or the dialed one, as it is kept.
+    pub number: Option<String>,
+    pub flow: Option<FlowName>,
+    pub cause: Option<HangupCause>,
+    /// Who ended it.
+    pub party: Option<Party>,
+}
+
+const HEADS: &str = "id, flow, version, caller, dialed, started_ms, ended_ms, party, cause";
+
 impl TenantScope {
+    async fn rows<R>(
+        &self,
+        columns: &'static str,
+        filter: &CallFilter,
+        wanted: &Wanted,
+    ) -> Result<Vec<R>, StoreError>
+    where
+        R: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        let party = filter.party.map(word).transpose()?;
+        let sql = format!(
+            "SELECT {columns} FROM call_record WHERE tenant = $1 AND (started_ms, id) < ($2, $3) \
+             AND started_ms >= $4 AND started_ms < $5 \
+             AND ($6 IS NULL OR caller = $6 OR dialed = $6) AND ($7 IS NULL OR flow = $7) \
+             AND ($8 IS NULL OR cause = $8) AND ($9 IS NULL OR party = $9) \
+             ORDER BY started_ms DESC, id DESC LIMIT $10"
+        );
+        Ok(on!(self.store.ready().await?, db => {
+            sqlx::query_as::<_, R>(sqlx::AssertSqlSafe(sql))
+                .bind(self.key())
+                .bind(wanted.before_ms)
+                .bind(&wanted.before_id)
+                .bind(filter.from.map_or(i64::MIN, Timestamp::as_millisecond))
+                .bind(filter.to.map_or(i64::MAX, Timestamp::as_millisecond))
+                .bind(&filter.number)
+                .bind(filter.flow.as_ref().map(FlowName::as_str))
+                .bind(filter.cause.as_ref().map(ToString::to_string))
+                .bind(party)
+                .bind(wanted.rows())
+                .fetch_all(db)
+                .await?
+        }))
+    }
+
+    /// Whole records, the newest first, at most `limit` (and never more than 500).
+    pub async fn records(
+        &self,
+        filter: &CallFilter,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Page<CallRecord>, StoreError> {
+        let wanted = Wanted::new(after, limit);
+        let rows: Vec<(String,)> = self.rows("record", filter, &wanted).await?;
+        let records = rows.into_iter().map(|(record,)| serde_json::from_str(&record));
+        let records =
+            records.collect::<Result<Vec<CallRecord>, _>>().map_err(StoreError::corrupt)?;
+        Ok(wanted.page(records, |last| Cursor::new(last.started, last.call.0)))
+    }
+
     /// The tenant's calls, the newest first, at most `limit` (and never more than 500).
     pub async fn calls(
         &self,
+        filter: &CallFilter,
         after: Option<Cursor>,
         limit: u32,
     ) -> Result<Page<CallHead>, StoreError> {
         let wanted = Wanted::new(after, limit);
-        let rows = on!(self.store.ready().await?, db => {
-            sqlx::query_as::<_, HeadRow>(
-                "SELECT id, flow, version, caller, dialed, started_ms, ended_ms, party, cause \
-                 FROM call_record WHERE tenant = $1 AND (started_ms, id) < ($2, $3) \
-                 ORDER BY started_ms DESC, id DESC LIMIT $4",
-            )
-            .bind(self.key())
-            .bind(wanted.before_ms)
-            .bind(&wanted.before_id)
-            .bind(wanted.rows())
-            .fetch_all(db)
-            .await?
-        });
+        let rows: Vec<HeadRow> = self.rows(HEADS, filter, &wanted).await?;
         let calls = rows.into_iter().map(CallHead::try_from).collect::<Result<Vec<_>, _>>()?;
-        Ok(wanted
-            .page(calls, |last| Cursor { at_ms: last.started.as_millisecond(), id: last.call.0 }))
+        Ok(wanted.page(calls, |last| Cursor::new(last.started, last.call.0)))
     }
 
     pub async fn call(&self, call: CallId) -> Result<CallRecord, StoreError> {

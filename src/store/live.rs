@@ -3,7 +3,7 @@
 use super::instance::GONE_MS;
 use super::pool::on;
 use super::{Operator, StoreError, TenantScope};
-use crate::base::ids::CallId;
+use crate::base::ids::{CallId, InstanceId};
 use crate::model::live::LiveCall;
 
 /// Calls that are listed at most.
@@ -22,6 +22,26 @@ impl TenantScope {
                 "SELECT live FROM live_call WHERE tenant = $1 ORDER BY started_ms, id LIMIT $2",
             )
             .bind(self.key())
+            .bind(LIVE_MAX)
+            .fetch_all(db)
+            .await?
+        });
+        read(rows)
+    }
+
+    /// Those of the tenant's calls that are up and in another process's hands, the oldest first; at
+    /// most 20 000.
+    pub async fn live_calls_elsewhere(
+        &self,
+        here: InstanceId,
+    ) -> Result<Vec<LiveCall>, StoreError> {
+        let rows = on!(self.store.ready().await?, db => {
+            sqlx::query_as::<_, (String,)>(
+                "SELECT live FROM live_call WHERE tenant = $1 AND holder <> $2 \
+                 ORDER BY started_ms, id LIMIT $3",
+            )
+            .bind(self.key())
+            .bind(here.to_string())
             .bind(LIVE_MAX)
             .fetch_all(db)
             .await?

@@ -72,6 +72,7 @@ use pool::Pool;
 pub use act::ActFilter;
 pub use answered::{Earlier, KeptAnswer};
 pub use api_key::{KnownKey, NewApiKey, read as read_api_key};
+pub use call::CallFilter;
 pub use config::{Config, Database, DatabaseError, DefaultFlow, Speech};
 pub use directory::Directory;
 pub use error::StoreError;

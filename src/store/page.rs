@@ -1,5 +1,6 @@
 //! Lists in pages: a page ends with where the next begins.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -7,10 +8,16 @@ use uuid::Uuid;
 const PAGE_MAX: u32 = 500;
 
 /// Where the next page begins: after the item of this moment and identity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cursor {
     pub(super) at_ms: i64,
     pub(super) id: Uuid,
+}
+
+impl Cursor {
+    pub fn new(at: Timestamp, id: Uuid) -> Self {
+        Self { at_ms: at.as_millisecond(), id }
+    }
 }
 
 /// Some of a list, the newest first.

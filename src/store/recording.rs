@@ -195,8 +195,7 @@ impl TenantScope {
         });
         let recordings = rows.into_iter().map(|row| Kept::try_from(row).map(|kept| kept.recording));
         let recordings = recordings.collect::<Result<Vec<_>, _>>()?;
-        Ok(wanted
-            .page(recordings, |last| Cursor { at_ms: last.began.as_millisecond(), id: last.id.0 }))
+        Ok(wanted.page(recordings, |last| Cursor::new(last.began, last.id.0)))
     }
 
     /// One recording of the tenant.

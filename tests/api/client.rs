@@ -173,7 +173,8 @@ impl Asker {
         }
         let bytes = body.map(Value::to_string).unwrap_or_default().into_bytes();
         let mut answer = self.raw(method, path, &headers, bytes).await;
-        if !answer.bytes.is_empty() {
+        let kinds = ["application/json", "application/problem+json"];
+        if answer.header("content-type").is_some_and(|kind| kinds.contains(&kind)) {
             answer.body = serde_json::from_slice(&answer.bytes).unwrap();
         }
         answer

@@ -9,3 +9,4 @@ mod prompts;
 mod recordings;
 mod resources;
 mod secured;
+mod trial;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use callwright::base::ids::TenantId;
 use callwright::model::live::LiveCall;
 use callwright::store::{
-    Asked, Config, Database, Directory, NewNumber, Recorder, Settled, Store, StoreError,
+    Asked, CallFilter, Config, Database, Directory, NewNumber, Recorder, Settled, Store, StoreError,
 };
 use sqlx::{Connection, SqliteConnection};
 use uuid::Uuid;
@@ -75,7 +75,13 @@ impl Daemon {
     }
 
     async fn calls_in_database(&self) -> usize {
-        let page = self.bench.store.tenant(self.tenant).calls(None, 500).await.unwrap();
+        let page = self
+            .bench
+            .store
+            .tenant(self.tenant)
+            .calls(&CallFilter::default(), None, 500)
+            .await
+            .unwrap();
         page.items.len()
     }
 
@@ -287,7 +293,7 @@ async fn what_a_killed_process_had_written_is_read_by_the_next() {
     assert_eq!(recorder.settle(SOON).await, Settled::Written);
     assert!(recorder.lost().unreadable <= 1, "{:?}", recorder.lost());
     let scope = bench.store.tenant(TenantId(Uuid::from_u128(1)));
-    assert!(scope.calls(None, 500).await.unwrap().items.len() > 50);
+    assert!(scope.calls(&CallFilter::default(), None, 500).await.unwrap().items.len() > 50);
 }
 
 /// A PostgreSQL of this test's own, for it is going to be stopped.

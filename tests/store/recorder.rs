@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use callwright::model::timeline::What;
-use callwright::store::{Config, Recorder, Settled};
+use callwright::store::{CallFilter, Config, Recorder, Settled};
 
 use crate::bench::{Bench, call_id, entry, eventually, on_both, record, spooled};
 
@@ -42,7 +42,7 @@ async fn calls_are_listed_newest_first_page_by_page(bench: Bench) {
     let scope = bench.store.tenant(tenant);
     let (mut seen, mut after, mut pages) = (Vec::new(), None, 0);
     loop {
-        let page = scope.calls(after, 7).await.unwrap();
+        let page = scope.calls(&CallFilter::default(), after, 7).await.unwrap();
         pages += 1;
         seen.extend(page.items);
         after = page.next;
@@ -80,7 +80,7 @@ async fn what_an_earlier_process_spooled_is_written_and_only_once(bench: Bench) 
     assert_eq!(again.settle(SOON).await, Settled::Written);
     assert_eq!(again.lost().unreadable, 1);
     let scope = bench.store.tenant(tenant);
-    assert_eq!(scope.calls(None, 10).await.unwrap().items.len(), 2);
+    assert_eq!(scope.calls(&CallFilter::default(), None, 10).await.unwrap().items.len(), 2);
     let timeline = scope.timeline(first).await.unwrap();
     assert_eq!(timeline, [*entry(1, "one"), *entry(2, "two")]);
     assert!(!elsewhere.spool.join("000000000041.spool").exists(), "what is written is removed");
@@ -98,7 +98,14 @@ async fn two_processes_share_a_directory_and_the_one_left_takes_over(bench: Benc
     drop(old);
     let count = async || {
         assert_eq!(new.settle(SOON).await, Settled::Written);
-        bench.store.tenant(tenant).calls(None, 500).await.unwrap().items.len()
+        bench
+            .store
+            .tenant(tenant)
+            .calls(&CallFilter::default(), None, 500)
+            .await
+            .unwrap()
+            .items
+            .len()
     };
     eventually("all records", async || count().await == 100).await;
     let lives = async || {

@@ -5,7 +5,9 @@ use callwright::base::millis::Millis;
 use callwright::flow::Flow;
 use callwright::flow::room::RoomSettings;
 use callwright::model::tenant::{NumberMatch, Reach};
-use callwright::store::{NewNumber, NewTenant, Recorder, Settled, StoreError, TenantScope};
+use callwright::store::{
+    CallFilter, NewNumber, NewTenant, Recorder, Settled, StoreError, TenantScope,
+};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -168,7 +170,7 @@ async fn another_tenants_things_are_not_found_and_not_touched(bench: Bench) {
     assert!(stranger.flows().await.unwrap().is_empty());
     assert!(stranger.numbers().await.unwrap().is_empty());
     assert!(stranger.prompts().await.unwrap().is_empty());
-    assert!(stranger.calls(None, 10).await.unwrap().items.is_empty());
+    assert!(stranger.calls(&CallFilter::default(), None, 10).await.unwrap().items.is_empty());
 
     assert_eq!(owned.flow(&main).await.unwrap().version, Some(1));
     assert_eq!(owned.draft(&main).await.unwrap().document, flow("mine"));

@@ -9,6 +9,7 @@
 mod beside;
 mod frames;
 mod line;
+mod stage;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ use crate::simulator::{Caller, Channel, Failure, Moment, Observed, Script, Verdi
 use beside::Beside;
 use frames::{frames, is_key};
 use line::Line;
+pub use stage::stage;
 pub use trouble::{Blow, NextProcess, Reached, Trouble};
 
 /// Moments at which something happens in one simulation: more mean a loop.
