@@ -12,6 +12,7 @@ use super::problem::Problem;
 use super::reply::{DONE, Done, Nothing, Reply};
 use crate::base::ids::CallId;
 use crate::call::input::{Command, MonitorOrder};
+use crate::call::place::Placement;
 use crate::driver::registry::Scope;
 use crate::model::access::Power;
 use crate::model::live::LiveCall;
@@ -25,6 +26,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             Power::CallsRead,
             "The calls that are up, the oldest first",
             list,
+        ),
+        Endpoint::new(
+            Method::POST,
+            "/v1/tenants/{tenant}/calls",
+            Power::CallsPlace,
+            "Call somebody, for a flow or to put them through (click to call)",
+            place,
         ),
         Endpoint::new(
             Method::GET,
@@ -87,6 +95,15 @@ async fn get(asked: Asked<TenantScope, OneCall>) -> Result<Reply<LiveCall>, Prob
         None => asked.whose.live_call(call).await?,
     };
     found.map(Reply).ok_or_else(|| Problem::not_found("there is no such call that is up"))
+}
+
+/// What becomes of it the call tells, while it is up, and its record afterwards.
+async fn place(
+    asked: Asked<TenantScope, Nothing, Nothing, Placement>,
+) -> Result<Reply<LiveCall, 201>, Problem> {
+    let by = format!("API key `{}`", asked.key.name);
+    let placed = asked.api.console.place(asked.whose.id(), &asked.body, &by);
+    Ok(Reply(placed?))
 }
 
 async fn command(asked: Asked<TenantScope, OneCall, Nothing, Command>) -> Result<Done, Problem> {

@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use crate::archive::ArchiveError;
 use crate::archive::prompts::PromptError;
+use crate::call::place::Unplaceable;
 use crate::control::room::RoomOpError;
+use crate::driver::place::PlaceError;
 use crate::driver::registry::TellError;
 use crate::flow::problem::Problem as Finding;
 use crate::flow::room::Denied;
@@ -194,6 +196,15 @@ impl From<TellError> for Problem {
                 Self::unavailable(error.to_string())
             }
             TellError::Refused(why) => Self::conflict(why),
+        }
+    }
+}
+
+impl From<PlaceError> for Problem {
+    fn from(error: PlaceError) -> Self {
+        match error {
+            PlaceError::Wrong(Unplaceable { field, why }) => Self::invalid(why).at(field),
+            PlaceError::Unable(why) => Self::unavailable(why),
         }
     }
 }

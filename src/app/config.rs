@@ -85,11 +85,14 @@ impl Default for Supervise {
 pub struct Dial {
     /// The Sofia profile through which SIP addresses are dialed. Default: `external`.
     pub profile: String,
+    /// The dialplan's context in which calls come to us that we begin ourselves, when somebody has
+    /// answered. Default: `callwright`.
+    pub context: String,
 }
 
 impl Default for Dial {
     fn default() -> Self {
-        Self { profile: "external".into() }
+        Self { profile: "external".into(), context: "callwright".into() }
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::base::cause::HangupCause;
 use crate::base::ids::{CallId, ChannelId, CoreId};
 use crate::driver::call::{Asking, Claiming, Hearer, Order, Said, Shared, Switchboard};
 use crate::driver::registry::{Heed, TellError, Word};
@@ -159,6 +160,12 @@ impl Switchboard for Links {
 
     /// Which FreeSWITCH has the call is not known: the others know no such channel.
     fn order(&self, call: CallId, orders: Vec<Order>) {
+        let anywhere =
+            |order: &Order| matches!(&order.api, Api::Originate(leg) if leg.beside.is_none());
+        let (placed, orders) = orders.into_iter().partition::<Vec<_>, _>(anywhere);
+        for order in placed {
+            tokio::spawn(place(self.links.clone(), call, order));
+        }
         for link in &self.links {
             let (link, orders) = (link.clone(), orders.clone());
             tokio::spawn(async move {
@@ -198,11 +205,35 @@ impl Switchboard for Links {
     }
 }
 
+/// The first FreeSWITCH that can be told calls somebody.
+async fn place(links: Vec<Link>, call: CallId, order: Order) {
+    let mut done = Err(LinkError::Down);
+    for link in links {
+        done = link.api(order.api.clone()).await;
+        match &done {
+            Err(LinkError::Down | LinkError::Busy) => {}
+            Err(error) => {
+                tracing::debug!(%call, link = link.name(), %error, "a placed call has failed");
+                break;
+            }
+            Ok(_) => break,
+        }
+    }
+    let Some(hearer) = order.hearer else { return };
+    match done {
+        Err(LinkError::Down | LinkError::Busy | LinkError::Unsendable(_)) => {
+            hearer(Err(HangupCause::NetworkOutOfOrder.name().to_owned()));
+        }
+        done => tell(done, &hearer),
+    }
+}
+
 async fn carry_out(link: Link, call: CallId, order: Order) {
     let Order { api, hearer } = order;
     // A leg is called where the call is, and nowhere else.
     if let Api::Originate(leg) = &api
-        && !has(&link, &leg.beside).await
+        && let Some(beside) = &leg.beside
+        && !has(&link, beside).await
     {
         return;
     }

@@ -111,6 +111,7 @@ impl Daemon {
         let gate = Arc::new(Gate::new(&config.limits));
         let listener = Listener::on(socket, config.switch.clone(), Arc::clone(&gate))?;
         let profile = Word::new("profile", &config.dial.profile).context("dial.profile")?;
+        let context = Word::new("context", &config.dial.context).context("dial.context")?;
         let keys = Arc::new(key_file::load(&config.handover.keys)?);
         let instance = InstanceId(uuid::Uuid::now_v7());
         let (links, events) = Links::start(&config.link, store).context("link")?;
@@ -118,7 +119,7 @@ impl Daemon {
             router: Box::new(ByDirectory(directory.clone())),
             sink: Box::new(Kept { recorder: recorder.clone(), watch: Box::new(watch) }),
             http: Http::new(&config.http)?,
-            settings: Settings { profile, keys, instance },
+            settings: Settings { profile, context, keys, instance },
             clock: Clock::start(),
             registry: Registry::default(),
             counters: Counters::default(),
@@ -267,6 +268,16 @@ impl Router for ByDirectory {
 
     fn leads(&self, tenant: TenantId, dialed: &str) -> Result<Option<Arc<Program>>, String> {
         self.0.routes().within(tenant, dialed).map_err(|none| none.word().to_owned())
+    }
+
+    fn live(&self, tenant: TenantId, flow: Option<&FlowName>) -> Result<Arc<Program>, String> {
+        let routes = self.0.routes();
+        match flow {
+            Some(flow) => {
+                routes.program(tenant, flow).ok_or_else(|| format!("no flow `{flow}` is live"))
+            }
+            None => routes.program_of_none(tenant).map_err(|error| error.to_string()),
+        }
     }
 
     fn around(&self, tenant: TenantId) -> Option<Around> {

@@ -208,6 +208,13 @@ name!(
     slug_rest,
     "^[a-z0-9][a-z0-9_-]{0,62}$"
 );
+impl FlowName {
+    /// What stands in a flow's place, with version 0, where a call has none.
+    pub fn none() -> Self {
+        Self("none".into())
+    }
+}
+
 name!(
     /// A step's name within its flow.
     StepName,

@@ -63,6 +63,7 @@ pub(in crate::call) fn action(action: &Action, party: impl Fn(&str) -> String) -
             format!("{} to {channel}", if *on { "listen" } else { "listen no more" })
         }
         Action::Originate(order) => format!("call {}", address(&order.address, &party)),
+        Action::Place(order) => format!("call {}", address(&order.address, &party)),
         Action::Limit { channel, length } => format!("let {channel} last {length} at most"),
         Action::Drop { channel, .. } => format!("hang up {channel}"),
         Action::Eavesdrop { channel, target, speaks: false } => {

@@ -82,10 +82,13 @@ impl Call {
     pub(in crate::call) fn hung_up(&mut self, cause: HangupCause, by_caller: Option<bool>) {
         let termination = match self.state.closing.take() {
             Some(decided) => decided,
-            None => {
-                self.leave_to_third();
-                self.judge(cause, by_caller)
-            }
+            None => match self.unanswered(cause) {
+                Some(unanswered) => unanswered,
+                None => {
+                    self.leave_to_third();
+                    self.judge(cause, by_caller)
+                }
+            },
         };
         self.last_words();
         let bridged = self.state.bridged.take().is_some();

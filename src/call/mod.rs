@@ -23,6 +23,7 @@ pub mod input;
 pub mod moment;
 pub mod output;
 pub mod park;
+pub mod place;
 pub mod queue;
 pub mod room;
 pub mod state;
@@ -378,6 +379,7 @@ impl Call {
             Timer::HoldLimit => self.held_too_long(),
             Timer::Parked => self.parked_for_long(),
             Timer::Fetched => self.not_fetched(),
+            Timer::Placed => self.placing_overdue(),
             Timer::FirstKey | Timer::NextKey | Timer::Pause | Timer::Waited => {
                 self.hear(Heard::Due(timer));
             }

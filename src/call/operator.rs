@@ -43,6 +43,7 @@ impl Call {
             _ if self.state.closing.is_some() || self.is_leaving() => {
                 Err("the call is about to end".to_owned())
             }
+            _ if self.is_placing() => Err("nobody has answered yet".to_owned()),
             Command::Hold { on, side } => self.hold(OPERATOR, side, on),
             Command::Send { side, to } => self.send(OPERATOR, side, &to),
             Command::SendBoth { to } => self.send_both(OPERATOR, &to),

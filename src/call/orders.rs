@@ -185,7 +185,10 @@ impl Call {
     }
 
     pub(in crate::call) fn refused(&mut self, id: ActionId, reason: String) {
-        if self.recording_refused(id, &reason) || self.parking_refused(id, &reason) {
+        if self.recording_refused(id, &reason)
+            || self.parking_refused(id, &reason)
+            || self.placing_refused(id, &reason)
+        {
             return;
         }
         if self.state.closing.is_some() {

@@ -128,6 +128,9 @@ pub enum Action {
     /// Call somebody besides. What becomes of the leg is heard as news of its channel, once it is
     /// followed. At once.
     Originate(Box<OriginateOrder>),
+    /// Call the call's own caller, whose leg comes to us once they have answered. That it failed
+    /// is heard as a refusal. At once.
+    Place(Box<PlaceOrder>),
     /// Hang another channel up when it has lasted so long from now on. At once.
     Limit { channel: ChannelId, length: Millis },
     /// Hang another channel up. At once.
@@ -222,6 +225,15 @@ pub struct OriginateOrder {
     pub caller_number: Option<String>,
     pub timeout: Millis,
     pub then: Then,
+}
+
+/// Whom a call of ours is for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlaceOrder {
+    pub address: DialAddress,
+    pub caller_name: Option<String>,
+    pub caller_number: Option<String>,
+    pub timeout: Millis,
 }
 
 /// What a new leg does once it is answered.

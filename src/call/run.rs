@@ -44,8 +44,14 @@ impl Call {
         if let Some(termination) = self.state.closing.take() {
             return self.close(termination);
         }
-        let Some((published, name)) = self.here() else { return };
-        self.note(What::Resumed { step: name.clone() });
+        if self.pick_up_placed() {
+            return;
+        }
+        let here = self.here();
+        if here.is_none() && !self.is_loose() {
+            return;
+        }
+        self.note_watched();
         self.end_monitoring("the conversation ended");
         if found.ours {
             self.state.talk.returns += 1;
@@ -58,7 +64,8 @@ impl Call {
         if self.pick_up_parked(&found) || self.pick_up_moved(&found) {
             return;
         }
-        if let Some(step) = published.flow.steps.get(&name) {
+        let step = here.as_ref().and_then(|(flow, name)| flow.flow.steps.get(name));
+        if let Some(step) = step {
             let left = std::mem::take(&mut self.state.running);
             let (running, next) = step::resume(self, step, left, found);
             self.state.running = running;
@@ -170,14 +177,8 @@ impl Call {
             self.note_guard(format!("flows call one another more than {depth} deep"));
             return Next::failed("the flows are nested too deep");
         }
+        self.stack(&published);
         let flow = &published.flow;
-        let given = flow.arguments.iter().chain(&flow.variables);
-        self.state.frames.push(Frame {
-            flow: name.clone(),
-            step: flow.start.clone(),
-            variables: given.map(|(name, value)| (name.clone(), value.clone())).collect(),
-            visit: None,
-        });
         for (argument, known) in arguments {
             if flow.arguments.contains_key(&argument) {
                 self.put(&argument, known.value, known.secret);
@@ -186,6 +187,26 @@ impl Call {
             }
         }
         self.enter(&published, &flow.start)
+    }
+
+    /// Puts a flow on the stack, at its first step.
+    pub(in crate::call) fn stack(&mut self, published: &Published) {
+        let flow = &published.flow;
+        let given = flow.arguments.iter().chain(&flow.variables);
+        self.state.frames.push(Frame {
+            flow: published.name.clone(),
+            step: flow.start.clone(),
+            variables: given.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            visit: None,
+        });
+    }
+
+    /// Enters the step at which a flow stands that was only put on the stack.
+    pub(in crate::call) fn first_step(&mut self) {
+        if let Some((published, name)) = self.here() {
+            let next = self.enter(&published, &name);
+            self.walk(next);
+        }
     }
 
     fn no_flow(&self, name: &FlowName) -> Next {

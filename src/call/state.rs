@@ -9,6 +9,7 @@ use super::ResumeError;
 use super::arrival::Arrival;
 use super::handover::Hands;
 use super::output::{ActionId, QueryId};
+use super::place::Placed;
 use super::step::Running;
 use super::talk::Talk;
 use super::timer::{Timer, Timers};
@@ -66,6 +67,9 @@ pub struct State {
     pub(super) recordings: Vec<RecordingNote>,
     #[serde(default, skip_serializing_if = "Talk::is_nothing")]
     pub(super) talk: Talk,
+    /// Whom we call has not answered yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) placed: Option<Box<Placed>>,
     /// Set once the end is decided and only the hang-up is awaited.
     pub(super) closing: Option<Termination>,
 }
@@ -254,6 +258,7 @@ impl State {
             legs: Vec::new(),
             recordings: Vec::new(),
             talk: Talk::new(program.settings.record_number),
+            placed: None,
             closing: None,
             arrival,
         };
@@ -316,6 +321,11 @@ impl State {
             || self.talk.is_in_room()
     }
 
+    /// Whether we placed the call, and whom we call has not come to us yet.
+    pub const fn is_placed(&self) -> bool {
+        self.placed.is_some()
+    }
+
     pub fn term(&self) -> u32 {
         self.term
     }
@@ -364,7 +374,7 @@ impl State {
         if self.legs.is_empty() {
             return Err(ResumeError::Damaged("it has no leg"));
         }
-        if self.frames.is_empty() && self.closing.is_none() {
+        if self.frames.is_empty() && self.closing.is_none() && !self.talk.is_tied() {
             return Err(ResumeError::Damaged("no flow runs in it"));
         }
         Ok(())

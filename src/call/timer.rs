@@ -44,6 +44,8 @@ pub enum Timer {
     Parked,
     /// Who takes a parked caller does not come.
     Fetched,
+    /// Who was called does not answer.
+    Placed,
 }
 
 /// Deadlines on the call's own clock, milliseconds since its first input: what is left of each
@@ -84,7 +86,8 @@ impl Timers {
             | Timer::RecordingOverdue
             | Timer::RecordingLimit
             | Timer::GuestKeys
-            | Timer::Parked => true,
+            | Timer::Parked
+            | Timer::Placed => true,
             Timer::ActionOverdue
             | Timer::AnswerOverdue
             | Timer::FirstKey

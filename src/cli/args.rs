@@ -11,6 +11,7 @@ use super::recording::RecordingCommand;
 use crate::base::cause::HangupCause;
 use crate::base::digits::Keying;
 use crate::base::ids::{CallId, FlowName, GatewayName, RoomName, StepName, TenantSlug};
+use crate::base::millis::Millis;
 use crate::base::slot::Slot;
 use crate::flow::kind::record::RecordAction;
 
@@ -65,6 +66,8 @@ pub enum Command {
         #[command(subcommand)]
         command: CallCommand,
     },
+    /// Call somebody for a tenant; prints the call's id
+    Place(Place),
     /// Show the effective settings and try the database and the port; exit 64 when something is
     /// wrong
     Check,
@@ -327,6 +330,33 @@ pub struct Calls {
     /// How many, from the newest on
     #[arg(long, default_value_t = 20)]
     pub limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub struct Place {
+    #[command(flatten)]
+    pub to: Goal,
+    #[arg(long)]
+    pub tenant: TenantSlug,
+    /// The flow that begins when they answer
+    #[arg(long, required_unless_present = "connect", conflicts_with = "connect")]
+    pub flow: Option<FlowName>,
+    /// An argument of the flow
+    #[arg(long = "set", value_name = "NAME=TEXT", requires = "flow")]
+    pub arguments: Vec<String>,
+    /// The extension, or with --connect-gateway the number, to which they are put through
+    #[arg(long)]
+    pub connect: Option<String>,
+    #[arg(long, value_name = "GATEWAY", requires = "connect")]
+    pub connect_gateway: Option<GatewayName>,
+    /// How long it may ring: 5s to 120s
+    #[arg(long, default_value = "30s")]
+    pub timeout: Millis,
+    /// What they see
+    #[arg(long)]
+    pub caller_name: Option<String>,
+    #[arg(long)]
+    pub caller_number: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -12,6 +12,7 @@ mod live;
 mod monitor;
 mod number;
 mod park;
+mod place;
 pub mod prompt;
 mod queue;
 pub mod recording;
@@ -108,6 +109,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             };
             control::tell(&config, scope, call, &command).await
         }
+        Command::Place(args) => place::run(args, &settings()?, screen).await,
         Command::Audit(command) => {
             monitor::audit(command, &open(&settings()?).await?, screen).await
         }

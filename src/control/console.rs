@@ -14,13 +14,19 @@ use tokio_util::sync::CancellationToken;
 use super::protocol::{Answer, HeldCall, Refused, Request, SocketName, Status};
 use super::room::RoomDesk;
 use super::serve::Office;
-use crate::base::ids::{CallId, ChannelId};
+use crate::base::ids::{CallId, ChannelId, TenantId};
 use crate::call::input::Command;
+use crate::call::place::Placement;
 use crate::driver::call::Shared;
+use crate::driver::place::{PlaceError, place};
 use crate::driver::registry::{Scope, TellError, When};
 use crate::driver::serve::{Drain, Socket};
+use crate::model::live::LiveCall;
 use crate::switch::limits::{Gate, Refusal};
 use crate::switch::listener::Handle;
+
+/// Who places a call that was asked for here, in the call's record.
+const OPERATOR: &str = "an operator";
 
 /// A command to a call that another process may hold.
 #[derive(Debug)]
@@ -191,6 +197,19 @@ impl Console {
         told.await.unwrap_or_else(|_| Err(TellError::Away("this process is about to end".into())))
     }
 
+    /// Calls somebody for a tenant.
+    ///
+    /// # Errors
+    /// It can't be done, and why.
+    pub fn place(
+        &self,
+        tenant: TenantId,
+        placement: &Placement,
+        by: &str,
+    ) -> Result<LiveCall, PlaceError> {
+        place(&self.shared, tenant, placement, by)
+    }
+
     fn hand_over(&self) -> Answer {
         if let Some(reason) = self.stays() {
             return Answer::Refused { reason };
@@ -211,6 +230,12 @@ impl Office for Console {
             Request::Tell { scope, call, command } => {
                 match self.order(scope, call, command).await {
                     Ok(()) => Answer::Done,
+                    Err(error) => refused(&error.to_string()),
+                }
+            }
+            Request::Place { tenant, placement } => {
+                match self.place(tenant, &placement, OPERATOR) {
+                    Ok(live) => Answer::Placed { call: live.call },
                     Err(error) => refused(&error.to_string()),
                 }
             }

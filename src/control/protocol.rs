@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::room::{By, RoomCommand};
 use crate::base::ids::{CallId, RoomName, TenantId};
 use crate::call::input::Command;
+use crate::call::place::Placement;
 use crate::driver::registry::{Scope, When};
 use crate::model::room::RoomView;
 
@@ -14,7 +15,7 @@ pub const REQUEST_MAX: usize = 16 * 1_024;
 pub const ANSWER_MAX: usize = 16 * 1_024 * 1_024;
 
 /// A question or an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// How the process is.
@@ -28,6 +29,8 @@ pub enum Request {
         call: CallId,
         command: Command,
     },
+    /// Call somebody for a tenant.
+    Place { tenant: TenantId, placement: Box<Placement> },
     /// Something about a conference room of a tenant.
     Room {
         tenant: TenantId,
@@ -58,6 +61,10 @@ pub enum Answer {
     },
     Room {
         room: RoomView,
+    },
+    /// The call that was placed.
+    Placed {
+        call: CallId,
     },
     /// It was ordered as asked.
     Done,

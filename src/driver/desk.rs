@@ -176,8 +176,8 @@ impl Desk {
                 Turn::api(Api::Eavesdrop { channel, eavesdrop: legs::eavesdrop(target, speaks) })
             }
             Action::Beep { channel } => Turn::api(legs::beep(channel)),
-            // The session ties channels: it has the keys.
-            Action::Tie { .. } | Action::Bring { .. } => Turn::default(),
+            // Who has the keys does these.
+            Action::Tie { .. } | Action::Bring { .. } | Action::Place(_) => Turn::default(),
             Action::Follow { channel, on } => {
                 Turn { follow: Some((channel, on)), ..Turn::default() }
             }
@@ -186,6 +186,11 @@ impl Desk {
                 Turn { discard: Some((path, after)), ..Turn::default() }
             }
         })
+    }
+
+    /// The Sofia profile through which SIP addresses are dialed.
+    pub const fn profile(&self) -> &Word {
+        &self.profile
     }
 
     /// Whether FreeSWITCH has this order.

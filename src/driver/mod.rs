@@ -7,6 +7,7 @@ pub mod desk;
 pub mod dialer;
 mod entered;
 pub mod http;
+pub mod place;
 pub mod queries;
 pub mod queues;
 pub mod refuse;

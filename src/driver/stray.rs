@@ -98,6 +98,12 @@ impl Stray {
         Ok(Self { running, tenant, until_ms: None, over: false })
     }
 
+    /// A call whose other party is about to be called.
+    pub(super) fn placed(running: Box<Running>) -> Self {
+        let tenant = running.call.state().tenant();
+        Self { running, tenant, until_ms: None, over: false }
+    }
+
     pub fn call(&self) -> &Call {
         &self.running.call
     }
@@ -248,6 +254,12 @@ impl Stray {
                     let commands = self.running.bring(&channel, &tie).into_iter();
                     told.extend(commands.filter_map(|command| order(command, None)));
                 }
+                Output::Action(id, Action::Place(order)) => match self.running.place(&order) {
+                    Ok(api) => told.push(Told::Order(api, Some(id))),
+                    Err(why) => {
+                        self.running.call.handle(Input::Event(Event::Refused(id, why)), now);
+                    }
+                },
                 Output::Action(id, action) => {
                     match self.running.desk.order(id, action, now.mono_ms) {
                         Ok(turn) => {

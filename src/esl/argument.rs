@@ -271,16 +271,27 @@ impl VariableValue {
         Ok(Self(value.to_owned()))
     }
 
-    /// Sealed bytes in base64url (RFC 4648 section 5), which may be longer than other values.
+    /// What is sealed may be longer than other values.
     pub fn sealed(value: &str) -> Result<Self, Refused> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        check_bytes("sealed value", value, SEALED_MAX, allowed)?;
-        Ok(Self(value.to_owned()))
+        Sealed::new(value).map(|sealed| Self(sealed.0))
     }
 
     /// The same text without what can't be carried.
     pub fn cleaned(value: &str) -> Self {
         Self(clean(value, VALUE_MAX, printable))
+    }
+}
+
+argument! {
+    /// Sealed bytes in base64url (RFC 4648 section 5): nothing splits at any of these characters.
+    Sealed
+}
+
+impl Sealed {
+    pub fn new(value: &str) -> Result<Self, Refused> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        check_bytes("sealed value", value, SEALED_MAX, allowed)?;
+        Ok(Self(value.to_owned()))
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 
 use crate::base::ids::{ChannelId, GatewayName};
 
-use super::argument::{DialPart, DisplayName, FilePath, Host, VariableName, Word};
+use super::argument::{DialPart, DisplayName, FilePath, Host, Sealed, VariableName, Word};
 use super::originate::Eavesdrop;
 
 /// Whom to dial.
@@ -34,6 +34,7 @@ pub enum DialValue {
     Path(FilePath),
     Word(Word),
     Channel(ChannelId),
+    Sealed(Sealed),
 }
 
 /// One variable of a leg or of all legs.
@@ -118,6 +119,7 @@ impl fmt::Display for DialValue {
             Self::Path(path) => f.write_str(path.as_str()),
             Self::Word(word) => f.write_str(word.as_str()),
             Self::Channel(channel) => write!(f, "{channel}"),
+            Self::Sealed(sealed) => f.write_str(sealed.as_str()),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::base::ids::ChannelId;
 
-use super::argument::{Tones, VariableName};
+use super::argument::{DialPart, Tones, VariableName, Word};
 use super::conference::Join;
 use super::dial_string::{DialString, DialValue, DialVariable};
 
@@ -14,8 +14,8 @@ use super::dial_string::{DialString, DialValue, DialVariable};
 pub struct Originate {
     /// Its identity, chosen by us: it can be followed before it is there.
     pub channel: ChannelId,
-    /// A channel that is on the FreeSWITCH that is to do it.
-    pub beside: ChannelId,
+    /// A channel that is on the FreeSWITCH that is to do it; any may where there is none.
+    pub beside: Option<ChannelId>,
     pub dial: DialString,
     pub then: Then,
 }
@@ -31,6 +31,11 @@ pub enum Then {
     Conference {
         join: Join,
         refused: Tones,
+    },
+    /// Goes through the XML dialplan.
+    Dialplan {
+        extension: DialPart,
+        context: Word,
     },
 }
 
@@ -73,6 +78,9 @@ impl fmt::Display for Then {
                 let steps = format!("conference:{join}^playback:tone_stream://{tones}");
                 write!(f, "'m:^:{steps}^hangup:NORMAL_CLEARING' inline")
             }
+            Self::Dialplan { extension, context } => {
+                write!(f, "{} XML {}", extension.as_str(), context.as_str())
+            }
         }
     }
 }
@@ -95,7 +103,7 @@ fn identity(channel: ChannelId) -> DialVariable {
 
 #[cfg(test)]
 mod tests {
-    use super::super::argument::{DialPart, DisplayName, Host, Word};
+    use super::super::argument::{DisplayName, Host, Sealed};
     use super::super::command::{Api, Command};
     use super::super::conference::{JoinFlag, RoomArg};
     use super::super::dial_string::{Leg, Target};
@@ -112,7 +120,7 @@ mod tests {
         let leg = Leg { target, variables: vec![] };
         let dial = DialString { variables, groups: vec![vec![leg]] };
         let (channel, beside) = (channel("s-leg"), channel("a-leg"));
-        let originate = Originate { channel, beside, dial, then };
+        let originate = Originate { channel, beside: Some(beside), dial, then };
         let bytes = Command::Api(Api::Originate(Box::new(originate))).encode().unwrap();
         String::from_utf8(bytes.to_vec()).unwrap().replace('}', "}\n")
     }
@@ -153,5 +161,26 @@ mod tests {
         user/300@pbx.example' 'm:^:conference:t1-a@callwright+flags{mute|join-only}
         ^playback:tone_stream://%(240,240,425);loops=3^hangup:NORMAL_CLEARING' inline
         ");
+    }
+    #[test]
+    fn a_leg_for_the_dialplan_brings_its_sealed_state_along() {
+        let sealed = Sealed::new("AbC-_9").unwrap();
+        let name = VariableName::new("callwright_state").unwrap();
+        let variables = vec![DialVariable { name, value: DialValue::Sealed(sealed) }];
+        let user = DialPart::new("300").unwrap();
+        let target = Target::User { user, domain: Host::new("pbx.example").unwrap() };
+        let extension = DialPart::new("callwright_placed").unwrap();
+        let context = Word::new("context", "callwright").unwrap();
+        let dial = DialString { variables, groups: vec![vec![Leg { target, variables: vec![] }]] };
+        let then = Then::Dialplan { extension, context };
+        let originate = Originate { channel: channel("s-leg"), beside: None, dial, then };
+        let said = originate.to_string();
+        let (dial, then) = said.rsplit_once("' ").unwrap();
+        let variables = "{callwright_state=AbC-_9,origination_uuid=s-leg}";
+        assert_eq!(dial, format!("originate '{variables}user/300@pbx.example"));
+        assert_eq!(then, "callwright_placed XML callwright");
+        for wrong in ["a,b", "a'b", "a b", "a}b", ""] {
+            assert!(Sealed::new(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -46,6 +46,8 @@ pub enum Power {
     RoomsControl,
     CallsRead,
     CallsControl,
+    /// Call somebody.
+    CallsPlace,
     CallsMonitor,
     RecordsRead,
     RecordingsRead,
@@ -56,7 +58,7 @@ pub enum Power {
 
 impl Power {
     /// Every one, in the order of the documentation.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::TenantsManage,
         Self::TenantRead,
         Self::KeysManage,
@@ -72,6 +74,7 @@ impl Power {
         Self::RoomsControl,
         Self::CallsRead,
         Self::CallsControl,
+        Self::CallsPlace,
         Self::CallsMonitor,
         Self::RecordsRead,
         Self::RecordingsRead,
@@ -97,6 +100,7 @@ impl Power {
             Self::RoomsControl => "rooms:control",
             Self::CallsRead => "calls:read",
             Self::CallsControl => "calls:control",
+            Self::CallsPlace => "calls:place",
             Self::CallsMonitor => "calls:monitor",
             Self::RecordsRead => "records:read",
             Self::RecordingsRead => "recordings:read",
@@ -181,7 +185,9 @@ impl Role {
             | Power::RecordingsRead
             | Power::RecordingsListen
             | Power::AuditRead => leads,
-            Power::CallsControl | Power::RoomsControl => leads || matches!(self, Self::Agent),
+            Power::CallsControl | Power::CallsPlace | Power::RoomsControl => {
+                leads || matches!(self, Self::Agent)
+            }
             Power::TenantRead
             | Power::FlowsRead
             | Power::NumbersRead

@@ -64,13 +64,22 @@ impl Directory {
 }
 
 impl Routes {
+    /// The program of a call that is nothing but a conversation: it has no flow.
+    ///
+    /// # Errors
+    /// The tenant is not known.
+    pub fn program_of_none(&self, tenant: TenantId) -> Result<Arc<Program>, NoProgram> {
+        self.program_of(tenant, &FlowName::none(), &BTreeMap::new())
+    }
+
     pub(super) fn program_of(
         &self,
         tenant: TenantId,
         main: &FlowName,
         versions: &BTreeMap<FlowName, u32>,
     ) -> Result<Arc<Program>, NoProgram> {
-        if !versions.contains_key(main) {
+        // A call that is nothing but a conversation keeps none.
+        if !versions.is_empty() && !versions.contains_key(main) {
             return Err(NoProgram::Main(main.clone()));
         }
         if let Some(program) = self.program(tenant, main).filter(|now| runs(now, versions)) {

@@ -122,3 +122,22 @@ async fn a_change_is_in_the_audit_log_with_the_key_and_the_request_that_made_it(
     assert_eq!(entry["key"], me["key"]["id"]);
     place.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_a_call_to_be_placed_is_told_by_its_field() {
+    let place = Place::new().await;
+    let tenant = place.tenant("acme").await;
+    let admin = place.asker(Some(tenant), Role::Admin).await;
+    let connect = json!({ "connect": { "extension": "201" } });
+    let none = json!({ "flow": { "name": "gone" } });
+    let (to, odd) = (json!({ "extension": "200" }), json!({ "extension": "2,0" }));
+    let path = "/v1/tenants/acme/calls";
+    for (to, then, field) in [(&to, &none, "then.flow.name"), (&odd, &connect, "to")] {
+        let answer = admin.post(path, &json!({ "to": to, "then": then })).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{answer:?}");
+        assert_eq!(answer.body["field"], field, "{answer:?}");
+    }
+    let right = admin.post(path, &json!({ "to": to, "then": connect })).await;
+    assert_eq!(right.status, StatusCode::SERVICE_UNAVAILABLE, "there is no link: {right:?}");
+    place.end().await;
+}

@@ -10,6 +10,7 @@ mod monitor;
 mod operator;
 mod park;
 mod park_far;
+mod place;
 mod queue;
 mod random;
 mod recording;

@@ -13,7 +13,9 @@ use callwright::call::handover::{Found, Leads, Referral, Taken};
 use callwright::call::input::{
     Answer, Command, Dialed, Ending, Event, FarNews, HttpAnswer, HttpFailure, Input,
 };
-use callwright::call::output::{Action, ActionId, Output, Query, QueryId, RecordChange, Then};
+use callwright::call::output::{
+    Action, ActionId, DialAddress, Output, Query, QueryId, RecordChange, Then,
+};
 use callwright::call::park::{ParkAsk, ParkFound};
 use callwright::call::queue::{QueueAsk, QueueFound, QueueQuery, Standing};
 use callwright::call::room::{JoinOrder, RoomFacts, RoomFound, RoomNews, RoomOrder, RoomSound};
@@ -309,6 +311,7 @@ impl Line {
             | Action::Dial(_)
             | Action::JoinRoom(_)
             | Action::Take { .. }
+            | Action::Place(_)
             | Action::Transfer { .. } => self.running.push((id, action)),
             Action::Silence => {
                 let stops =
@@ -718,8 +721,16 @@ fn seek(ask: &ParkAsk) -> String {
 }
 
 /// What the switch is told, in short.
+fn dialed_at(address: &DialAddress) -> String {
+    match address {
+        DialAddress::Extension { extension, domain } => format!("{extension}@{domain}"),
+        DialAddress::Number { number, gateway } => format!("{number} via {gateway}"),
+        DialAddress::Sip { user, host } => format!("sip:{user}@{host}"),
+    }
+}
+
 fn order(action: &Action) -> String {
-    use callwright::call::output::{DialAddress, Media};
+    use callwright::call::output::Media;
     match action {
         Action::Play { media, stop_on } => {
             let media = media.iter().map(|medium| match medium {
@@ -739,13 +750,14 @@ fn order(action: &Action) -> String {
             };
             format!("play {}{stop}", media.join(" + "))
         }
+        Action::Place(order) => {
+            let shown = [&order.caller_name, &order.caller_number].map(|text| text.as_deref());
+            let [name, number] = shown.map(Option::unwrap_or_default);
+            format!("place {} {} as {name} {number}", dialed_at(&order.address), order.timeout)
+        }
         Action::Dial(order) => {
             let targets = order.targets.iter().map(|target| {
-                let at = match &target.address {
-                    DialAddress::Extension { extension, domain } => format!("{extension}@{domain}"),
-                    DialAddress::Number { number, gateway } => format!("{number} via {gateway}"),
-                    DialAddress::Sip { user, host } => format!("sip:{user}@{host}"),
-                };
+                let at = dialed_at(&target.address);
                 format!("{at} +{} {}", target.delay, target.timeout)
             });
             format!("dial {}", targets.collect::<Vec<_>>().join(", "))

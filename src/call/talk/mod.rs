@@ -104,6 +104,11 @@ impl Talk {
         self.led_by.as_deref()
     }
 
+    /// The call needs no flow: it is a conversation and nothing else.
+    pub(in crate::call) const fn is_tied(&self) -> bool {
+        self.tied.is_some()
+    }
+
     /// The caller is in a room to which the conversation went.
     pub(in crate::call) fn is_in_room(&self) -> bool {
         self.moved.as_ref().is_some_and(|moved| moved.is_in_room())

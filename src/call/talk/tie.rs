@@ -126,10 +126,13 @@ impl Tie {
     }
 }
 
-/// A call that began as the other party of another.
+/// A call that is a conversation and nothing else: it began as the other party of another, or we
+/// put somebody through.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Tied {
-    pub(super) call: CallId,
+    /// Which; none where nobody had to be taken out of another call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) call: Option<CallId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     at: Option<Address>,
     /// It runs a flow.
@@ -168,7 +171,7 @@ impl Call {
         if let Some(Onward::Call(Address { party, .. }) | Onward::Join { party, .. }) = &onward {
             party.clone_into(&mut state.arrival.dialed);
         }
-        state.talk.tied = Some(Box::new(Tied { call, at, flows }));
+        state.talk.tied = Some(Box::new(Tied { call: Some(call), at, flows }));
         let mut call = Self::with(state, program, now);
         call.note_arrival();
         call.limit_duration();
@@ -178,6 +181,16 @@ impl Call {
         }
         call.settle_boundary();
         call
+    }
+
+    /// From now on the call is nothing but a conversation; `at` is where its caller can be called.
+    pub(in crate::call) fn ties_to(&mut self, at: Address) {
+        self.state.talk.tied = Some(Box::new(Tied { call: None, at: Some(at), flows: false }));
+    }
+
+    /// Calls whom a call that is nothing but a conversation is for.
+    pub(in crate::call) fn put_through(&mut self, by: &str, to: Address) {
+        self.goes_onward(by, Onward::Call(to), None);
     }
 
     fn goes_onward(&mut self, by: &str, onward: Onward, back: Option<Address>) {
@@ -208,7 +221,7 @@ impl Call {
     }
 
     /// Whether the call is a conversation and nothing else.
-    pub(super) fn is_loose(&self) -> bool {
+    pub(in crate::call) fn is_loose(&self) -> bool {
         let tied = self.state.talk.tied.as_ref();
         tied.is_some_and(|tied| !tied.flows) && matches!(self.state.running, Running::Nothing)
     }

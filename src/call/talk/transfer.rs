@@ -252,7 +252,7 @@ impl Call {
         }
         let (at, by, outcome) = (self.live.now.wall, describe::clean(by), String::new());
         let first = self.state.talk.transfers.is_empty();
-        let from = self.state.talk.tied.as_ref().filter(|_| first).map(|tied| tied.call);
+        let from = self.state.talk.tied.as_ref().filter(|_| first).and_then(|tied| tied.call);
         let transfer = TransferRecord { at, kind, by, moved, to, outcome, from };
         self.state.talk.transfers.push(transfer);
         self.last_transfer()

@@ -181,6 +181,8 @@ impl Session {
     ) {
         let Opened { call: taken, former, holder } = opened;
         let state = taken.state();
+        // When we placed the call there was no channel to ask.
+        let former = if state.is_placed() { Former::of(facts) } else { former };
         let (id, mode) = (state.call(), mode(facts));
         let program = match router.program(state.tenant(), state.main(), state.versions()) {
             Ok(program) => program,

@@ -87,6 +87,15 @@ pub trait Router {
         Ok(None)
     }
 
+    /// The program of a call that we place: of a flow that is live, or none.
+    ///
+    /// # Errors
+    /// There is no such flow, in words.
+    fn live(&self, tenant: TenantId, flow: Option<&FlowName>) -> Result<Arc<Program>, String> {
+        let _ = (tenant, flow);
+        Err("no calls are placed here".to_owned())
+    }
+
     /// What a tenant has laid down for its calls; none where there is no such tenant.
     fn around(&self, tenant: TenantId) -> Option<Around> {
         let _ = tenant;
@@ -106,6 +115,10 @@ impl Router for Arc<Program> {
         _: &FlowName,
         _: &BTreeMap<FlowName, u32>,
     ) -> Result<Self, String> {
+        Ok(Self::clone(self))
+    }
+
+    fn live(&self, _: TenantId, _: Option<&FlowName>) -> Result<Self, String> {
         Ok(Self::clone(self))
     }
 }
@@ -150,6 +163,8 @@ pub enum Offer {
 pub struct Settings {
     /// The Sofia profile through which SIP addresses are dialed.
     pub profile: Word,
+    /// The dialplan's context into which calls come that we place.
+    pub context: Word,
     /// What seals the state of calls on their channels.
     pub keys: Arc<Keys>,
     /// This process.
@@ -163,7 +178,8 @@ impl Settings {
     /// The system has no random numbers.
     pub fn alone(profile: Word) -> Result<Self, KeyError> {
         let keys = Arc::new(Keys::ephemeral()?);
-        Ok(Self { profile, keys, instance: InstanceId(uuid::Uuid::nil()) })
+        let instance = InstanceId(uuid::Uuid::nil());
+        Ok(Self { context: profile.clone(), profile, keys, instance })
     }
 }
 

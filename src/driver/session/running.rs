@@ -6,13 +6,14 @@ use super::{Parting, Settings};
 use crate::base::cause::HangupCause;
 use crate::base::ids::{ChannelId, InstanceId};
 use crate::base::now::Now;
+use crate::call::output::PlaceOrder;
 use crate::call::{Call, Tie};
 use crate::driver::desk::Desk;
 use crate::driver::registry::When;
-use crate::driver::seal::{Carried, Keys};
+use crate::driver::seal::{Carried, Keys, SealError};
 use crate::driver::translate::legs;
 use crate::driver::translate::variables::{self, Former};
-use crate::esl::argument::{VariableName, VariableValue};
+use crate::esl::argument::{Sealed, VariableName, VariableValue, Word};
 use crate::esl::command::{Api, Command};
 use crate::esl::event::Event;
 
@@ -44,6 +45,8 @@ pub struct Running {
     former: Former,
     keys: Arc<Keys>,
     holder: InstanceId,
+    /// Where our dialplan takes up calls that we place.
+    context: Word,
     /// To be set with the next state.
     unsaid: Vec<(VariableName, VariableValue)>,
     /// What takes the dialplan's timer off, and when, on the clock of `Now::mono_ms`.
@@ -86,6 +89,7 @@ impl Running {
             former,
             keys: Arc::clone(&settings.keys),
             holder: settings.instance,
+            context: settings.context.clone(),
             unsaid,
             guarded: None,
             unwritten: false,
@@ -95,9 +99,7 @@ impl Running {
     /// Writes the call on its channel, and what FreeSWITCH does if the connection breaks: goes on
     /// to the next `socket` at once, cutting what plays (`socket_resume`), or finishes what runs.
     pub(in crate::driver) fn write(&mut self, cut: bool) -> Command {
-        let carried = Carried { call: self.call.kept(), holder: self.holder, former: &self.former };
-        let state = self.keys.seal(&self.channel, &carried);
-        let state = state.unwrap_or_else(|error| {
+        let state = self.sealed().unwrap_or_else(|error| {
             if !std::mem::replace(&mut self.unwritten, true) {
                 let call = self.call.id();
                 tracing::warn!(%call, %error, "no other process can take this call over");
@@ -111,6 +113,23 @@ impl Running {
         }
         pairs.extend(variables::state(state, cut));
         variables::set(&self.channel, pairs)
+    }
+
+    fn sealed(&self) -> Result<VariableValue, SealError> {
+        let carried = Carried { call: self.call.kept(), holder: self.holder, former: &self.former };
+        self.keys.seal(&self.channel, &carried)
+    }
+
+    /// Calls whom the call is for, with the call on their channel.
+    ///
+    /// # Errors
+    /// Why that can't be, in words.
+    pub(in crate::driver) fn place(&self, order: &PlaceOrder) -> Result<Api, String> {
+        let state = self.sealed().map_err(|error| error.to_string())?;
+        let (profile, context) = (self.desk.profile(), self.context.clone());
+        let state = Sealed::new(state.as_str()).map_err(|refused| refused.to_string())?;
+        legs::place(self.channel.clone(), order, state, profile, context)
+            .map_err(|refused| refused.to_string())
     }
 
     /// Has the far party's channel carry what it needs if the caller's phone sends it elsewhere.

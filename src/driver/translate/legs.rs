@@ -3,15 +3,15 @@
 use super::dial::{self, variable};
 use super::media;
 use super::room;
-use super::variables::{self, TIE, pair, set};
+use super::variables::{self, STATE, TIE, pair, set};
 use crate::base::cause::HangupCause;
 use crate::base::digits::Digits;
 use crate::base::ids::ChannelId;
 use crate::base::millis::Millis;
-use crate::call::output::{Media, OriginateOrder, Then as Ordered};
+use crate::call::output::{Media, OriginateOrder, PlaceOrder, Then as Ordered};
 use crate::call::{BROUGHT, Tie};
 use crate::esl::application::Sound;
-use crate::esl::argument::{DialPart, DisplayName, Refused, Tones, VariableValue, Word};
+use crate::esl::argument::{DialPart, DisplayName, Refused, Sealed, Tones, VariableValue, Word};
 use crate::esl::command::{Api, Command};
 use crate::esl::dial_string::{DialString, DialValue, DialVariable, Leg, Target};
 use crate::esl::originate::{Eavesdrop, Originate, Then};
@@ -32,19 +32,9 @@ pub fn originate(
     profile: &Word,
     away: Option<Word>,
 ) -> Result<Api, Refused> {
-    let seconds = DialValue::Number(order.timeout.whole_seconds().max(1));
-    let mut variables = vec![
-        variable("ignore_early_media", DialValue::Flag(true)),
-        variable("originate_timeout", seconds),
-        deaf_to_keys(),
-    ];
-    if let Some(name) = order.caller_name.as_deref().and_then(DisplayName::cleaned) {
-        variables.push(variable("origination_caller_id_name", DialValue::Name(name)));
-    }
-    if let Some(number) = &order.caller_number {
-        let number = DialPart::new(number)?;
-        variables.push(variable("origination_caller_id_number", DialValue::Part(number)));
-    }
+    let mut variables = ringing(order.timeout);
+    variables.push(deaf_to_keys());
+    variables.extend(shown(order.caller_name.as_deref(), order.caller_number.as_deref())?);
     variables.extend(dial::away(away));
     let then = match &order.then {
         Ordered::Park => Then::Park,
@@ -57,14 +47,55 @@ pub fn originate(
         }
     };
     let target = dial::address(&order.address, profile)?;
-    Ok(leg(order.channel.clone(), beside.clone(), target, variables, then))
+    Ok(leg(order.channel.clone(), Some(beside.clone()), target, variables, then))
+}
+
+/// Where our dialplan takes up a call that we place (`dialplan/callwright.xml`).
+const PLACED: &str = "callwright_placed";
+
+/// Calls the caller of a call of ours, who comes to us by the dialplan's `context`, with `state`.
+///
+/// # Errors
+/// A value that can't be carried safely.
+pub fn place(
+    channel: ChannelId,
+    order: &PlaceOrder,
+    state: Sealed,
+    profile: &Word,
+    context: Word,
+) -> Result<Api, Refused> {
+    let mut variables = ringing(order.timeout);
+    variables.extend(shown(order.caller_name.as_deref(), order.caller_number.as_deref())?);
+    variables.push(variable(STATE, DialValue::Sealed(state)));
+    let target = dial::address(&order.address, profile)?;
+    let then = Then::Dialplan { extension: DialPart::new(PLACED)?, context };
+    Ok(leg(channel, None, target, variables, then))
+}
+
+/// Nothing that a network plays counts as an answer, and it rings so long.
+fn ringing(timeout: Millis) -> Vec<DialVariable> {
+    let seconds = DialValue::Number(timeout.whole_seconds().max(1));
+    vec![
+        variable("ignore_early_media", DialValue::Flag(true)),
+        variable("originate_timeout", seconds),
+    ]
+}
+
+/// What who is called sees.
+fn shown(name: Option<&str>, number: Option<&str>) -> Result<Vec<DialVariable>, Refused> {
+    let name = name.and_then(DisplayName::cleaned);
+    let name = name.map(|name| variable("origination_caller_id_name", DialValue::Name(name)));
+    let number = number.map(DialPart::new).transpose()?;
+    let number =
+        number.map(|number| variable("origination_caller_id_number", DialValue::Part(number)));
+    Ok(name.into_iter().chain(number).collect())
 }
 
 /// A leg that hears what `from` says, and speaks into what `to` hears.
 pub fn relay(channel: ChannelId, from: ChannelId, to: ChannelId) -> Api {
     let target = Target::Eavesdrop(Eavesdrop { target: from, speaks: false, half: true });
     let then = Then::Eavesdrop(eavesdrop(to.clone(), true));
-    leg(channel, to, target, vec![deaf_to_keys()], then)
+    leg(channel, Some(to), target, vec![deaf_to_keys()], then)
 }
 
 pub const fn eavesdrop(target: ChannelId, speaks: bool) -> Eavesdrop {
@@ -83,7 +114,7 @@ fn deaf_to_keys() -> DialVariable {
 
 fn leg(
     channel: ChannelId,
-    beside: ChannelId,
+    beside: Option<ChannelId>,
     target: Target,
     variables: Vec<DialVariable>,
     then: Then,

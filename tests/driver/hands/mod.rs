@@ -28,6 +28,7 @@ pub(crate) fn settings() -> Settings {
     let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     Settings {
         profile: Word::new("profile", "external").unwrap(),
+        context: Word::new("context", "callwright").unwrap(),
         keys: Arc::new(Keys::read(key).unwrap()),
         instance: InstanceId(Uuid::from_u128(1)),
     }
