@@ -44,7 +44,6 @@ CREATE TABLE gateway_state (
     state TEXT NOT NULL,
     code BIGINT,
     phrase TEXT NOT NULL,
-    reachable BOOLEAN,
     -- FreeSWITCH's own time, in microseconds.
     at_us BIGINT NOT NULL,
     PRIMARY KEY (gateway, switch)

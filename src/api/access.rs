@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use ipnet::IpNet;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -11,6 +10,7 @@ use super::Api;
 use super::pace::Left;
 use super::problem::Problem;
 use crate::base::ids::{TenantId, TenantSlug};
+use crate::base::networks;
 use crate::model::access::{ApiKey, Power};
 use crate::model::act::Actor;
 use crate::store::{Operator, TenantScope, read_api_key};
@@ -82,12 +82,6 @@ impl Whose for Anyone {
     }
 }
 
-fn within(networks: &[IpNet], address: IpAddr) -> bool {
-    // An IPv4 peer of a socket for both is shown as ::ffff:a.b.c.d.
-    let address = address.to_canonical();
-    networks.iter().any(|network| network.contains(&address))
-}
-
 impl Api {
     /// The key with which somebody asks, and what is left of its pace.
     ///
@@ -110,7 +104,7 @@ impl Api {
         if !known.is(secret) || key.expires.is_some_and(|expires| expires <= now) {
             return Err(unknown());
         }
-        if !key.addresses.is_empty() && !within(&key.addresses, from) {
+        if !key.addresses.is_empty() && !networks::hold(&key.addresses, from) {
             return Err(Problem::forbidden("the API key does not count from your address"));
         }
         let left = self.paces.take(id, Instant::now());
@@ -127,7 +121,7 @@ impl Api {
     /// # Errors
     /// The address is in none of the networks that may ask.
     pub(super) fn open_to(&self, from: IpAddr) -> Result<(), Problem> {
-        if within(&self.config.allow, from) {
+        if networks::hold(&self.config.allow, from) {
             return Ok(());
         }
         Err(Problem::forbidden("the API is not open to your address"))

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::base::networks;
+
 /// How the API is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -37,11 +39,10 @@ pub struct Tls {
 
 impl Default for Config {
     fn default() -> Self {
-        let local = ["127.0.0.0/8", "::1/128"];
         Self {
             listen: None,
             tls: None,
-            allow: local.into_iter().filter_map(|net| net.parse().ok()).collect(),
+            allow: networks::local(),
             body: 1_024 * 1_024,
             upload: 20 * 1_024 * 1_024,
             per_second: 50,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::archive::{Archive, OpenError, prompts};
 use crate::base::millis::Millis;
-use crate::{api, control, driver, store, switch, vault};
+use crate::{api, control, driver, provision, sip, store, switch, vault};
 
 /// The file that is read when none is named.
 pub const FILE: &str = "callwright.toml";
@@ -26,6 +26,8 @@ pub struct Config {
     pub control: control::config::Config,
     pub health: control::config::Health,
     pub api: api::config::Config,
+    pub xml_curl: provision::config::Config,
+    pub sip: sip::config::Config,
     pub supervise: Supervise,
     pub store: store::Config,
     pub http: driver::http::Config,
@@ -49,6 +51,8 @@ impl Default for Config {
             control: control::config::Config::default(),
             health: control::config::Health::default(),
             api: api::config::Config::default(),
+            xml_curl: provision::config::Config::default(),
+            sip: sip::config::Config::default(),
             supervise: Supervise::default(),
             store: store::Config::default(),
             http: driver::http::Config::default(),

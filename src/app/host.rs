@@ -22,6 +22,8 @@ use crate::control::notify::Notifier;
 use crate::control::path::Place;
 use crate::control::protocol::Request;
 use crate::control::{health, serve};
+use crate::provision::Provision;
+use crate::provision::config::PasswordError;
 use crate::store::Store;
 
 /// How often the supervisor is told how things are.
@@ -34,6 +36,7 @@ pub struct Host {
     console: Arc<Console>,
     health: Option<std::net::TcpListener>,
     api: Option<(Api, std::net::TcpListener)>,
+    xml_curl: Option<(Provision, std::net::TcpListener)>,
     predecessor: Option<Peer>,
     notifier: Notifier,
     config: Config,
@@ -55,6 +58,7 @@ impl Host {
             socket.as_ref().map(std::net::TcpListener::try_clone).transpose()
         };
         let (health, api) = (same(&sockets.health)?, same(&sockets.api)?);
+        let xml_curl = same(&sockets.xml_curl)?;
         let console = Console {
             shared: Arc::clone(&daemon.shared),
             gate: Arc::clone(&daemon.gate),
@@ -62,6 +66,7 @@ impl Host {
             calls: daemon.listener.handle(),
             health,
             api,
+            xml_curl,
             elsewhere: daemon.elsewhere.clone(),
             address: daemon.address()?,
             kept,
@@ -79,7 +84,13 @@ impl Host {
             let store = store.clone();
             (Api::new(store, directory, own, archive, prompts, settings, speech), socket)
         });
-        Ok(Self { daemon, console, health: sockets.health, api, predecessor, notifier, config })
+        let answer = |socket| {
+            let accounts = daemon.watch.accounts.clone();
+            Ok::<_, PasswordError>((Provision::new(accounts, config.xml_curl.clone())?, socket))
+        };
+        let xml_curl = sockets.xml_curl.map(answer).transpose()?;
+        let health = sockets.health;
+        Ok(Self { daemon, console, health, api, xml_curl, predecessor, notifier, config })
     }
 
     /// What it can be asked, and how it is stopped.
@@ -116,6 +127,14 @@ impl Host {
             around.spawn(async move {
                 if let Err(error) = api.run(socket, stop).await {
                     tracing::error!(%error, "the HTTP API is not answered");
+                }
+            });
+        }
+        if let Some((provision, socket)) = self.xml_curl {
+            let stop = self.console.followed.clone();
+            around.spawn(async move {
+                if let Err(error) = provision.run(socket, stop).await {
+                    tracing::error!(%error, "mod_xml_curl is not answered");
                 }
             });
         }

@@ -14,6 +14,7 @@ use crate::base::ids::{CallId, ChannelId, CoreId};
 use crate::driver::call::{Asking, Claiming, Hearer, Order, Said, Shared, Switchboard};
 use crate::driver::registry::{Heed, TellError, Word};
 use crate::esl::command::Api;
+use crate::sip::Accounts;
 use crate::store::Store;
 use crate::switch::link::{Link, LinkConfig, LinkConfigError, LinkError, LinkEvent, LinkEvents};
 
@@ -77,26 +78,42 @@ impl Links {
     }
 
     /// For ever: hands what the links hear to the calls that it is about.
-    pub(super) async fn listen(self: Arc<Self>, events: Vec<LinkEvents>, shared: Arc<Shared>) {
+    pub(super) async fn listen(
+        self: Arc<Self>,
+        events: Vec<LinkEvents>,
+        shared: Arc<Shared>,
+        accounts: Accounts,
+    ) {
         let mut tasks = JoinSet::new();
-        for events in events {
-            tasks.spawn(Arc::clone(&self).listen_to(events, Arc::clone(&shared)));
+        for (place, events) in events.into_iter().enumerate() {
+            let heard = (place, accounts.clone());
+            tasks.spawn(Arc::clone(&self).listen_to(events, Arc::clone(&shared), heard));
         }
         while tasks.join_next().await.is_some() {}
     }
 
-    async fn listen_to(self: Arc<Self>, mut events: LinkEvents, shared: Arc<Shared>) {
+    async fn listen_to(
+        self: Arc<Self>,
+        mut events: LinkEvents,
+        shared: Arc<Shared>,
+        (place, accounts): (usize, Accounts),
+    ) {
         while let Some(event) = events.next().await {
             match event {
                 LinkEvent::Up { same_core, .. } => {
                     if !same_core {
                         self.restarted.store(true, Ordering::Relaxed);
                     }
+                    accounts.up(place);
                     self.doubt.notify_one();
                 }
+                LinkEvent::Gateway(news) => accounts.hear(place, news),
                 LinkEvent::Channel(event) => self.tell(Box::new(event), &shared),
-                LinkEvent::Lost(_) => self.doubt.notify_one(),
-                LinkEvent::Down { .. } => {}
+                LinkEvent::Lost(_) => {
+                    accounts.missed(place);
+                    self.doubt.notify_one();
+                }
+                LinkEvent::Down { .. } => accounts.down(place),
             }
         }
     }

@@ -40,6 +40,7 @@ use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
 use crate::model::record::{CallRecord, RecordingNote};
 use crate::model::timeline::Entry;
+use crate::sip::Accounts;
 use crate::store::{Asked, Directory, Instance, Operator, Recorder, Settled, Store};
 use crate::switch::limits::Gate;
 use crate::switch::link::LinkEvents;
@@ -114,7 +115,11 @@ impl Daemon {
         let context = Word::new("context", &config.dial.context).context("dial.context")?;
         let keys = Arc::new(key_file::load(&config.handover.keys)?);
         let instance = InstanceId(uuid::Uuid::now_v7());
+        let archive = Arc::new(config.archive(store)?);
         let (links, events) = Links::start(&config.link, store).context("link")?;
+        let (own, keys_of) = (links.all().iter().cloned(), archive.keys().clone());
+        let settings = config.sip.clone();
+        let accounts = Accounts::new(store, &directory, keys_of, settings, instance, own);
         let shared = Shared {
             router: Box::new(ByDirectory(directory.clone())),
             sink: Box::new(Kept { recorder: recorder.clone(), watch: Box::new(watch) }),
@@ -131,11 +136,10 @@ impl Daemon {
         };
         let (shared, drain) = (Arc::new(shared), Drain::default());
         let (elsewhere, relay) = Relay::open(store, instance).unzip();
-        let archive = Arc::new(config.archive(store)?);
         let spool = config.spool();
         let intake = Intake::new(Arc::clone(&archive), spool, instance, config.recordings.clone());
         let (store, node) = (store.clone(), config.node());
-        let watch = Watch { links, events, relay, intake, store, node };
+        let watch = Watch { links, events, relay, intake, accounts, store, node };
         let grace = config.grace.into();
         Ok(Self {
             listener,
@@ -196,18 +200,20 @@ struct Watch {
     events: Vec<LinkEvents>,
     relay: Option<Relay>,
     intake: Arc<Intake>,
+    accounts: Accounts,
     store: Store,
     node: String,
 }
 
 impl Watch {
     fn begin(self, shared: &Arc<Shared>) -> JoinSet<()> {
-        let Self { links, events, relay, intake, store, node } = self;
+        let Self { links, events, relay, intake, accounts, store, node } = self;
         let mut tasks = JoinSet::new();
         let id = shared.settings.instance;
         let instance = Instance { id, node, started: Timestamp::now(), alive: true };
         tasks.spawn(beat(store.operator(), instance));
-        tasks.spawn(Arc::clone(&links).listen(events, Arc::clone(shared)));
+        tasks.spawn(Arc::clone(&links).listen(events, Arc::clone(shared), accounts.clone()));
+        tasks.spawn(accounts.run());
         if let Some(relay) = relay {
             tasks.spawn(relay.run(Arc::clone(shared)));
         }

@@ -39,6 +39,7 @@ pub struct Sockets {
     pub calls: TcpListener,
     pub health: Option<TcpListener>,
     pub api: Option<TcpListener>,
+    pub xml_curl: Option<TcpListener>,
     pub origin: Origin,
     /// The process that runs already and is to hand over when we are ready.
     pub predecessor: Option<Peer>,
@@ -59,8 +60,9 @@ impl Sockets {
         };
         let health = beside(SocketName::Health, config.health.listen)?;
         let api = beside(SocketName::Api, config.api.listen)?;
+        let xml_curl = beside(SocketName::XmlCurl, config.xml_curl.listen)?;
         let calls = passed.take(SocketName::Calls, address)?;
-        Ok(Self { calls, health, api, origin, predecessor })
+        Ok(Self { calls, health, api, xml_curl, origin, predecessor })
     }
 
     /// Whether somebody else keeps the listening socket open when we end.
@@ -88,8 +90,8 @@ async fn passed(config: &Config) -> anyhow::Result<(Vec<Passed>, Origin, Option<
     }
 }
 
-/// Sockets from systemd (sd_listen_fds(3)). They come without names: those of health and of the API
-/// are known by their addresses.
+/// Sockets from systemd (sd_listen_fds(3)). They come without names: all but the one for calls are
+/// known by their addresses.
 fn activated(config: &Config) -> anyhow::Result<Vec<Passed>> {
     let mut sockets = ListenFd::from_env();
     let mut found = Vec::new();
@@ -102,6 +104,8 @@ fn activated(config: &Config) -> anyhow::Result<Vec<Passed>> {
             SocketName::Health
         } else if is(config.api.listen) {
             SocketName::Api
+        } else if is(config.xml_curl.listen) {
+            SocketName::XmlCurl
         } else {
             SocketName::Calls
         };

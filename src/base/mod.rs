@@ -7,6 +7,7 @@ pub mod digits;
 pub mod ids;
 pub mod masked;
 pub mod millis;
+pub mod networks;
 pub mod now;
 pub mod slot;
 pub mod wav;

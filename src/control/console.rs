@@ -59,6 +59,8 @@ pub struct Console {
     pub health: Option<TcpListener>,
     /// The socket of the HTTP API, where it has one.
     pub api: Option<TcpListener>,
+    /// The socket of what mod_xml_curl asks, where it has one.
+    pub xml_curl: Option<TcpListener>,
     pub address: SocketAddr,
     /// Whether somebody else holds the listening socket too, and keeps it open when we end.
     pub kept: bool,
@@ -103,6 +105,7 @@ impl Console {
             address: self.address.to_string(),
             health: at(self.health.as_ref()),
             api: at(self.api.as_ref()),
+            xml_curl: at(self.xml_curl.as_ref()),
             ready: self.is_ready(),
             calls: shared.registry.len(),
             talking: shared.registry.talking(),
@@ -152,7 +155,11 @@ impl Console {
             Err(error) => return (refused(&error.to_string()), Vec::new()),
         };
         let (mut names, mut sockets) = (vec![SocketName::Calls], vec![calls]);
-        for (name, own) in [(SocketName::Health, &self.health), (SocketName::Api, &self.api)] {
+        for (name, own) in [
+            (SocketName::Health, &self.health),
+            (SocketName::Api, &self.api),
+            (SocketName::XmlCurl, &self.xml_curl),
+        ] {
             let shared = own.as_ref().map(|socket| socket.as_fd().try_clone_to_owned());
             if let Some(Ok(shared)) = shared {
                 names.push(name);

@@ -84,6 +84,7 @@ pub enum SocketName {
     Calls,
     Health,
     Api,
+    XmlCurl,
 }
 
 /// A call that is up.
@@ -108,6 +109,9 @@ pub struct Status {
     /// Where the HTTP API is.
     #[serde(default)]
     pub api: Option<String>,
+    /// Where mod_xml_curl is answered.
+    #[serde(default)]
+    pub xml_curl: Option<String>,
     /// Whether the next call would be taken.
     pub ready: bool,
     pub calls: usize,

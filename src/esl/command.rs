@@ -16,6 +16,7 @@ use super::credentials::Credentials;
 use super::event::EventName;
 use super::filter::Filter;
 use super::originate::{Eavesdrop, Originate};
+use super::sofia::SofiaApi;
 use super::token::{ExecuteId, JobId};
 
 /// A longer argument goes in a body, in bytes: headers are read with one system call for each byte.
@@ -36,6 +37,8 @@ pub enum Command {
     NoEvents,
     /// Adds events, in the plain format.
     Events(Vec<EventName>),
+    /// Adds what is told of gateways: how they stand, and that they are deleted.
+    GatewayEvents,
     /// Says that the dialplan goes on at once when the connection ends. Can't be taken back.
     Resume,
     /// Ends the connection.
@@ -219,6 +222,8 @@ pub enum Api {
         room: RoomArg,
         command: RoomApi,
     },
+    /// Asks or orders something about gateways.
+    Sofia(SofiaApi),
     /// Calls somebody. Answered only when that has come to its end: run it aside.
     Originate(Box<Originate>),
     /// Has a leg of ours listen in, whatever it did before. No gap is heard where it listened
@@ -287,6 +292,9 @@ impl Command {
             Self::MyEvents => line(&mut packet, "myevents"),
             Self::NoEvents => line(&mut packet, "noevents"),
             Self::Events(events) => line(&mut packet, &subscription(events)?),
+            Self::GatewayEvents => {
+                line(&mut packet, "event plain CUSTOM sofia::gateway_state sofia::gateway_delete");
+            }
             Self::Resume => line(&mut packet, "resume"),
             Self::Exit => line(&mut packet, "exit"),
             Self::Execute(execute) => return execute_packet(execute),
@@ -410,6 +418,7 @@ impl Api {
             }
             Self::Park { channel } => format!("uuid_park {channel}"),
             Self::Room { room, command } => format!("conference {}", command.words(room)),
+            Self::Sofia(sofia) => sofia.to_string(),
             Self::Originate(originate) => originate.to_string(),
             Self::Eavesdrop { channel, eavesdrop } => {
                 format!("uuid_transfer {channel} eavesdrop:{eavesdrop} inline")

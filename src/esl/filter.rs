@@ -22,6 +22,8 @@ pub enum Filter {
     Channel(ChannelId),
     /// The ends of one series of background jobs: every client's jobs end in the same event.
     Jobs(JobSeries),
+    /// What is told of gateways, which are no channel's.
+    Gateways,
 }
 
 /// Header and value as FreeSWITCH takes them.
@@ -30,6 +32,7 @@ impl fmt::Display for Filter {
         match self {
             Self::Name(name) => write!(f, "Event-Name {}", name.name()),
             Self::Channel(channel) => write!(f, "Unique-ID {channel}"),
+            Self::Gateways => f.write_str("Event-Subclass /^sofia::gateway_/"),
             Self::Jobs(series) => write!(f, "Job-UUID /^{}/", series.prefix()),
         }
     }

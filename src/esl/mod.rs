@@ -27,5 +27,6 @@ mod json;
 pub mod originate;
 mod outstanding;
 pub mod reply;
+pub mod sofia;
 pub mod token;
 pub mod value;

@@ -12,6 +12,7 @@ pub mod park;
 pub mod queue;
 pub mod record;
 pub mod recording;
+pub mod registration;
 pub mod room;
 pub mod sip;
 pub mod talk;

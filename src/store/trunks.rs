@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::gateway::StoredGateway;
 use super::routes::NoRoute;
 use crate::base::ids::{GatewayId, TenantId};
+use crate::base::networks;
 use crate::model::gateway::of_switch_name;
 
 /// The gateways that are in use.
@@ -21,12 +22,6 @@ struct Trunk {
     tenant: TenantId,
     registers: bool,
     addresses: Vec<IpNet>,
-}
-
-impl Trunk {
-    fn has(&self, address: IpAddr) -> bool {
-        self.addresses.iter().any(|network| network.contains(&address))
-    }
 }
 
 impl Trunks {
@@ -48,14 +43,17 @@ impl Trunks {
         gateway: Option<&str>,
         address: Option<&str>,
     ) -> Result<Option<TenantId>, NoRoute> {
-        let address =
-            address.and_then(|text| text.parse().ok()).map(|ip: IpAddr| ip.to_canonical());
+        let address = address.and_then(|text| text.parse::<IpAddr>().ok());
         if let Some(trunk) = gateway.and_then(of_switch_name).and_then(|id| self.known.get(&id)) {
-            let may = trunk.addresses.is_empty() || address.is_some_and(|from| trunk.has(from));
+            let may = trunk.addresses.is_empty()
+                || address.is_some_and(|from| networks::hold(&trunk.addresses, from));
             return if may { Ok(Some(trunk.tenant)) } else { Err(NoRoute::GatewayAddress) };
         }
         let (None | Some(""), Some(from)) = (gateway, address) else { return Ok(None) };
-        let still = self.known.values().filter(|trunk| !trunk.registers && trunk.has(from));
+        let still = self
+            .known
+            .values()
+            .filter(|trunk| !trunk.registers && networks::hold(&trunk.addresses, from));
         let mut tenants = still.map(|trunk| trunk.tenant);
         let first = tenants.next();
         Ok(first.filter(|first| tenants.all(|other| other == *first)))

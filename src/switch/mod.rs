@@ -7,3 +7,4 @@ pub mod limits;
 pub mod link;
 pub mod listener;
 pub mod pulse;
+pub mod secret_file;

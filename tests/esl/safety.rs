@@ -14,6 +14,7 @@ use callwright::esl::credentials::{Credentials, DirectoryUser, Password};
 use callwright::esl::dial_string::{DialString, DialValue, DialVariable, Leg, Target};
 use callwright::esl::event::EventName;
 use callwright::esl::filter::Filter;
+use callwright::esl::sofia::SofiaApi;
 use callwright::esl::token::{ExecuteId, JobId, JobSeries};
 use proptest::prelude::*;
 
@@ -493,6 +494,21 @@ fn each_command_is_written_as_freeswitch_documents_it() {
         (
             Command::Filter(Filter::Jobs(JobSeries::new(0x1f))),
             "filter Job-UUID /^j8000001f/\n\n".to_owned(),
+        ),
+        (Command::Filter(Filter::Gateways), {
+            "filter Event-Subclass /^sofia::gateway_/\n\n".to_owned()
+        }),
+        (Command::GatewayEvents, {
+            "event plain CUSTOM sofia::gateway_state sofia::gateway_delete\n\n".to_owned()
+        }),
+        (Command::Api(Api::Sofia(SofiaApi::Gateways)), "api sofia xmlstatus gateway\n\n".into()),
+        (Command::Api(Api::Sofia(SofiaApi::SwitchName)), "api switchname\n\n".into()),
+        (
+            Command::Api(Api::Sofia(SofiaApi::Kill {
+                profile: Word::new("profile", "external").unwrap(),
+                gateway: "cw-1".parse().unwrap(),
+            })),
+            "api sofia profile external killgw cw-1\n\n".into(),
         ),
         (Command::Api(Api::Channels), "api show channels as json\n\n".to_owned()),
         (Command::Api(Api::CoreUuid), "api global_getvar core_uuid\n\n".to_owned()),

@@ -19,7 +19,9 @@ async fn the_filters_stand_before_the_first_event_is_asked_for() {
     assert_eq!(said[2], "filter Event-Name CHANNEL_HO");
     assert_eq!(said[3], "filter Event-Name CHANNEL_UN");
     assert!(side.seen[4].starts_with("filter Job-UUID /^j"), "{}", side.seen[4]);
-    assert_eq!(said[5], "event plain HEARTBEAT BACKGR");
+    assert_eq!(said[5], "filter Event-Subclass /^sofi");
+    assert_eq!(said[6], "event plain HEARTBEAT BACKGR");
+    assert_eq!(said[7], "event plain CUSTOM sofia::ga");
     assert_eq!(told(&mut events).await, format!("up {CORE} true"));
 }
 
@@ -87,15 +89,16 @@ async fn a_peer_that_sends_byte_by_byte_is_understood() {
     let mut side = peer.accept().await;
     let ok = "Content-Type: command/reply\nReply-Text: +OK\n\n";
     let core = format!("Content-Type: api/response\nContent-Length: 36\n\n{CORE}");
-    let all = [GREETING, ok, ok, ok, ok, ok, ok, &core, &event("HEARTBEAT", "Event-Sequence: 1")]
-        .concat();
+    let all =
+        [GREETING, ok, ok, ok, ok, ok, ok, ok, ok, &core, &event("HEARTBEAT", "Event-Sequence: 1")]
+            .concat();
     // The answers are valid only behind their commands.
     for byte in GREETING.chars() {
         side.say(&byte.to_string()).await;
     }
     side.packet().await;
     side.say(ok).await;
-    for _ in 0..6 {
+    for _ in 0..8 {
         side.packet().await;
     }
     for byte in all[GREETING.len() + ok.len()..].chars() {

@@ -160,6 +160,7 @@ pub(crate) async fn told(events: &mut LinkEvents) -> String {
         Some(LinkEvent::Channel(event)) => {
             format!("{} {}", event.name().name(), event.unique_id().unwrap())
         }
+        Some(LinkEvent::Gateway(news)) => format!("{news:?}"),
         Some(LinkEvent::Lost(loss)) => format!("{loss:?}"),
         None => "end".to_owned(),
     }

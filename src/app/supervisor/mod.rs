@@ -48,6 +48,7 @@ struct Open {
     calls: Option<TcpListener>,
     health: Option<TcpListener>,
     api: Option<TcpListener>,
+    xml_curl: Option<TcpListener>,
 }
 
 /// Gives workers the sockets.
@@ -71,6 +72,7 @@ impl Office for Stock {
                 (SocketName::Calls, &open.calls),
                 (SocketName::Health, &open.health),
                 (SocketName::Api, &open.api),
+                (SocketName::XmlCurl, &open.xml_curl),
             ];
             let open = all.into_iter().filter_map(|(name, socket)| Some((name, socket.as_ref()?)));
             let shared: std::io::Result<Vec<_>> = open
@@ -127,7 +129,12 @@ impl Supervisor {
         let sockets = Sockets::find(config).await?;
         let address = sockets.calls.local_addr()?;
         tracing::info!(origin = ?sockets.origin, %address, "holds the listening socket");
-        let open = Open { calls: Some(sockets.calls), health: sockets.health, api: sockets.api };
+        let open = Open {
+            calls: Some(sockets.calls),
+            health: sockets.health,
+            api: sockets.api,
+            xml_curl: sockets.xml_curl,
+        };
         Ok(Self {
             program,
             stock: Arc::new(Stock(Mutex::new(open))),

@@ -1,6 +1,5 @@
 //! Settings of a link.
 
-use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,11 +10,10 @@ use crate::base::masked::Masked;
 use crate::base::millis::Millis;
 use crate::esl::argument::Refused;
 use crate::esl::credentials::{Credentials, DirectoryUser, Password};
+use crate::switch::secret_file::{self, SecretFileError};
 
 /// The password with which FreeSWITCH is shipped.
 const SHIPPED: &str = "ClueCon";
-/// Longest password file, in bytes.
-const FILE_MAX: u64 = 4 * 1_024;
 
 /// A FreeSWITCH's own Event Socket: one `[[link]]` of the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,10 +74,8 @@ pub enum LinkConfigError {
     Address(String),
     #[error("`password` and `password_file` are given: one is enough")]
     TwoPasswords,
-    #[error("the password file `{file}` can't be read: {source}")]
-    File { file: PathBuf, source: std::io::Error },
-    #[error("the password file `{0}` is longer than {FILE_MAX} bytes")]
-    FileTooLong(PathBuf),
+    #[error(transparent)]
+    File(#[from] SecretFileError),
     #[error("`{0}` must not be 0")]
     Zero(&'static str),
     #[error(transparent)]
@@ -117,7 +113,7 @@ impl LinkConfig {
         let password = match (&self.password, &self.password_file) {
             (Some(_), Some(_)) => return Err(LinkConfigError::TwoPasswords),
             (Some(password), None) => Password::new(password.reveal())?,
-            (None, Some(file)) => Password::new(&read(file)?)?,
+            (None, Some(file)) => Password::new(&secret_file::read(file)?)?,
             (None, None) => Password::new(SHIPPED)?,
         };
         if password == Password::new(SHIPPED)? {
@@ -131,18 +127,6 @@ impl LinkConfig {
             None => Credentials::Password(password),
         })
     }
-}
-
-fn read(file: &PathBuf) -> Result<String, LinkConfigError> {
-    let unreadable = |source| LinkConfigError::File { file: file.clone(), source };
-    let opened = std::fs::File::open(file).map_err(unreadable)?;
-    let mut text = String::new();
-    let length = opened.take(FILE_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if length as u64 > FILE_MAX {
-        return Err(LinkConfigError::FileTooLong(file.clone()));
-    }
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::esl::filter::Filter;
 use crate::esl::happening::{End, SendError, Stage, Ticket};
 use crate::esl::inbound::{Heard, UNANSWERED_MAX};
 use crate::esl::reply::Reply;
+use crate::esl::sofia;
 use crate::esl::token::{JobId, JobSeries};
 
 /// Most commands on the wire when filters are told: the rest is for jobs.
@@ -114,7 +115,9 @@ impl<'a> Connection<'a> {
             Command::Filter(Filter::Name(EventName::ChannelHold)),
             Command::Filter(Filter::Name(EventName::ChannelUnhold)),
             Command::Filter(jobs),
+            Command::Filter(Filter::Gateways),
             Command::Events(SUBSCRIBED.to_vec()),
+            Command::GatewayEvents,
         ] {
             self.line.talk.send(&command)?;
         }
@@ -254,6 +257,9 @@ impl<'a> Connection<'a> {
         let name = event.name();
         if name == EventName::Heartbeat {
             return self.hear_heartbeat(&event);
+        }
+        if let Some(news) = sofia::news(&event) {
+            return self.tell(LinkEvent::Gateway(news));
         }
         let Some(channel) = event.unique_id() else { return };
         if name == EventName::ChannelHangupComplete {

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use crate::base::ids::CoreId;
 use crate::esl::event::Event;
+use crate::esl::sofia::GatewayNews;
 
 /// Most events that wait for the consumer.
 pub const EVENTS_MAX: usize = 8_192;
@@ -25,6 +26,8 @@ pub enum LinkEvent {
     Down { reason: String },
     /// An event of a watched channel.
     Channel(Event),
+    /// Something about a gateway.
+    Gateway(GatewayNews),
     /// Events were not heard, while the link was up: what they changed has to be asked for.
     Lost(Loss),
 }
@@ -105,7 +108,10 @@ impl Queue {
 fn footprint(event: &LinkEvent) -> usize {
     match event {
         LinkEvent::Channel(event) => event.footprint(),
-        LinkEvent::Up { .. } | LinkEvent::Down { .. } | LinkEvent::Lost(_) => 0,
+        LinkEvent::Up { .. }
+        | LinkEvent::Down { .. }
+        | LinkEvent::Gateway(_)
+        | LinkEvent::Lost(_) => 0,
     }
 }
 
@@ -114,7 +120,7 @@ fn give_way(state: &mut State) -> u64 {
     let (mut missing, mut before, mut stands, mut same) = (0, 0, None, true);
     for event in state.waiting.drain(..) {
         match event {
-            LinkEvent::Channel(_) => missing += 1,
+            LinkEvent::Channel(_) | LinkEvent::Gateway(_) => missing += 1,
             LinkEvent::Lost(Loss::Overflow { events }) => before += events,
             LinkEvent::Lost(Loss::Heartbeats) => {}
             LinkEvent::Up { core, same_core } => {
@@ -175,7 +181,7 @@ mod tests {
         let shown = |event| match event {
             LinkEvent::Up { same_core, .. } => format!("up {same_core}"),
             LinkEvent::Down { .. } => "down".into(),
-            LinkEvent::Channel(_) => "event".into(),
+            LinkEvent::Channel(_) | LinkEvent::Gateway(_) => "event".into(),
             LinkEvent::Lost(loss) => format!("{loss:?}"),
         };
         std::iter::from_fn(|| queue.pop().flatten()).map(shown).collect()

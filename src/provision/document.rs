@@ -1,0 +1,197 @@
+//! What FreeSWITCH reads: documents of its XML, made by a library, so that no value leaves its
+//! place.
+
+use quick_xml::Writer;
+use quick_xml::escape::escape;
+use quick_xml::events::{BytesEnd, BytesStart, Event};
+
+use crate::sip::account::{Account, MARK};
+use crate::sip::picture::Phone;
+
+/// How `user/NUMBER@DOMAIN` finds a phone: by its registration. The usual `${sofia_contact(…)}` is
+/// an API call, which may be switched off.
+const DIAL: &str = "{^^:sip_invite_domain=${dialed_domain}:\
+     presence_id=${dialed_user}@${dialed_domain}}sofia/PROFILE/${dialed_user}%${dialed_domain}";
+
+/// A document that is being written.
+struct Document(Writer<Vec<u8>>);
+
+impl Document {
+    /// An element and what is in it. Writing into memory can't fail.
+    fn within(&mut self, name: &str, attributes: &[(&str, &str)], inner: impl FnOnce(&mut Self)) {
+        drop(self.0.write_event(Event::Start(start(name, attributes))));
+        inner(self);
+        drop(self.0.write_event(Event::End(BytesEnd::new(name))));
+    }
+
+    fn empty(&mut self, name: &str, attributes: &[(&str, &str)]) {
+        drop(self.0.write_event(Event::Empty(start(name, attributes))));
+    }
+
+    fn param(&mut self, name: &str, value: &str) {
+        self.empty("param", &[("name", name), ("value", value)]);
+    }
+
+    fn text(self) -> String {
+        String::from_utf8_lossy(&self.0.into_inner()).into_owned()
+    }
+}
+
+fn start<'a>(name: &'a str, attributes: &[(&str, &str)]) -> BytesStart<'a> {
+    let mut tag = BytesStart::new(name);
+    for (name, value) in attributes {
+        // `$${…}` is replaced wherever FreeSWITCH reads XML (`switch_xml.c` expand_vars).
+        let value = escape(*value).replace('$', "&#36;");
+        tag.push_attribute((name.as_bytes(), value.as_bytes()));
+    }
+    tag
+}
+
+fn document(section: &str, inner: impl FnOnce(&mut Document)) -> String {
+    let mut document = Document(Writer::new(Vec::new()));
+    document.within("document", &[("type", "freeswitch/xml")], |document| {
+        document.within("section", &[("name", section)], inner);
+    });
+    document.text()
+}
+
+/// That it is not ours: FreeSWITCH goes on to its next source (`switch_xml.c` switch_xml_locate).
+pub(super) fn nothing() -> String {
+    document("result", |document| document.empty("result", &[("status", "not found")]))
+}
+
+/// The gateways of a profile, as it looks for them: in users of a domain (`sofia.c`
+/// parse_domain_tag).
+pub(super) fn gateways<'a>(domain: &str, all: impl Iterator<Item = &'a Account>) -> String {
+    document("directory", |document| {
+        document.within("domain", &[("name", domain)], |document| {
+            for account in all {
+                document.within("user", &[("id", account.name.as_str())], |document| {
+                    document.within("gateways", &[], |document| gateway(document, account));
+                });
+            }
+        });
+    })
+}
+
+fn gateway(document: &mut Document, account: &Account) {
+    document.within("gateway", &[("name", account.name.as_str())], |document| {
+        for (name, value) in &account.params {
+            document.param(name, value);
+        }
+        if let Some(password) = &account.password {
+            document.param("password", password.reveal());
+        }
+        document.within("variables", &[], |document| {
+            for (name, value) in &account.variables {
+                document.empty("variable", &[("name", name), ("value", value)]);
+            }
+            let mark = [("name", MARK), ("value", &account.mark), ("direction", "outbound")];
+            document.empty("variable", &mark);
+        });
+    });
+}
+
+/// Networks as FreeSWITCH's lists take them from a domain's users (`switch_core.c`
+/// switch_load_network_lists).
+pub(super) fn networks(domain: &str, all: impl Iterator<Item = String>) -> String {
+    document("directory", |document| {
+        document.within("domain", &[("name", domain)], |document| {
+            for (nth, cidr) in all.enumerate() {
+                let id = format!("network-{nth}");
+                document.empty("user", &[("id", &id), ("cidr", &cidr)]);
+            }
+        });
+    })
+}
+
+/// A phone.
+pub(super) fn phone(domain: &str, phone: &Phone, profile: &str, context: &str) -> String {
+    document("directory", |document| {
+        document.within("domain", &[("name", domain)], |document| {
+            document.within("params", &[], |document| {
+                document.param("dial-string", &DIAL.replace("PROFILE", profile));
+            });
+            document.within("user", &[("id", &phone.number)], |document| {
+                document.within("params", &[], |document| {
+                    document.param("a1-hash", phone.a1_hash.reveal());
+                });
+                document.within("variables", &[], |document| {
+                    let shown = if phone.shown.is_empty() { &phone.number } else { &phone.shown };
+                    for (name, value) in [
+                        ("domain_name", domain),
+                        ("user_context", context),
+                        ("effective_caller_id_number", &phone.number),
+                        ("effective_caller_id_name", shown),
+                    ] {
+                        document.empty("variable", &[("name", name), ("value", value)]);
+                    }
+                });
+            });
+        });
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::base::masked::Masked;
+    use crate::model::gateway::GatewaySettings;
+
+    /// Every printable character of ASCII, and others.
+    fn every() -> String {
+        (' '..='~').chain("äß€😀".chars()).collect()
+    }
+
+    fn account(password: &str) -> Account {
+        let settings = GatewaySettings::at("sip.example".parse().unwrap());
+        let secret = Masked::new(Zeroizing::new(password.to_owned()));
+        let name = "cw-1".parse().unwrap();
+        Account::new(name, &settings, "external", "callwright", (Some(secret), 1))
+    }
+
+    #[test]
+    fn a_password_of_every_character_is_read_back_as_it_was() {
+        let every = every();
+        let text = gateways("callwright", std::iter::once(&account(&every)));
+        assert!(!text.contains('$'), "FreeSWITCH would replace it: {text}");
+        let read = roxmltree::Document::parse(&text).unwrap();
+        let param = read.descendants().find(|node| node.attribute("name") == Some("password"));
+        assert_eq!(param.unwrap().attribute("value"), Some(every.as_str()));
+        let path: Vec<_> =
+            param.unwrap().ancestors().skip(1).map(|node| node.tag_name().name()).collect();
+        assert_eq!(path, ["gateway", "gateways", "user", "domain", "section", "document", ""]);
+    }
+
+    #[test]
+    fn no_value_leaves_its_place() {
+        let hostile = "\"/><gateway name=\"x\"/><!-- ]]> & '";
+        let text = gateways("callwright", std::iter::once(&account(hostile)));
+        let read = roxmltree::Document::parse(&text).unwrap();
+        let found = read.descendants().filter(|node| node.has_tag_name("gateway")).count();
+        assert_eq!(found, 1, "{text}");
+    }
+
+    #[test]
+    fn a_phone_is_told_by_its_hash_alone() {
+        let told = Phone {
+            tenant: crate::base::ids::TenantId(uuid::Uuid::nil()),
+            number: "1001".into(),
+            shown: String::new(),
+            a1_hash: Masked::new(Zeroizing::new("abcdef".into())),
+        };
+        let text = phone("acme.example", &told, "internal", "callwright");
+        let read = roxmltree::Document::parse(&text).unwrap();
+        let value = |name: &str| {
+            let node = read.descendants().find(|node| node.attribute("name") == Some(name));
+            node.and_then(|node| node.attribute("value")).map(str::to_owned)
+        };
+        assert_eq!(value("a1-hash").as_deref(), Some("abcdef"));
+        assert_eq!(value("password"), None);
+        assert_eq!(value("effective_caller_id_name").as_deref(), Some("1001"));
+        let dial = value("dial-string").unwrap();
+        assert!(dial.ends_with("sofia/internal/${dialed_user}%${dialed_domain}"), "{dial}");
+    }
+}

@@ -1,0 +1,215 @@
+//! One FreeSWITCH: its link, and what is known of its gateways.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use super::breaker::Breaker;
+use crate::base::ids::{GatewayId, GatewayName};
+use crate::esl::argument::{Refused, VariableName, Word};
+use crate::esl::command::Api;
+use crate::esl::sofia::{GatewayRow, GatewayState, SofiaApi, gateways};
+use crate::model::registration::Standing;
+use crate::switch::link::{Link, LinkError};
+
+use super::account::MARK;
+
+/// How long a gateway may take to be deleted: FreeSWITCH looks once a second.
+const DELETED: Duration = Duration::from_secs(10);
+
+/// A FreeSWITCH whose gateways are ours.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) link: Link,
+    /// There is reason to compare.
+    pub(super) wake: Notify,
+    state: Mutex<Known>,
+    deleted: Notify,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// The name by which it introduces itself.
+    pub(super) switch: Option<String>,
+    pub(super) up: bool,
+    /// The marks that its gateways had when it was asked last.
+    pub(super) marks: BTreeMap<GatewayId, String>,
+    pub(super) standings: BTreeMap<GatewayId, (Standing, Option<u16>)>,
+    pub(super) breakers: BTreeMap<GatewayId, Breaker>,
+    /// The networks with which its lists were read last.
+    networks: BTreeSet<IpNet>,
+    /// Names whose end is awaited.
+    awaited: BTreeSet<String>,
+}
+
+impl Node {
+    pub(super) fn new(link: Link) -> Self {
+        Self { link, wake: Notify::new(), state: Mutex::default(), deleted: Notify::new() }
+    }
+
+    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The link is up, to a FreeSWITCH of which nothing is known.
+    pub(super) fn up(&self) {
+        let mut known = self.known();
+        known.up = true;
+        known.switch = None;
+        known.marks.clear();
+        known.networks.clear();
+        drop(known);
+        self.wake.notify_one();
+    }
+
+    pub(super) fn down(&self) {
+        self.known().up = false;
+    }
+
+    pub(super) fn heard_deleted(&self, name: &str) {
+        if self.known().awaited.remove(name) {
+            self.deleted.notify_one();
+        }
+    }
+
+    async fn ask(&self, sofia: SofiaApi) -> Result<String, LinkError> {
+        self.link.api(Api::Sofia(sofia)).await
+    }
+
+    /// The name by which it introduces itself.
+    pub(super) async fn switch(&self) -> Result<String, LinkError> {
+        if let Some(switch) = self.known().switch.clone() {
+            return Ok(switch);
+        }
+        let switch = self.ask(SofiaApi::SwitchName).await?.trim().to_owned();
+        self.known().switch = Some(switch.clone());
+        Ok(switch)
+    }
+
+    /// Has it read its lists of networks, unless they are as they were.
+    pub(super) async fn know_networks(&self, networks: &BTreeSet<IpNet>) -> Result<(), LinkError> {
+        if self.known().networks != *networks {
+            self.ask(SofiaApi::ReloadAcl).await?;
+            self.known().networks.clone_from(networks);
+        }
+        Ok(())
+    }
+
+    /// All gateways that it has, of ours and of others.
+    pub(super) async fn rows(&self) -> Result<Vec<GatewayRow>, LinkError> {
+        let xml = self.ask(SofiaApi::Gateways).await?;
+        gateways(&xml).map_err(LinkError::Unreadable)
+    }
+
+    /// The mark that a gateway has there; empty where it has none.
+    pub(super) async fn mark(&self, gateway: &GatewayName) -> Result<String, LinkError> {
+        #[allow(clippy::unwrap_used, reason = "a name of ours")]
+        let name = VariableName::new(MARK).unwrap();
+        let said = self.ask(SofiaApi::Variable { gateway: gateway.clone(), name }).await?;
+        Ok(said.trim().to_owned())
+    }
+
+    /// Gives gateways up, and waits until they are gone. Says how many are not, after ten seconds.
+    pub(super) async fn kill(&self, gone: &[(String, GatewayName)]) -> Result<usize, LinkError> {
+        self.known().awaited.extend(gone.iter().map(|(_, name)| name.to_string()));
+        for (profile, gateway) in gone {
+            let profile = word(profile)?;
+            match self.ask(SofiaApi::Kill { profile, gateway: gateway.clone() }).await {
+                Ok(_) => {}
+                // It is gone already.
+                Err(LinkError::Refused(_)) => {
+                    self.known().awaited.remove(gateway.as_str());
+                }
+                Err(error) => {
+                    self.known().awaited.clear();
+                    return Err(error);
+                }
+            }
+        }
+        let end = Instant::now() + DELETED;
+        while !self.known().awaited.is_empty() {
+            if timeout_at(end, self.deleted.notified()).await.is_err() {
+                break;
+            }
+        }
+        Ok(std::mem::take(&mut self.known().awaited).len())
+    }
+
+    /// Has a profile take gateways that it does not have yet.
+    pub(super) async fn rescan(&self, profile: &str) -> Result<(), LinkError> {
+        let said = self.ask(SofiaApi::Rescan { profile: word(profile)? }).await?;
+        // `mod_sofia.c` cmd_profile says so without -ERR.
+        if said.contains("Invalid Profile") {
+            return Err(LinkError::Refused(format!("there is no profile `{profile}`")));
+        }
+        Ok(())
+    }
+}
+
+fn word(profile: &str) -> Result<Word, Refused> {
+    Word::new("profile", profile)
+}
+
+/// What a change of state means, where it means anything. A gateway that registers again is
+/// registered all the while.
+pub(super) fn standing(
+    before: Option<Standing>,
+    now: &GatewayState,
+) -> Option<(Standing, Option<u16>)> {
+    use crate::esl::sofia::RegState as Is;
+    let settled = before.is_some_and(|before| {
+        matches!(before, Standing::Registered | Standing::Failed | Standing::Unreachable)
+    });
+    match now.state {
+        Is::Registered if now.up => Some((Standing::Registered, None)),
+        Is::Registered => Some((Standing::Unreachable, now.code)),
+        Is::NoRegister if now.up => Some((Standing::Ready, None)),
+        Is::NoRegister => Some((Standing::Unreachable, now.code)),
+        Is::Failed => Some((Standing::Failed, now.code)),
+        Is::Timeout => Some((Standing::Failed, Some(908))),
+        Is::FailWait if before == Some(Standing::Failed) => None,
+        Is::FailWait => Some((Standing::Failed, None)),
+        Is::Unregistered | Is::Trying | Is::Registering if settled => None,
+        Is::Unregistered | Is::Trying | Is::Registering => Some((Standing::Trying, None)),
+        Is::Unregistering | Is::Down => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::esl::sofia::RegState;
+
+    fn heard(state: RegState, up: bool, code: Option<u16>) -> GatewayState {
+        let (name, phrase, switch) = ("cw-1".into(), String::new(), "one".into());
+        GatewayState { name, state, up, code, phrase, switch, at_us: 0 }
+    }
+
+    #[test]
+    fn a_gateway_that_registers_again_stays_registered_until_it_fails() {
+        let registered = Some(Standing::Registered);
+        for state in [RegState::Unregistered, RegState::Trying, RegState::Registering] {
+            assert_eq!(standing(registered, &heard(state, true, None)), None, "{state:?}");
+            let first = standing(None, &heard(state, false, None));
+            assert_eq!(first, Some((Standing::Trying, None)));
+        }
+        let failed = heard(RegState::Failed, false, Some(403));
+        assert_eq!(standing(registered, &failed), Some((Standing::Failed, Some(403))));
+        let waits = heard(RegState::FailWait, false, None);
+        assert_eq!(standing(Some(Standing::Failed), &waits), None, "the code stays");
+        let back = heard(RegState::Registered, true, None);
+        assert_eq!(standing(Some(Standing::Failed), &back), Some((Standing::Registered, None)));
+    }
+
+    #[test]
+    fn whoever_does_not_answer_options_is_unreachable() {
+        let down = heard(RegState::NoRegister, false, Some(408));
+        assert_eq!(standing(None, &down), Some((Standing::Unreachable, Some(408))));
+        let up = heard(RegState::NoRegister, true, None);
+        assert_eq!(standing(Some(Standing::Unreachable), &up), Some((Standing::Ready, None)));
+    }
+}
