@@ -11,7 +11,9 @@ pub mod config;
 mod document;
 mod endpoint;
 mod export;
+mod extensions;
 mod flows;
+mod gateways;
 mod keys;
 mod names;
 mod numbers;
@@ -52,6 +54,7 @@ use crate::base::ids::ApiKeyId;
 use crate::control::console::Console;
 use crate::driver::call::Shared;
 use crate::model::access::Power;
+use crate::sip::Accounts;
 use crate::store::{Directory, Store};
 
 use config::Config;
@@ -91,6 +94,7 @@ impl Connected<IncomingStream<'_, Secured>> for Peer {
 pub struct Api {
     store: Store,
     directory: Directory,
+    accounts: Accounts,
     console: Arc<Console>,
     archive: Arc<Archive>,
     prompts: Prompts,
@@ -119,6 +123,11 @@ impl Api {
         &self.console.shared
     }
 
+    /// Gateways and phones at work.
+    const fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
     /// Whether the operator has an engine that speaks.
     const fn speaks(&self) -> bool {
         self.speech
@@ -135,6 +144,8 @@ fn endpoints() -> Vec<Endpoint> {
         numbers::endpoints(),
         prompts::endpoints(),
         rooms::endpoints(),
+        gateways::endpoints(),
+        extensions::endpoints(),
         calls::endpoints(),
         records::endpoints(),
         export::endpoints(),
@@ -162,6 +173,7 @@ impl Api {
     pub fn new(
         store: Store,
         directory: Directory,
+        accounts: Accounts,
         console: Arc<Console>,
         archive: Arc<Archive>,
         prompts: Prompts,
@@ -176,6 +188,7 @@ impl Api {
         Self {
             store,
             directory,
+            accounts,
             console,
             archive,
             prompts,

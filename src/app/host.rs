@@ -81,8 +81,9 @@ impl Host {
             let archive = Arc::clone(&daemon.archive);
             let (settings, speech) = (config.api.clone(), config.store.speech.is_some());
             let prompts = Prompts::new(&config.prompts);
-            let store = store.clone();
-            (Api::new(store, directory, own, archive, prompts, settings, speech), socket)
+            let (store, accounts) = (store.clone(), daemon.watch.accounts.clone());
+            let api = Api::new(store, directory, accounts, own, archive, prompts, settings, speech);
+            (api, socket)
         });
         let answer = |socket| {
             let accounts = daemon.watch.accounts.clone();

@@ -22,6 +22,8 @@ pub enum SofiaApi {
     Kill { profile: Word, gateway: GatewayName },
     /// Has a profile look for gateways that it does not have yet.
     Rescan { profile: Word },
+    /// Has a gateway register now.
+    Register { profile: Word, gateway: GatewayName },
     /// Asks for a variable of the calls that go out through a gateway; nothing where it is unset.
     Variable { gateway: GatewayName, name: VariableName },
     /// Has FreeSWITCH read its lists of networks again (`mod_commands.c` reload_acl_function).
@@ -36,6 +38,9 @@ impl fmt::Display for SofiaApi {
             Self::Gateways => f.write_str("sofia xmlstatus gateway"),
             Self::Kill { profile, gateway } => {
                 write!(f, "sofia profile {} killgw {gateway}", profile.as_str())
+            }
+            Self::Register { profile, gateway } => {
+                write!(f, "sofia profile {} register {gateway}", profile.as_str())
             }
             Self::Rescan { profile } => write!(f, "sofia profile {} rescan", profile.as_str()),
             Self::Variable { gateway, name } => {
@@ -104,6 +109,7 @@ pub struct GatewayRow {
 pub fn gateways(xml: &str) -> Result<Vec<GatewayRow>, String> {
     let mut reader = Reader::from_str(xml);
     reader.config_mut().check_end_names = false;
+    reader.config_mut().allow_dangling_amp = true;
     let (mut rows, mut row, mut field) = (Vec::new(), None, Vec::new());
     let mut whole = false;
     loop {
@@ -175,6 +181,8 @@ pub struct GatewayState {
     /// What the provider answered; 900 and above are sofia-sip's own.
     pub code: Option<u16>,
     pub phrase: String,
+    /// Whether anybody ever answered; else the code is FreeSWITCH's own.
+    pub heard: bool,
     /// The FreeSWITCH that tells it.
     pub switch: String,
     /// When, in microseconds of FreeSWITCH's clock.
@@ -197,6 +205,7 @@ pub fn news(event: &Event) -> Option<GatewayNews> {
                 state: RegState::named(&text("State")?)?,
                 up: text("Ping-Status").as_deref() == Some("UP"),
                 code: event.header("Status").and_then(|code| code.number()),
+                heard: event.header("Register-Network-IP").is_some(),
                 phrase: phrase.chars().filter(|c| !c.is_control()).take(PHRASE_MAX).collect(),
                 switch: text("FreeSWITCH-Switchname")?,
                 at_us: event.header("Event-Date-Timestamp").and_then(|at| at.number())?,
@@ -233,7 +242,7 @@ mod tests {
     fn a_state_is_read_with_what_the_provider_said() {
         let json = br#"{"Event-Name": "CUSTOM", "Event-Subclass": "sofia::gateway_state",
             "Gateway": "cw-1", "State": "FAILED", "Ping-Status": "DOWN", "Status": "403",
-            "Phrase": "Forbidden\u0007", "FreeSWITCH-Switchname": "one",
+            "Phrase": "Forbidden\u0007", "Register-Network-IP": "192.0.2.1", "FreeSWITCH-Switchname": "one",
             "Event-Date-Timestamp": "1700000000000001"}"#;
         let expected = GatewayState {
             name: "cw-1".into(),
@@ -241,6 +250,7 @@ mod tests {
             up: false,
             code: Some(403),
             phrase: "Forbidden".into(),
+            heard: true,
             switch: "one".into(),
             at_us: 1_700_000_000_000_001,
         };

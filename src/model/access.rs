@@ -44,6 +44,10 @@ pub enum Power {
     RoomsRead,
     RoomsWrite,
     RoomsControl,
+    GatewaysRead,
+    GatewaysWrite,
+    ExtensionsRead,
+    ExtensionsWrite,
     CallsRead,
     CallsControl,
     /// Call somebody.
@@ -58,7 +62,7 @@ pub enum Power {
 
 impl Power {
     /// Every one, in the order of the documentation.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::TenantsManage,
         Self::TenantRead,
         Self::KeysManage,
@@ -72,6 +76,10 @@ impl Power {
         Self::RoomsRead,
         Self::RoomsWrite,
         Self::RoomsControl,
+        Self::GatewaysRead,
+        Self::GatewaysWrite,
+        Self::ExtensionsRead,
+        Self::ExtensionsWrite,
         Self::CallsRead,
         Self::CallsControl,
         Self::CallsPlace,
@@ -98,6 +106,10 @@ impl Power {
             Self::RoomsRead => "rooms:read",
             Self::RoomsWrite => "rooms:write",
             Self::RoomsControl => "rooms:control",
+            Self::GatewaysRead => "gateways:read",
+            Self::GatewaysWrite => "gateways:write",
+            Self::ExtensionsRead => "extensions:read",
+            Self::ExtensionsWrite => "extensions:write",
             Self::CallsRead => "calls:read",
             Self::CallsControl => "calls:control",
             Self::CallsPlace => "calls:place",
@@ -180,8 +192,11 @@ impl Role {
             | Power::NumbersWrite
             | Power::PromptsWrite
             | Power::RoomsWrite
+            | Power::GatewaysWrite
+            | Power::ExtensionsWrite
             | Power::RecordingsWrite => manages,
             Power::CallsMonitor
+            | Power::GatewaysRead
             | Power::RecordingsRead
             | Power::RecordingsListen
             | Power::AuditRead => leads,
@@ -193,6 +208,7 @@ impl Role {
             | Power::NumbersRead
             | Power::PromptsRead
             | Power::RoomsRead
+            | Power::ExtensionsRead
             | Power::CallsRead
             | Power::RecordsRead => true,
         }

@@ -6,6 +6,13 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// In the place of a provider's words: nobody could be reached.
+pub const UNREACHED: &str = "not reached";
+/// The same: the server's name leads nowhere.
+pub const UNRESOLVED: &str = "not resolved";
+/// The same: the Sofia profile has no such transport.
+pub const NO_TRANSPORT: &str = "no transport";
+
 /// Where it stands.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
@@ -93,6 +100,9 @@ pub fn explain(standing: Standing, code: Option<u16>, phrase: &str) -> Cow<'stat
         Standing::Registered => "the account is registered".into(),
         Standing::Ready => "calls may go through it; it does not register".into(),
         Standing::Trying => "the server has not answered yet".into(),
+        Standing::Absent if phrase == NO_TRANSPORT => {
+            "FreeSWITCH's profile has no TLS: the operator sets it up there".into()
+        }
         Standing::Absent => "FreeSWITCH has not taken it: does mod_xml_curl ask Callwright?".into(),
         Standing::Unreachable => "the server does not answer OPTIONS".into(),
         Standing::Resting => {
@@ -103,20 +113,17 @@ pub fn explain(standing: Standing, code: Option<u16>, phrase: &str) -> Cow<'stat
     }
 }
 
-/// Why a registration failed. What sofia-sip itself says is in `nta.c` and `nua_client.c`.
+/// Why a registration failed.
 fn failure(code: Option<u16>, phrase: &str) -> Cow<'static, str> {
+    if phrase == UNRESOLVED {
+        return "the server's name can't be resolved".into();
+    }
     let Some(code) = code else {
         return "the server did not answer in time".into();
     };
     let sentence = match (code, phrase) {
-        (503, "DNS Error") | (503 | 404 | 478, "Unresolvable destination") => {
-            "the server's name can't be resolved"
-        }
-        (503, said) if said.contains("TLS") || said.contains("Certificate") => {
-            "no encrypted connection to the server could be made"
-        }
-        (503, "Transport Error" | "Network Error") => {
-            "the server can't be reached: nothing takes SIP there, or a firewall is between"
+        (_, UNREACHED) => {
+            "the server can't be reached: nothing takes SIP there, or what is between"
         }
         (401 | 407, _) => "the server does not accept the user or the password",
         (403, _) => "the server says the password is wrong, or the account is barred",
@@ -144,7 +151,8 @@ mod tests {
             said(Some(403), "Forbidden"),
             "the server says the password is wrong, or the account is barred (403)"
         );
-        assert!(said(Some(503), "DNS Error").contains("can't be resolved"));
+        assert!(said(None, UNRESOLVED).contains("can't be resolved"));
+        assert!(said(Some(503), UNREACHED).contains("can't be reached"));
         assert!(said(Some(503), "Service Unavailable").contains("can't register anybody"));
         assert!(said(Some(904), "x").contains("realm"));
         assert!(said(None, "").contains("in time"));

@@ -50,6 +50,14 @@ impl Account {
     }
 }
 
+impl Account {
+    /// A parameter, where it is given.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        let found = self.params.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
 fn params(settings: &GatewaySettings, context: &str) -> Vec<(&'static str, String)> {
     let yes = |on: bool| if on { "true" } else { "false" }.to_owned();
     let text = |word: &dyn std::fmt::Display| Some(word.to_string());
@@ -102,20 +110,15 @@ mod tests {
         Account::new(name, settings, "external", "callwright", (None, revision))
     }
 
-    fn param<'a>(account: &'a Account, name: &str) -> Option<&'a str> {
-        let found = account.params.iter().find(|(known, _)| *known == name);
-        found.map(|(_, value)| value.as_str())
-    }
-
     #[test]
     fn what_is_not_said_is_left_to_freeswitch() {
         let plain = GatewaySettings::at("sip.example:5080".parse().unwrap());
         let account = account(&plain, 0);
-        assert_eq!(param(&account, "proxy"), Some("sip.example:5080"));
-        assert_eq!(param(&account, "register"), Some("true"));
-        assert_eq!(param(&account, "extension"), Some("auto_to_user"));
-        assert_eq!(param(&account, "realm"), None);
-        assert_eq!(param(&account, "ping"), None);
+        assert_eq!(account.param("proxy"), Some("sip.example:5080"));
+        assert_eq!(account.param("register"), Some("true"));
+        assert_eq!(account.param("extension"), Some("auto_to_user"));
+        assert_eq!(account.param("realm"), None);
+        assert_eq!(account.param("ping"), None);
         assert_eq!(account.variables, [("sip_cid_type", "pid".to_owned())]);
     }
 

@@ -27,7 +27,7 @@ use crate::base::ids::{GatewayId, InstanceId};
 use crate::esl::sofia::{GatewayNews, GatewayState, RegState};
 use crate::keyring::Keyring;
 use crate::model::gateway::of_switch_name;
-use crate::model::registration::{Registration, Standing};
+use crate::model::registration::{Registration, Standing, UNREACHED};
 use crate::store::{Directory, Store};
 use crate::switch::link::Link;
 
@@ -208,8 +208,8 @@ impl Accounts {
         }
         drop(known);
         let since = Timestamp::from_microsecond(state.at_us).unwrap_or_else(|_| Timestamp::now());
-        let registration = Registration::new(state.switch, now, code, state.phrase, since);
-        self.note(id, registration);
+        let phrase = phrase(&state);
+        self.note(id, Registration::new(state.switch, now, code, phrase, since));
     }
 
     /// Has it written down, unless too much waits already.
@@ -217,6 +217,15 @@ impl Accounts {
         if self.0.notes.try_send((id, registration)).is_err() {
             tracing::warn!(gateway = %id, "a change of a gateway is not written down");
         }
+    }
+}
+
+/// What is kept of the provider's words. What sofia-sip says itself looks like a provider's answer
+/// (`nta.c` outgoing_reply), but nobody sent it.
+fn phrase(state: &GatewayState) -> String {
+    match state.code {
+        Some(503) if !state.heard => UNREACHED.to_owned(),
+        _ => state.phrase.clone(),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::esl::sofia::{GatewayRow, GatewayState, SofiaApi, gateways};
 use crate::model::registration::Standing;
 use crate::switch::link::{Link, LinkError};
 
-use super::account::MARK;
+use super::account::{Account, MARK};
 
 /// How long a gateway may take to be deleted: FreeSWITCH looks once a second.
 const DELETED: Duration = Duration::from_secs(10);
@@ -139,6 +139,12 @@ impl Node {
         Ok(std::mem::take(&mut self.known().awaited).len())
     }
 
+    /// Has a gateway register now, whatever it did before.
+    pub(super) async fn register(&self, account: &Account) -> Result<(), LinkError> {
+        let (profile, gateway) = (word(&account.profile)?, account.name.clone());
+        self.ask(SofiaApi::Register { profile, gateway }).await.map(drop)
+    }
+
     /// Has a profile take gateways that it does not have yet.
     pub(super) async fn rescan(&self, profile: &str) -> Result<(), LinkError> {
         let said = self.ask(SofiaApi::Rescan { profile: word(profile)? }).await?;
@@ -186,7 +192,7 @@ mod tests {
 
     fn heard(state: RegState, up: bool, code: Option<u16>) -> GatewayState {
         let (name, phrase, switch) = ("cw-1".into(), String::new(), "one".into());
-        GatewayState { name, state, up, code, phrase, switch, at_us: 0 }
+        GatewayState { name, state, up, code, phrase, heard: true, switch, at_us: 0 }
     }
 
     #[test]

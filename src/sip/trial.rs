@@ -5,17 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::net::lookup_host;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
 use super::account::{Account, Secret};
 use super::node::{Node, standing};
-use super::{Accounts, Locked};
+use super::{Accounts, Locked, phrase};
 use crate::base::ids::GatewayName;
 use crate::esl::sofia::GatewayState;
-use crate::model::gateway::GatewaySettings;
-use crate::model::registration::{Registration, Standing};
+use crate::model::gateway::{GatewaySettings, Transport};
+use crate::model::registration::{NO_TRANSPORT, Registration, Standing, UNREACHED, UNRESOLVED};
 use crate::switch::link::LinkError;
 
 /// Accounts that are tried out at once.
@@ -23,6 +24,8 @@ const TRIALS_MAX: usize = 4;
 /// How long a server may take to answer: sofia-sip gives an unanswered request up after 32 s, which
 /// nobody wants to wait for.
 const PATIENCE: Duration = Duration::from_secs(12);
+/// How long a name may take to be resolved.
+const RESOLVED: Duration = Duration::from_secs(3);
 /// Changes of state that wait to be looked at.
 const STATES_MAX: usize = 64;
 /// What FreeSWITCH calls such a gateway: this and an id of the moment.
@@ -45,8 +48,6 @@ pub enum TryError {
     Busy,
     #[error("FreeSWITCH can't try it out: {0}")]
     Link(#[from] LinkError),
-    #[error("FreeSWITCH did not take the account: is mod_xml_curl bound to Callwright there?")]
-    NotTaken,
 }
 
 /// What came of it.
@@ -159,7 +160,7 @@ impl Accounts {
         let taken = take(node, &profile, &going.name).await;
         let found = match taken {
             Ok(true) => outcome(&mut states, began + PATIENCE).await,
-            Ok(false) => None,
+            Ok(false) => Some(not_taken(settings)),
             Err(error) => return Err(error.into()),
         };
         let took = began.elapsed();
@@ -168,13 +169,64 @@ impl Accounts {
         drop(going);
         if taken == Ok(true) {
             node.kill(&[(profile, name)]).await?;
-        } else {
-            return Err(TryError::NotTaken);
+            self.register_again(settings).await;
         }
         let switch = node.switch().await?;
-        let (now, code, phrase) = found.unwrap_or((Standing::Failed, None, String::new()));
+        let (now, code, phrase) = match found {
+            Some(found) if found.2 != UNREACHED => found,
+            found if leads_nowhere(settings).await => {
+                (Standing::Failed, found.and_then(|(_, code, _)| code), UNRESOLVED.to_owned())
+            }
+            found => found.unwrap_or((Standing::Failed, None, String::new())),
+        };
         let registration = Registration::new(switch, now, code, phrase, Timestamp::now());
         Ok(Tried { works: now.serves(), registration, took })
+    }
+}
+
+/// FreeSWITCH passes over an account whose transport its profile has not (`sofia.c`
+/// parse_gateways).
+fn not_taken(settings: &GatewaySettings) -> Outcome {
+    let phrase = if settings.transport == Transport::Tls { NO_TRANSPORT } else { "" };
+    (Standing::Absent, None, phrase.to_owned())
+}
+
+/// Whether the server has a name without an address. Only asked where nobody was reached: a name
+/// may lead somewhere by SRV alone.
+async fn leads_nowhere(settings: &GatewaySettings) -> bool {
+    let server = settings.register_proxy.as_ref().unwrap_or(&settings.server).as_str();
+    let text = if server.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+        server.to_owned()
+    } else {
+        format!("{server}:5060")
+    };
+    match timeout(RESOLVED, lookup_host(text)).await {
+        Ok(Ok(mut found)) => found.next().is_none(),
+        Ok(Err(_)) | Err(_) => true,
+    }
+}
+
+type Outcome = (Standing, Option<u16>, String);
+
+impl Accounts {
+    /// Where a registrar keeps one registration of an account, the trial has taken the place of the
+    /// gateway that has the same account.
+    async fn register_again(&self, tried: &GatewaySettings) {
+        let picture = self.picture();
+        let user = tried.username.as_ref().map_or("", |user| user.as_str());
+        let same = |account: &&Arc<Account>| {
+            let param = |name| account.param(name).unwrap_or_default();
+            param("proxy") == tried.server.as_str()
+                && param("username") == user
+                && param("register") == "true"
+        };
+        for account in picture.accounts.values().filter(same) {
+            for node in &self.0.nodes {
+                if let Err(error) = node.register(account).await {
+                    tracing::debug!(gateway = %account.name, %error, "it registers by and by");
+                }
+            }
+        }
     }
 }
 
@@ -185,16 +237,13 @@ async fn take(node: &Node, profile: &str, name: &GatewayName) -> Result<bool, Li
 }
 
 /// Waits for what settles it; none if nothing did.
-async fn outcome(
-    states: &mut mpsc::Receiver<GatewayState>,
-    end: Instant,
-) -> Option<(Standing, Option<u16>, String)> {
+async fn outcome(states: &mut mpsc::Receiver<GatewayState>, end: Instant) -> Option<Outcome> {
     let mut before = None;
     while let Ok(Some(state)) = timeout_at(end, states.recv()).await {
         let Some((now, code)) = standing(before, &state) else { continue };
         before = Some(now);
         if now != Standing::Trying {
-            return Some((now, code, state.phrase));
+            return Some((now, code, phrase(&state)));
         }
     }
     None

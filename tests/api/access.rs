@@ -23,6 +23,8 @@ fn filled(path: &str, tenant: &str) -> String {
         ("{room}", "main"),
         ("{prompt}", "main"),
         ("{recording}", id),
+        ("{gateway}", "main"),
+        ("{extension}", "main"),
     ];
     let filled = parts.iter().fold(path.to_owned(), |path, (part, with)| path.replace(part, with));
     assert!(!filled.contains('{'), "{filled}: what is that part?");

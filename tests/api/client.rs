@@ -54,7 +54,7 @@ pub(crate) struct Asker {
     key: Option<String>,
 }
 
-fn anywhere(port: u16) -> SocketAddr {
+pub(crate) fn anywhere(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
 
@@ -93,6 +93,10 @@ impl Place {
 
     pub(crate) fn port(&self) -> u16 {
         self.console.status().api.unwrap().parse::<SocketAddr>().unwrap().port()
+    }
+
+    pub(crate) fn xml_curl(&self) -> String {
+        self.console.status().xml_curl.unwrap()
     }
 
     pub(crate) async fn tenant(&self, slug: &str) -> TenantId {

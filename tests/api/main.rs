@@ -3,6 +3,7 @@
 
 mod access;
 mod client;
+mod gateways;
 mod guards;
 mod once;
 mod prompts;

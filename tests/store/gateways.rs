@@ -5,6 +5,7 @@ use callwright::base::ids::{GatewayId, GatewayName};
 use callwright::keyring::Keyring;
 use callwright::model::extension::ExtensionSettings;
 use callwright::model::gateway::{GatewaySettings, switch_name};
+use callwright::model::registration::{Registration, Standing};
 use callwright::model::sip::SipUser;
 use callwright::model::tenant::Reach;
 use callwright::store::{
@@ -12,8 +13,9 @@ use callwright::store::{
 };
 use callwright::vault;
 use callwright::vault::keys::OperatorKeys;
+use jiff::Timestamp;
 
-use crate::bench::{Bench, on_both, publish};
+use crate::bench::{Bench, instance_id, on_both, publish};
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const SECRET: &str = "p\u{e4}ss \"<&$'>` 1";
@@ -146,7 +148,67 @@ async fn passwords_outlive_a_rotated_and_a_destroyed_key(bench: Bench) {
     }
 }
 
+fn stands(standing: Standing, code: Option<u16>, at_us: i64) -> Registration {
+    let since = Timestamp::from_microsecond(at_us).unwrap();
+    Registration::new("one".into(), standing, code, "Forbidden".into(), since)
+}
+
+async fn how_a_gateway_stands_is_kept_once_however_often_it_is_told(bench: Bench) {
+    let (keyring, operator) = (keyring(&bench), bench.store.operator());
+    let scope = bench.store.tenant(bench.tenant("acme").await.id);
+    let other = bench.store.tenant(bench.tenant("other").await.id);
+    let id = put(&keyring, &scope, SECRET).await.gateway.id;
+    let failed = stands(Standing::Failed, Some(403), 2_000_000);
+    let registered = stands(Standing::Registered, None, 3_000_000);
+    let told = [&stands(Standing::Trying, None, 1_000_000), &failed, &failed, &registered];
+    for one in told.into_iter().chain([&failed]) {
+        operator.note_registration(id, one).await.unwrap();
+    }
+    assert_eq!(scope.registrations().await.unwrap(), [(id, registered.clone())]);
+    assert_eq!(other.registrations().await.unwrap(), []);
+    let history = scope.registration_history(id, None).await.unwrap();
+    let seen: Vec<_> = history.iter().map(|one| (one.standing, one.code)).collect();
+    let expected =
+        [(Standing::Registered, None), (Standing::Failed, Some(403)), (Standing::Trying, None)];
+    assert_eq!(seen, expected);
+    let earlier = scope.registration_history(id, Some(registered.since)).await.unwrap();
+    assert_eq!(earlier.first(), Some(&failed));
+    assert_eq!(other.registration_history(id, None).await.unwrap(), []);
+    for nth in 0..600 {
+        let standing = if nth % 2 == 0 { Standing::Failed } else { Standing::Registered };
+        operator.note_registration(id, &stands(standing, None, 4_000_000 + nth)).await.unwrap();
+    }
+    let (mut count, mut before) = (0, None);
+    loop {
+        let page = scope.registration_history(id, before).await.unwrap();
+        let Some(last) = page.last() else { break };
+        (count, before) = (count + page.len(), Some(last.since));
+    }
+    assert_eq!(count, 500);
+    // Of a gateway that is gone nothing is kept.
+    scope.remove_gateway(&name()).await.unwrap();
+    operator.note_registration(id, &failed).await.unwrap();
+    assert_eq!(scope.registrations().await.unwrap(), []);
+}
+
+async fn one_process_at_a_time_changes_a_freeswitchs_gateways(bench: Bench) {
+    let operator = bench.store.operator();
+    let (one, two) = (instance_id(), instance_id());
+    assert!(operator.take_turn("a", one).await.unwrap());
+    assert!(operator.take_turn("a", one).await.unwrap(), "it goes on");
+    assert!(!operator.take_turn("a", two).await.unwrap());
+    assert!(operator.take_turn("b", two).await.unwrap());
+    operator.end_turn("a", two).await.unwrap();
+    assert!(!operator.take_turn("a", two).await.unwrap(), "that was not its turn");
+    operator.end_turn("a", one).await.unwrap();
+    assert!(operator.take_turn("a", two).await.unwrap());
+    bench.sql("UPDATE gateway_turn SET until_ms = 0").await;
+    assert!(operator.take_turn("a", one).await.unwrap(), "who died holds nobody up");
+}
+
 on_both! {
+    how_a_gateway_stands_is_kept_once_however_often_it_is_told,
+    one_process_at_a_time_changes_a_freeswitchs_gateways,
     a_password_is_read_back_from_memory_and_is_nowhere_in_the_database,
     a_change_without_a_password_keeps_it_and_one_with_it_counts,
     two_tenants_have_a_gateway_of_one_name_and_each_its_own,
