@@ -276,6 +276,7 @@ impl Channel {
             return b"-USAGE: <uuid> [start|stop|mask|unmask] <path> [<limit>]\n".to_vec();
         };
         match &action[..] {
+            b"start" if !self.records => return b"-ERR Cannot record session!\n".to_vec(),
             b"start" => self.start_session(path),
             b"stop" if !self.stop_session(path) => {
                 return b"-ERR Cannot stop record session!\n".to_vec();

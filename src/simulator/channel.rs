@@ -106,6 +106,8 @@ pub struct Channel {
     pub(super) profile: u32,
     pub(super) recordings: Vec<Session>,
     pub(super) recorded: Vec<(Vec<u8>, u64)>,
+    /// Recordings can be made of the call (`uuid_record`).
+    pub(super) records: bool,
     pub(super) talking_until: u64,
     pub(super) log: Log,
     pub(super) sequence: u64,
@@ -147,6 +149,7 @@ impl Channel {
             profile: 1,
             recordings: Vec::new(),
             recorded: Vec::new(),
+            records: true,
             talking_until: 0,
             log: Log::default(),
             sequence: 0,
@@ -298,6 +301,11 @@ impl Channel {
     /// Sets a variable, as somebody who may would over another connection.
     pub fn set_variable(&mut self, name: &str, value: &[u8]) {
         self.vars.set(name.as_bytes().to_vec(), value.to_vec());
+    }
+
+    /// From now on FreeSWITCH can't write recordings of the call, as where the disk is full.
+    pub const fn refuse_recordings(&mut self) {
+        self.records = false;
     }
 
     pub fn uuid(&self) -> &str {

@@ -19,6 +19,8 @@ pub(super) struct Stay {
     speaks: bool,
     hears: bool,
     moderator: bool,
+    /// It is over when one is left.
+    two: bool,
     /// When the world takes the caller out, or ends the room.
     kicked_at: Option<u64>,
     ends_at: Option<u64>,
@@ -36,15 +38,42 @@ impl Stay {
     }
 }
 
+/// A room's name without its profile, and its flags.
+fn parts(text: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let (name, flags) = match text.windows(7).position(|w| w == b"+flags{") {
+        Some(at) => (&text[..at], text.get(at + 7..).unwrap_or_default()),
+        None => (text, &b""[..]),
+    };
+    let flags = split(until(flags, |b| b == b'}'), b'|', 10);
+    (until(name, |b| b == b'@').to_vec(), flags)
+}
+
+/// A room's name, and whether it is over when one is left.
+pub(super) fn named(text: &[u8]) -> (Vec<u8>, bool) {
+    let (room, flags) = parts(text);
+    (room, flags.iter().any(|flag| flag == b"mintwo"))
+}
+
 impl Channel {
+    /// Whether the caller is in this room.
+    pub(super) fn stays_in(&self, room: &[u8]) -> bool {
+        self.stack
+            .iter()
+            .any(|frame| matches!(&frame.activity, Activity::Conference(stay) if stay.room == room))
+    }
+
+    /// All others have left the room.
+    pub(super) fn stays_alone(&mut self, room: &[u8]) {
+        for frame in &mut self.stack {
+            if let Activity::Conference(stay) = &mut frame.activity {
+                stay.over |= stay.two && stay.room == room;
+            }
+        }
+    }
+
     pub(super) fn begin_conference(&mut self, text: &[u8]) -> Activity {
-        let (name, flags) = match text.windows(7).position(|w| w == b"+flags{") {
-            Some(at) => (&text[..at], text.get(at + 7..).unwrap_or_default()),
-            None => (text, &b""[..]),
-        };
-        let flags = split(until(flags, |b| b == b'}'), b'|', 10);
+        let (room, flags) = parts(text);
         let has = |flag: &[u8]| flags.iter().any(|one| one == flag);
-        let room = until(name, |b| b == b'@').to_vec();
         self.answer();
         let world = self.world.room.clone();
         let enforced = self.vars.get(b"conference_enforce_security").is_none_or(|v| v != b"false");
@@ -63,6 +92,7 @@ impl Channel {
             speaks: !has(b"mute"),
             hears: !has(b"deaf"),
             moderator: has(b"moderator"),
+            two: has(b"mintwo"),
             kicked_at: after(world.kicked_after),
             ends_at: after(world.ends_after),
             over: false,
@@ -95,6 +125,7 @@ impl Channel {
         self.tell_room(stay, b"del-member");
         let room = String::from_utf8_lossy(&stay.room).into_owned();
         self.note(Observed::Left { room });
+        self.empties(&stay.room);
     }
 
     /// `conference NAME command [member]`, as far as it concerns the caller.
@@ -120,6 +151,9 @@ impl Channel {
                 b"non_moderator" => b"+OK\n".to_vec(),
                 _ => [b"-ERR Non-Existant ID ", member, b"\n"].concat(),
             };
+        }
+        if member == b"all" && [&b"kick"[..], b"hup"].contains(&&command[..]) {
+            self.empty(room);
         }
         let frame = &mut self.stack[at];
         let mut activity = std::mem::replace(&mut frame.activity, Activity::Done);

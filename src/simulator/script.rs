@@ -92,6 +92,13 @@ pub struct Room {
     pub ends_after: Option<Millis>,
 }
 
+impl Room {
+    /// Whether one more may join who says nothing about it.
+    pub(super) const fn lets_in(&self) -> bool {
+        !self.locked
+    }
+}
+
 /// How a waiting line is when the caller comes, and how it goes on.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

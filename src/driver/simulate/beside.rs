@@ -217,11 +217,13 @@ impl Simulation<'_> {
         let (told, over) = (stray.drain(self.now), stray.is_over());
         for told in told {
             match told {
-                Told::Queue(_) => {}
+                Told::Queue(query) => {
+                    self.line.ask(&query, &self.script.queue, self.now.mono_ms);
+                }
                 Told::Note(_, entry) => self.told.timeline.push(*entry),
                 Told::Recording(_, note) => self.beside.recordings.push(*note),
                 Told::Order(api, id) => self.order_beside(api, id),
-                Told::Query(id, _) => self.find_room(id),
+                Told::Query(id, query) => self.asked(id, query),
                 Told::Audit(_) | Told::Discard(..) => {}
                 Told::Answered(obeyed) => self.answered(obeyed),
                 Told::Follow(channel, heed) => self.follow(channel, heed),

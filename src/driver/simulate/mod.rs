@@ -29,6 +29,7 @@ use crate::call::output::{HttpRequest, Query, QueryId};
 use crate::call::park::{ParkAsk, ParkFound};
 use crate::call::room::{RoomFacts, RoomFound};
 use crate::esl::event::Event;
+use crate::model::park::Taker;
 use crate::model::record::CallRecord;
 use crate::model::timeline::{Entry, What};
 use crate::simulator::{Caller, Channel, Failure, Moment, Observed, Script, Verdict, World};
@@ -88,6 +89,8 @@ pub struct Simulation<'a> {
     answers: BTreeMap<(u64, QueryId), Answer>,
     /// Where the caller is parked.
     slot: Option<Slot>,
+    /// Who took it from there.
+    taker: Option<Taker>,
     told: Told,
     beside: Beside,
     line: Line,
@@ -171,6 +174,7 @@ impl<'a> Simulation<'a> {
             end: None,
             answers: BTreeMap::new(),
             slot: None,
+            taker: None,
             told: Told::default(),
             beside: Beside::default(),
             line: Line::default(),
@@ -215,6 +219,17 @@ impl<'a> Simulation<'a> {
             let ((_, id), answer) = entry.remove_entry();
             self.hear_answer(id, answer);
         }
+        true
+    }
+
+    /// A phone of this number calls the slot in which the caller is, and has it. False where the
+    /// caller is in none.
+    pub fn fetch(&mut self, number: &str) -> bool {
+        let Some(_) = self.slot.take() else { return false };
+        let call = CallId(identity(self.connections, 4));
+        self.taker = Some(Taker { call, party: number.to_owned() });
+        self.channel.fetch(number, self.now);
+        self.settle();
         true
     }
 
@@ -533,16 +548,7 @@ impl<'a> Simulation<'a> {
     fn tell(&mut self) {
         while let Some(offer) = self.process.as_mut().and_then(|process| process.session.poll()) {
             match offer {
-                Offer::Query(id, Query::Http(request)) => self.ask(id, *request),
-                Offer::Query(id, Query::Room(_)) => self.find_room(id),
-                Offer::Query(id, Query::Park(query)) => self.find_slot(id, &query.ask),
-                Offer::Query(id, Query::Queue(query)) => {
-                    let found = self.line.ask(&query, &self.script.queue, self.now.mono_ms);
-                    if !query.is_told() {
-                        let at_ms = self.now.mono_ms + ROOM_MS;
-                        self.answers.insert((at_ms, id), Answer::Queue(found));
-                    }
-                }
+                Offer::Query(id, query) => self.asked(id, query),
                 Offer::Note(_, entry) => {
                     if let What::StepEntered { step, .. } = &entry.what {
                         self.caller.entered_step(step.as_str());
@@ -572,6 +578,21 @@ impl<'a> Simulation<'a> {
         }
     }
 
+    fn asked(&mut self, id: QueryId, query: Query) {
+        match query {
+            Query::Http(request) => self.ask(id, *request),
+            Query::Room(_) => self.find_room(id),
+            Query::Park(query) => self.find_slot(id, &query.ask),
+            Query::Queue(query) => {
+                let found = self.line.ask(&query, &self.script.queue, self.now.mono_ms);
+                if !query.is_told() {
+                    let at_ms = self.now.mono_ms + ROOM_MS;
+                    self.answers.insert((at_ms, id), Answer::Queue(found));
+                }
+            }
+        }
+    }
+
     fn find_room(&mut self, id: QueryId) {
         let room = &self.script.room;
         let here = Some(RoomFacts { locked: room.locked, recorded: false, members: room.members });
@@ -579,7 +600,7 @@ impl<'a> Simulation<'a> {
         self.answers.insert((self.now.mono_ms + ROOM_MS, id), Answer::Room(found));
     }
 
-    /// All slots are the caller's: nobody else is there, who could take it from one or be taken.
+    /// All slots are the caller's: nobody else is in one, who could be taken.
     fn find_slot(&mut self, id: QueryId, ask: &ParkAsk) {
         let found = match ask {
             ParkAsk::Reserve { slots, wanted, .. } => {
@@ -590,7 +611,7 @@ impl<'a> Simulation<'a> {
             ParkAsk::Open => self.slot.map_or(ParkFound::Out(None), ParkFound::In),
             ParkAsk::Leave | ParkAsk::Free => {
                 self.slot = None;
-                ParkFound::Out(None)
+                ParkFound::Out(self.taker.take())
             }
             ParkAsk::Take { .. } => ParkFound::Empty,
         };

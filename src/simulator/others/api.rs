@@ -12,6 +12,8 @@ use crate::simulator::world::FarEnd;
 
 /// How long a leg is called when nothing says otherwise (`switch_ivr_originate.c`).
 const DEFAULT_TIMEOUT_MS: u64 = 60_000;
+/// How long what somebody hears lasts before it is hung up.
+const SOUNDS_MS: u64 = 2_000;
 
 impl Channel {
     /// `originate '<dial string>' &<application>(<argument>)`, or applications of the inline
@@ -85,6 +87,9 @@ impl Channel {
                 self.take_out(at);
                 let at = self.find_other(uuid)?;
                 self.other_does(at, if inline { first_of(what) } else { b"dialplan" });
+                if inline && what.windows(7).any(|part| part == b"^hangup") {
+                    self.ends_after_sounds(uuid);
+                }
                 b"+OK\n".to_vec()
             }
             b"uuid_park" => {
@@ -133,12 +138,16 @@ impl Channel {
         }
         for (uuid, with, first) in [(one, two, true), (two, one, false)] {
             if *uuid == own {
+                if !first {
+                    self.meets(&name(with));
+                }
                 self.divert_to_join(&name(with));
             } else if let Some(at) = self.find_other(uuid) {
                 self.others[at].doing = Doing::Talks { with: name(with), first };
             }
         }
-        if *one != own && *two != own {
+        // FreeSWITCH tells of it on the first of the two only.
+        if *one != own {
             let other: [(&str, &[u8]); 3] = [
                 ("Bridge-A-Unique-ID", one),
                 ("Bridge-B-Unique-ID", two),
@@ -147,6 +156,27 @@ impl Channel {
             self.tell_far(&name(one), Kind::Bridge, &other);
         }
         [b"+OK ", &two[..], b"\n"].concat()
+    }
+
+    /// It hangs up by itself when it has heard what there is to hear.
+    fn ends_after_sounds(&mut self, uuid: &[u8]) {
+        let ends = (self.ms() + SOUNDS_MS, HangupCause::NormalClearing);
+        let at = self.find_other(uuid);
+        if let Some(other) = at.and_then(|at| self.others.get_mut(at)) {
+            other.ends = Some(ends);
+        }
+    }
+
+    /// A phone that is in a call of its own takes the caller: that call joins the two.
+    pub fn fetch(&mut self, number: &str, now: crate::base::now::Now) {
+        self.tick(now);
+        let uuid = self.identity();
+        let (vars, doing, since) = (Variables::default(), Doing::Plays, self.ms());
+        let number = number.to_owned();
+        self.call_other(Other { uuid: uuid.clone(), number, vars, doing, since, ends: None });
+        let own = self.call.uuid.clone();
+        self.api_bridge(&[uuid.into_bytes(), own.into_bytes()]);
+        self.tick(now);
     }
 
     /// An order from elsewhere than the call's own connection; what comes of it is told by

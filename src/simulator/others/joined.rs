@@ -14,6 +14,8 @@ use crate::simulator::profile::Times;
 #[derive(Debug)]
 pub(in crate::simulator) struct Joined {
     other: String,
+    /// The caller is the first of the two.
+    first: bool,
 }
 
 impl Joined {
@@ -31,22 +33,38 @@ impl Channel {
     }
 
     pub(in crate::simulator) fn begin_joined(&mut self, text: &[u8]) -> Activity {
-        let joined = Joined { other: String::from_utf8_lossy(text).into_owned() };
-        let number = self.others.iter().find(|other| other.uuid == joined.other);
-        if let Some(number) = number.map(|other| other.number.clone()) {
-            let micros = self.now.wall.as_microsecond();
-            self.times.bridged = micros;
-            self.peer = Some(Peer {
-                uuid: joined.other.clone(),
-                destination: number.clone().into_bytes(),
-                channel_name: [b"sofia/internal/", number.as_bytes()].concat(),
-                times: Times { created: micros, answered: micros, ..Times::default() },
-            });
+        let other = self.find_other(text).and_then(|at| self.others.get(at));
+        let first =
+            other.is_none_or(|other| !matches!(&other.doing, Doing::Talks { first: true, .. }));
+        let joined = Joined { other: String::from_utf8_lossy(text).into_owned(), first };
+        if let Some(number) = self.meets(&joined.other) {
+            self.times.bridged = self.now.wall.as_microsecond();
             self.vars.set(&b"signal_bond"[..], joined.other.clone().into_bytes());
             self.note(Observed::Bridged { target: number });
-            self.fire_bridge(Kind::Bridge);
+            self.tell_joined(Kind::Bridge, &joined);
         }
         Activity::Joined(joined)
+    }
+
+    /// From now on events name this channel as the other leg. Gives its number.
+    pub(super) fn meets(&mut self, uuid: &str) -> Option<String> {
+        let other = self.others.iter().find(|other| other.uuid == uuid)?;
+        let (number, micros) = (other.number.clone(), self.now.wall.as_microsecond());
+        self.peer = Some(Peer {
+            uuid: uuid.to_owned(),
+            destination: number.clone().into_bytes(),
+            channel_name: [b"sofia/internal/", number.as_bytes()].concat(),
+            times: Times { created: micros, answered: micros, ..Times::default() },
+        });
+        Some(number)
+    }
+
+    /// FreeSWITCH tells of the two on the first of them only, who is the caller where it was not
+    /// fetched.
+    fn tell_joined(&mut self, kind: Kind, joined: &Joined) {
+        if joined.first {
+            self.fire_bridge(kind);
+        }
     }
 
     pub(in crate::simulator) fn serve_joined(&mut self, joined: &Joined) -> Served {
@@ -95,6 +113,6 @@ impl Channel {
         self.vars.set(&b"last_bridge_to"[..], joined.other.clone().into_bytes());
         self.vars.unset(b"signal_bond");
         self.note(Observed::Unbridged { cause });
-        self.fire_bridge(Kind::Unbridge);
+        self.tell_joined(Kind::Unbridge, joined);
     }
 }

@@ -48,10 +48,12 @@ enum Doing {
     Plays,
     /// It hears what this channel says and hears.
     Listens { to: Vec<u8> },
-    /// In a room, or in somebody's dialplan.
+    /// In somebody's dialplan.
     Away,
     /// In the dialplan, for a call of its own.
     Brought,
+    /// In a conference room; `two`: it is over when one is left.
+    Meets { room: Vec<u8>, two: bool },
     /// `first` is the one of the two whose events tell of it.
     Talks { with: String, first: bool },
 }
@@ -62,8 +64,10 @@ pub enum FarState {
     Rings,
     /// It lives, and nobody is there for it.
     Silent,
-    /// It hears a sound, a room or somebody's conversation.
+    /// It hears a sound or somebody's conversation.
     Hears,
+    /// It is in a room.
+    Meets,
     Talks,
 }
 
@@ -85,11 +89,8 @@ impl Other {
             }
             Doing::Begins { at, .. } => Some(*at),
             Doing::Parked { until } => *until,
-            Doing::Plays
-            | Doing::Listens { .. }
-            | Doing::Away
-            | Doing::Brought
-            | Doing::Talks { .. } => None,
+            Doing::Plays | Doing::Listens { .. } | Doing::Away | Doing::Brought => None,
+            Doing::Meets { .. } | Doing::Talks { .. } => None,
         };
         let ends = self.ends.map(|(at, _)| at);
         [own, ends].into_iter().flatten().min()
@@ -100,6 +101,7 @@ impl Other {
             Doing::Rings { .. } => FarState::Rings,
             Doing::Begins { .. } | Doing::Parked { .. } | Doing::Brought => FarState::Silent,
             Doing::Plays | Doing::Listens { .. } | Doing::Away => FarState::Hears,
+            Doing::Meets { .. } => FarState::Meets,
             Doing::Talks { .. } => FarState::Talks,
         }
     }
@@ -241,7 +243,10 @@ impl Channel {
             b"park" => Doing::Parked { until: None },
             b"endless_playback" | b"playback" => Doing::Plays,
             b"eavesdrop" => Doing::Listens { to: eavesdropped(argument) },
-            b"conference" => Doing::Away,
+            b"conference" if self.world.room.lets_in() => {
+                let (room, two) = super::room::named(argument);
+                Doing::Meets { room, two }
+            }
             b"dialplan" if other.vars.get(TIE).is_some_and(|tie| !tie.is_empty()) => Doing::Brought,
             // The dialplan of somebody else; here nobody is there.
             _ => {
@@ -287,6 +292,7 @@ impl Channel {
             Doing::Talks { with, first } => {
                 self.unbridge_others(&other.uuid, &with, first, Some(cause));
             }
+            Doing::Meets { room, .. } => self.empties(&room),
             _ => {}
         }
         self.tell_leg(&other.uuid, &number, Kind::HangupComplete, &extra);
@@ -352,10 +358,40 @@ impl Channel {
         other.since = now;
         match std::mem::replace(&mut other.doing, Doing::Away) {
             Doing::Talks { with, first } => self.unbridge_others(&uuid, &with, first, None),
+            Doing::Meets { room, .. } => self.empties(&room),
             Doing::Rings { job, command, .. } => {
                 self.finish_job(job, command, format!("+OK {uuid}\n").into_bytes());
             }
             _ => {}
+        }
+    }
+
+    /// Somebody has left a room: one that is for two at least is over when one is left
+    /// (`conference_member.c` conference_member_del).
+    pub(super) fn empties(&mut self, room: &[u8]) {
+        let in_it =
+            |other: &Other| matches!(&other.doing, Doing::Meets { room: r, .. } if r == room);
+        let others: Vec<_> = self.others.iter().filter(|other| in_it(other)).collect();
+        let two = others.iter().any(|other| matches!(other.doing, Doing::Meets { two: true, .. }));
+        let names: Vec<_> = others.iter().map(|other| other.uuid.clone()).collect();
+        let caller = self.stays_in(room);
+        match (&names[..], caller) {
+            ([last], false) if two => {
+                self.hang_up_other(last.as_bytes(), HangupCause::NormalClearing);
+            }
+            ([], true) => self.stays_alone(room),
+            _ => {}
+        }
+    }
+
+    /// Who is in a room is put out of it, and has nothing else to do.
+    pub(super) fn empty(&mut self, room: &[u8]) {
+        let soon = self.next_frame();
+        for other in &mut self.others {
+            if matches!(&other.doing, Doing::Meets { room: known, .. } if known == room) {
+                other.doing = Doing::Away;
+                other.ends = Some((soon, HangupCause::NormalClearing));
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use callwright::driver::session::Router;
 use callwright::driver::translate::arrival::Inquiry;
 use callwright::flow::parse::parse_yaml;
 use callwright::flow::program::{Program, PromptFile, Published, Settings};
+use callwright::flow::room::RoomSettings;
 use callwright::flow::talk::TalkSettings;
 use callwright::simulator::{Action, Script, Step, World};
 use uuid::Uuid;
@@ -39,6 +40,8 @@ impl Flows {
     pub(crate) fn with_talk(self, talk: TalkSettings) -> Self {
         let mut program = Arc::unwrap_or_clone(self.0);
         program.settings.talk = talk;
+        let den = ("den".parse().unwrap(), RoomSettings::default());
+        program.settings.rooms = Arc::new(BTreeMap::from([den]));
         Self(Arc::new(program))
     }
 }
@@ -239,7 +242,7 @@ steps:
     kind: menu
     prompts: [menu]
     repeat_prompts: [again]
-    choices: { '1': pin, '2': dial, '3': note, '4': sub, '5': leave, '7': turns, '95': bye }
+    choices: { '1': pin, '2': dial, '3': note, '4': sub, '5': leave, '6': line, '7': turns, '95': bye }
     on: { too_many: bye }
   pin:
     kind: gather
@@ -286,6 +289,16 @@ steps:
     timeout: 4s
     next: bye
     on: { failed: sorry }
+  line:
+    kind: queue
+    queue: help
+    targets: [{ extension: '1001' }, { extension: '1002' }]
+    timeout: 4s
+    retry: 60s
+    music: music
+    exit_key: '#'
+    next: bye
+    on: { cancelled: sorry }
   note:
     kind: message
     prompts: [leave-message]
@@ -316,7 +329,7 @@ steps:
   back: { kind: return, value: n + 10 }
 ";
 
-const EVERY_CALLERS: [(&str, &str); 12] = [
+const EVERY_CALLERS: [(&str, &str); 14] = [
     (
         "a PIN, a request, a number",
         "http: { 'https://x.example/': { json: { open: true }, after: 3s } }
@@ -394,6 +407,32 @@ steps:
   - hear: menu
   - press: '7'
   - expect: { bridged: '1003' }
+  - hear: bye
+  - expect: { ended: {} }",
+    ),
+    (
+        "a line, and somebody answers",
+        "queue: { ahead: 1, each: 4s }
+sounds: { music.wav: 80s }
+far_ends: { '1001': { answer: 1s, talk: 3s } }
+steps:
+  - hear: menu
+  - press: '6'
+  - expect: { bridged: '1001' }
+  - hear: bye
+  - expect: { ended: {} }",
+    ),
+    (
+        "a line that the caller leaves",
+        "queue: { ahead: 3, each: 60s }
+sounds: { music.wav: 80s }
+steps:
+  - hear: menu
+  - press: '6'
+  - hear: music
+  - wait: 5s
+  - press: '#'
+  - hear: sorry
   - hear: bye
   - expect: { ended: {} }",
     ),

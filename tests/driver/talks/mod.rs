@@ -7,7 +7,10 @@ mod world;
 use callwright::call::input::Command;
 use callwright::driver::registry::When;
 use callwright::driver::simulate::{Blow, Simulation};
+use callwright::flow::kind::record::RecordAction;
+use callwright::model::recording::RecordingState;
 use callwright::model::talk::{Goal, Side};
+use callwright::model::timeline::What;
 use callwright::simulator::{FarState, Observed};
 
 use random::{CALLS_VARIABLE, random_call};
@@ -133,6 +136,38 @@ fn a_call_without_a_connection_consults_and_hears_who_is_busy() {
     assert!(talks, "they speak again: {:?}", sim.channel().0.far_legs());
     sim.run();
     assert_eq!(sim.records().len(), 1);
+}
+
+#[test]
+fn a_call_without_a_connection_hears_that_freeswitch_does_not_record_it() {
+    let scene = Scene::calm();
+    let mut sim = scene.simulation();
+    pass(&mut sim, 4_000);
+    sim.kill();
+    pass(&mut sim, 8_000);
+    assert!(sim.is_held(), "nobody found it");
+    sim.channel().0.refuse_recordings();
+    let record = |sim: &mut Simulation<'_>| {
+        sim.command(Command::Record { action: RecordAction::Start }).unwrap();
+        pass(sim, 500);
+    };
+    record(&mut sim);
+    let why = "the call can't be recorded: Cannot record session!";
+    let told = |sim: &Simulation<'_>| {
+        let texts = sim
+            .timeline()
+            .iter()
+            .filter(|entry| matches!(&entry.what, What::Noticed { text } if text.as_str() == why));
+        texts.count()
+    };
+    assert_eq!(told(&sim), 1, "{:#?}", sim.timeline());
+    // It does not count as recorded, so it may be asked for again.
+    record(&mut sim);
+    assert_eq!(told(&sim), 2);
+    sim.run();
+    let told = sim.recordings().iter().map(|note| (note.state, note.length_ms));
+    let once = [(RecordingState::Running, 0), (RecordingState::Pending, 0)];
+    assert_eq!(told.collect::<Vec<_>>(), [once, once].concat(), "begun, and over at once");
 }
 
 #[test]

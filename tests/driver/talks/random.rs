@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use callwright::base::cause::HangupCause;
 use callwright::base::digits::Digits;
 use callwright::call::input::{Command, MonitorOrder};
+use callwright::call::room::MemberOp;
 use callwright::driver::registry::When;
 use callwright::driver::simulate::{Blow, Simulation};
 use callwright::flow::kind::record::RecordAction;
 use callwright::model::monitor::{Manner, Mode};
 use callwright::model::recording::RecordingState;
-use callwright::model::talk::Side;
-use callwright::simulator::{FarState, Observed};
+use callwright::model::talk::{Goal, Side};
+use callwright::simulator::{FarLeg, FarState, Observed};
 
 use super::world::{Scene, codes};
 use super::{extension, pass};
@@ -38,7 +39,7 @@ fn command(dice: &mut Chance) -> Command {
     let to = extension(["2001", "2002", "2002", "2004", "2999"][dice.pick(5)]);
     let mode = [Mode::Listen, Mode::Whisper, Mode::Barge][dice.pick(3)];
     let manner = Manner { mode, to: side(dice) };
-    match dice.below(26) {
+    match dice.below(36) {
         0..=3 => Command::Hold { on: dice.below(2) == 0, side: side(dice) },
         4..=5 => Command::Send { side: side(dice), to },
         6..=9 => Command::Consult { side: side(dice), to },
@@ -54,6 +55,13 @@ fn command(dice: &mut Chance) -> Command {
         18 => Command::Monitor(MonitorOrder::Change { manner }),
         19 => Command::Monitor(MonitorOrder::TakeOver),
         20 => Command::Monitor(MonitorOrder::End),
+        21..=22 => Command::Park { slot: None },
+        23 => Command::Retrieve { to },
+        24 => Command::Send { side: side(dice), to: den() },
+        25 => Command::SendBoth { to: den() },
+        26 => Command::Merge,
+        27 => Command::Room([MemberOp::Mute(true), MemberOp::Kick][dice.pick(2)].clone()),
+        28..=29 => Command::Dtmf { side: side(dice), digits: "12w#".parse().unwrap() },
         _ => {
             let action = [
                 RecordAction::Start,
@@ -68,11 +76,15 @@ fn command(dice: &mut Chance) -> Command {
     }
 }
 
+fn den() -> Goal {
+    Goal::Room("den".parse().unwrap())
+}
+
 /// Lets something happen; whether an operation was done.
 fn happen(sim: &mut Simulation<'_>, dice: &mut Chance, told: &mut Vec<String>) -> bool {
     let legs = sim.channel().0.far_legs();
     let leg = (!legs.is_empty()).then(|| legs[dice.pick(legs.len())].uuid.clone());
-    let what = dice.below(40);
+    let what = dice.below(42);
     told.push(format!("{:>7} {what} {leg:?}", sim.now_ms()));
     match what {
         0..=21 => {
@@ -112,6 +124,10 @@ fn happen(sim: &mut Simulation<'_>, dice: &mut Chance, told: &mut Vec<String>) -
         31..=32 => sim.kill(),
         33..=34 => sim.suffers(Blow::Cut),
         35 => sim.suffers(Blow::Stops([When::Now, When::Boundary][dice.pick(2)])),
+        37..=38 => {
+            let taken = sim.fetch("301");
+            told.push(format!("{:>7} taken from the slot: {taken}", sim.now_ms()));
+        }
         36 if dice.below(2) == 0 => {
             let (channel, now) = sim.channel();
             channel.hang_up(HangupCause::NormalClearing, now);
@@ -175,7 +191,8 @@ fn finish(sim: &mut Simulation<'_>, wrong: &mut Vec<String>) {
         }
     }
     let legs = sim.channel().0.far_legs();
-    for leg in legs.iter().filter(|leg| leg.state == FarState::Talks) {
+    let together = |leg: &&FarLeg| matches!(leg.state, FarState::Talks | FarState::Meets);
+    for leg in legs.iter().filter(together) {
         let (channel, now) = sim.channel();
         channel.hang_up_far(&leg.uuid, HangupCause::NormalClearing, now);
     }

@@ -18,12 +18,11 @@ start: pick-up
 steps:
   pick-up: { kind: answer, next: talk }
   talk:
-    kind: dial
-    targets: [{ extension: '2001', timeout: 20s }]
+    TALK
     inside: [INSIDE]
     record: RECORD
     next: after
-    on: { failed: after, busy: after, no_answer: after, unreachable: after, rejected: after }
+    on: { failed: after, EXITS }
   after: { kind: play, prompts: [again], next: once-more }
   once-more:
     kind: dial
@@ -33,6 +32,28 @@ steps:
   bye: { kind: play, prompts: [bye], next: end }
   end: { kind: hangup }
 ";
+/// How the first conversation is come to: at once, or in a line.
+const DIAL: [&str; 2] = [
+    "kind: dial
+    targets: [{ extension: '2001', timeout: 20s }]",
+    "busy: after, no_answer: after, unreachable: after, rejected: after",
+];
+const LINE: [&str; 2] = [
+    "kind: queue
+    queue: help
+    targets: [{ extension: '2001' }, { extension: '2003' }]
+    timeout: 5s
+    retry: 4s
+    max_wait: 50s
+    exit_key: '#'",
+    "cancelled: after, too_long: after, full: after",
+];
+
+fn flow([kind, exits]: [&str; 2], inside: &str, record: &str) -> String {
+    let flow = FLOW.replace("TALK", kind).replace("EXITS", exits);
+    flow.replace("INSIDE", inside).replace("RECORD", record)
+}
+
 /// How long a caller stays.
 const CALL_MS: u64 = 150_000;
 
@@ -44,6 +65,7 @@ pub(super) fn talk_settings() -> Value {
         "monitor": { "supervisors": { "300": {
             "may": ["listen", "whisper", "barge", "take_over"], "groups": ["*"] } } },
         "music": "music",
+        "park": { "slots": "701-702", "timeout": "9s", "call_back": "5s", "announce": "tones" },
     })
 }
 
@@ -66,13 +88,13 @@ impl Scene {
         let answers = json!({ "answer": "1s" });
         let far_ends = json!({ "2001": answers, "2002": answers, "2003": answers, "300": answers,
             "2004": "busy" });
-        Self::new(1, FLOW.replace("INSIDE", "target").replace("RECORD", "false"), &far_ends, 250)
+        Self::new(1, flow(DIAL, "target", "false"), &far_ends, 250)
     }
 
     pub(super) fn random(seed: u64, dice: &mut Chance) -> Self {
         let inside = ["", "target", "caller", "caller, target"][dice.pick(4)];
         let record = ["true", "false"][dice.pick(2)];
-        let flow = FLOW.replace("INSIDE", inside).replace("RECORD", record);
+        let flow = flow([DIAL, DIAL, LINE][dice.pick(3)], inside, record);
         let mut end = |likely: bool| match dice.below(if likely { 12 } else { 8 }) {
             0 => json!("busy"),
             1 => json!("no_answer"),
@@ -93,7 +115,8 @@ impl Scene {
             usize::try_from(CALL_MS / step_ms).unwrap()
         ];
         let script = json!({ "dial": "100", "from": { "number": "+15550111" },
-            "far_ends": far_ends, "patience": "20s", "steps": waits });
+            "far_ends": far_ends, "patience": "20s", "steps": waits,
+            "queue": { "ahead": seed % 3, "each": "4s" } });
         let talk = serde_json::from_value(talk_settings()).unwrap();
         Self {
             router: Arc::new(flows(&flow, None).with_talk(talk)),
