@@ -242,7 +242,8 @@ steps:
     kind: menu
     prompts: [menu]
     repeat_prompts: [again]
-    choices: { '1': pin, '2': dial, '3': note, '4': sub, '5': leave, '6': line, '7': turns, '95': bye }
+    choices: { '1': pin, '2': dial, '3': note, '4': sub, '5': leave, '6': line, '7': turns,
+      '95': bye }
     on: { too_many: bye }
   pin:
     kind: gather
