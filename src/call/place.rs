@@ -230,7 +230,7 @@ impl Call {
 
     /// The order to call could not be carried out. True where that was awaited.
     pub(in crate::call) fn placing_refused(&mut self, id: ActionId, why: &str) -> bool {
-        if !self.state.placed.as_ref().is_some_and(|placed| placed.action == id) {
+        if self.state.placed.as_ref().is_none_or(|placed| placed.action != id) {
             return false;
         }
         let (party, cause) = (Party::Callee, HangupCause::named(why));

@@ -18,7 +18,7 @@ fn tone() -> Vec<u8> {
     file.extend(88_200_u32.to_le_bytes());
     file.extend(b"\x02\0\x10\0data");
     file.extend(data.to_le_bytes());
-    let sample = |at: u32| if at / 50 % 2 == 0 { 9_000_i16 } else { -9_000 };
+    let sample = |at: u32| if (at / 50).is_multiple_of(2) { 9_000_i16 } else { -9_000 };
     file.extend((0..data / 2).flat_map(|at| sample(at).to_le_bytes()));
     file
 }

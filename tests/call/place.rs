@@ -163,7 +163,7 @@ fn what_can_not_be_done_says_which_part_of_it() {
             "then.flow.arguments",
         ),
         (
-            extension.clone(),
+            extension,
             json!({ "flow": { "name": "main", "arguments": { "name": "x".repeat(513) } } }),
             "then.flow.arguments",
         ),

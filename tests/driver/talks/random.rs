@@ -55,7 +55,7 @@ fn command(dice: &mut Chance) -> Command {
         18 => Command::Monitor(MonitorOrder::Change { manner }),
         19 => Command::Monitor(MonitorOrder::TakeOver),
         20 => Command::Monitor(MonitorOrder::End),
-        21..=22 => Command::Park { slot: None },
+        21..=22 => Command::Park { side: side(dice), slot: None },
         23 => Command::Retrieve { to },
         24 => Command::Send { side: side(dice), to: den() },
         25 => Command::SendBoth { to: den() },
