@@ -2,6 +2,8 @@
 //! place. The line is kept outside, where every process sees it; a call says every now and then
 //! that it still waits, and in its turn hears which target it has.
 
+use serde::{Deserialize, Serialize};
+
 use super::Call;
 use super::output::{DialAddress, Query};
 use super::step::Running;
@@ -48,8 +50,16 @@ pub struct Waiter {
     pub targets: Vec<Option<String>>,
     /// How long a target rings at most.
     pub rings: Millis,
-    /// The target that the caller had did not answer: it is left alone for so long.
-    pub unanswered: Option<Millis>,
+    /// The target that the caller had did not answer. Any other that was meant for the caller is
+    /// free again: who waits has none.
+    pub unanswered: Option<Unanswered>,
+}
+
+/// A target to be left alone for so long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unanswered {
+    pub target: String,
+    pub rest: Millis,
 }
 
 /// What is known of a line.

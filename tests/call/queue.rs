@@ -122,7 +122,7 @@ fn a_target_that_is_not_reached_leads_back_into_the_line_and_is_left_alone() {
     for cause in ["NO_ANSWER", "USER_BUSY", "CALL_REJECTED", "USER_NOT_REGISTERED"] {
         let line = line(&json!({ "retry": "9s" }), &format!("line gets 0\n dialed {cause}"));
         let asked = lines(&line, "? line");
-        assert_eq!(asked, ["help", "help since 1000, unanswered: 9s"], "{cause}");
+        assert_eq!(asked, ["help", "help since 1000, unanswered: 201 for 9s"], "{cause}");
         assert_eq!(lines(&line, "! play").len(), 2, "music again");
         assert_eq!(line.call.state().bridged(), None);
     }
@@ -133,7 +133,10 @@ fn that_a_target_did_not_answer_is_told_until_somebody_has_heard_it() {
     let mut line = line(&json!({ "retry": "9s" }), "line gets 0\n dialed NO_ANSWER");
     line.play_script("line unknown\n wait 2s\n resume\n line 0\n wait 1s");
     let told: Vec<_> = lines(&line, "? line help since 1000");
-    assert_eq!(told, [", unanswered: 9s", ", unanswered: 9s", ", unanswered: 9s", ""]);
+    assert_eq!(
+        told,
+        [", unanswered: 201 for 9s", ", unanswered: 201 for 9s", ", unanswered: 201 for 9s", ""]
+    );
 }
 
 #[test]
@@ -205,7 +208,7 @@ fn a_call_that_changes_hands_keeps_its_place_and_what_it_heard() {
     assert_eq!(lines(&line, "! play menu").len(), 2, "not once more for the new process");
     // What only rang is let go, and the caller is asked for again, at the same place.
     let mut line = self::line(&json!({}), "line gets 0\n resume");
-    assert_eq!(lines(&line, "? line").last().unwrap(), "help since 1000, unanswered: 0s");
+    assert_eq!(lines(&line, "? line").last().unwrap(), "help since 1000, unanswered: 201 for 0s");
     line.step(SPEAK.lines().next().unwrap());
     line.play_script("bridged\n wait 5s\n resume");
     assert!(line.text.contains("start: next -> bye"), "the conversation is over: {}", line.text);

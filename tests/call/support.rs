@@ -634,7 +634,8 @@ impl Line {
             QueueAsk::Wait(waiter) => {
                 self.queries.push(id);
                 let since = waiter.joined_ms.map(|joined_ms| format!(" since {joined_ms}"));
-                let rest = waiter.unanswered.map(|rest| format!(", unanswered: {rest}"));
+                let rest = waiter.unanswered.as_ref();
+                let rest = rest.map(|one| format!(", unanswered: {} for {}", one.target, one.rest));
                 format!("? line {name}{}{}", since.unwrap_or_default(), rest.unwrap_or_default())
             }
             QueueAsk::Speak { target, wrap_up } => {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use callwright::base::ids::{CallId, TenantId};
 use callwright::base::millis::Millis;
-use callwright::call::queue::{QueueAsk, QueueFound, QueueQuery, Standing, Waiter};
+use callwright::call::queue::{QueueAsk, QueueFound, QueueQuery, Standing, Unanswered, Waiter};
 use callwright::flow::kind::queue::Order;
 use callwright::model::queue::{QueueView, TargetState};
 use callwright::store::{Recorder, Store};
@@ -67,8 +67,8 @@ impl Waits {
         (standing.ahead, standing.target)
     }
 
-    async fn unanswered(&mut self, rest: u64) -> (u32, Option<usize>) {
-        self.waiter.unanswered = Some(Millis(rest));
+    async fn unanswered(&mut self, target: &str, rest: u64) -> (u32, Option<usize>) {
+        self.waiter.unanswered = Some(Unanswered { target: target.into(), rest: Millis(rest) });
         self.stands().await
     }
 
@@ -101,14 +101,27 @@ async fn callers_have_their_turn_in_the_order_in_which_they_came(bench: Bench) {
     assert_eq!(line[3].stands().await, (0, None));
 }
 
+async fn a_target_given_to_a_process_that_was_killed_is_free_again_and_not_left_alone(
+    bench: Bench,
+) {
+    let acme = bench.tenant("acme").await.id;
+    let mut caller = Waits::new(&bench, acme, "help");
+    assert_eq!(caller.stands().await, (0, Some(0)));
+    // The answer reached nobody: the next process tells the same once more.
+    assert_eq!(caller.unanswered("201", 60_000).await, (0, Some(1)));
+    assert_eq!(caller.unanswered("201", 60_000).await, (0, Some(1)));
+    // Nor is it the caller's that it never heard of.
+    assert_eq!(caller.stands().await, (0, Some(1)));
+}
+
 async fn a_target_that_did_not_answer_is_left_alone_and_the_caller_keeps_its_place(bench: Bench) {
     let acme = bench.tenant("acme").await.id;
     let (mut first, mut second) =
         (Waits::new(&bench, acme, "help"), Waits::new(&bench, acme, "help"));
     assert_eq!(first.stands().await.1, Some(0));
     assert_eq!(second.stands().await.1, Some(1));
-    assert_eq!(first.unanswered(60_000).await, (0, None), "both are somebody's or rest");
-    assert_eq!(second.unanswered(0).await, (1, None), "the first came before it");
+    assert_eq!(first.unanswered("201", 60_000).await, (0, None), "both are somebody's or rest");
+    assert_eq!(second.unanswered("202", 0).await, (1, None), "the first came before it");
     assert_eq!(first.stands().await, (0, Some(1)));
     bench.sql("UPDATE queue_target SET not_before_ms = 0").await;
     assert_eq!(second.stands().await, (0, Some(0)));
@@ -265,9 +278,10 @@ async fn wander(
                 caller = Waits { call: call_id(), ..caller };
                 caller.waiter.joined_ms = None;
             }
-            (3, Some(_)) => {
+            (3, Some(target)) => {
+                let unanswered = Unanswered { target: target.clone(), rest: Millis(1) };
                 give_back(&mut mine);
-                caller.waiter.unanswered = Some(Millis(1));
+                caller.waiter.unanswered = Some(unanswered);
             }
             (_, Some(_)) => {}
             (_, None) => {
@@ -288,6 +302,7 @@ async fn wander(
 
 on_both!(
     callers_have_their_turn_in_the_order_in_which_they_came,
+    a_target_given_to_a_process_that_was_killed_is_free_again_and_not_left_alone,
     a_target_that_did_not_answer_is_left_alone_and_the_caller_keeps_its_place,
     targets_ring_in_the_order_that_was_asked_for,
     a_target_wraps_up_after_a_talk_and_the_line_learns_how_long_talks_take,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::call::queue::{QueueAsk, QueueFound, QueueQuery, Standing};
+use crate::call::queue::{QueueAsk, QueueFound, QueueQuery, Standing, Unanswered};
 use crate::simulator::Line as Script;
 
 /// How the line has gone so far.
@@ -26,8 +26,9 @@ impl Line {
         if script.full {
             return QueueFound::Full;
         }
-        if let (Some(rest), Some(target)) = (waiter.unanswered, self.given.take()) {
-            self.rests.insert(target, now_ms.saturating_add(rest.ms()));
+        self.given = None;
+        if let Some(Unanswered { target, rest }) = &waiter.unanswered {
+            self.rests.insert(target.clone(), now_ms.saturating_add(rest.ms()));
         }
         let joined_ms = *self.joined_ms.get_or_insert(now_ms);
         let each_ms = script.each.ms().max(1);

@@ -13,7 +13,7 @@ use super::pool::in_transaction;
 use super::{StoreError, TenantScope};
 use crate::base::ids::{CallId, QueueName};
 use crate::base::millis::Millis;
-use crate::call::queue::{QueueAsk, QueueFound, QueueQuery, Standing, Waiter};
+use crate::call::queue::{QueueAsk, QueueFound, QueueQuery, Standing, Unanswered, Waiter};
 use crate::flow::kind::queue::Order;
 
 /// A caller that was not heard of for so long does not wait any more, in ms.
@@ -44,7 +44,10 @@ const HOLD_LINE: &str = "INSERT INTO queue (tenant, name, seen_ms) VALUES ($1, $
 const FORGET_GONE: &str =
     "DELETE FROM queue_call WHERE tenant = $1 AND queue = $2 AND seen_ms < $3";
 const LET_REST: &str = "UPDATE queue_target SET busy_by = NULL, talk_ms = NULL, \
-     until_ms = 0, not_before_ms = $3 WHERE tenant = $1 AND busy_by = $2";
+     until_ms = 0, not_before_ms = $3 WHERE tenant = $1 AND busy_by = $2 AND target = $4";
+/// What was given to a process that never told of it.
+const LET_LOOSE: &str = "UPDATE queue_target SET busy_by = NULL, until_ms = 0 \
+     WHERE tenant = $1 AND busy_by = $2 AND talk_ms IS NULL";
 const OTHERS: &str = "SELECT COUNT(*) FROM queue_call \
      WHERE tenant = $1 AND queue = $2 AND call <> $3 AND target IS NULL";
 const STAND: &str = "INSERT INTO queue_call (tenant, queue, call, joined_ms, seen_ms) \
@@ -127,11 +130,13 @@ impl TenantScope {
             line.execute(&mut *tx).await?;
             let gone = sqlx::query(FORGET_GONE).bind(&tenant).bind(name).bind(now - GONE_MS);
             gone.execute(&mut *tx).await?;
-            if let Some(rest) = waiter.unanswered {
-                let until = now.saturating_add(ms(rest));
+            if let Some(Unanswered { target, rest }) = &waiter.unanswered {
+                let until = now.saturating_add(ms(*rest));
                 let rests = sqlx::query(LET_REST).bind(&tenant).bind(&id).bind(until);
-                rests.execute(&mut *tx).await?;
+                rests.bind(target).execute(&mut *tx).await?;
             }
+            let loose = sqlx::query(LET_LOOSE).bind(&tenant).bind(&id);
+            loose.execute(&mut *tx).await?;
             if let (Some(most), None) = (waiter.most, waiter.joined_ms) {
                 let others = sqlx::query_as(OTHERS).bind(&tenant).bind(name).bind(&id);
                 let (others,): (i64,) = others.fetch_one(&mut *tx).await?;

@@ -330,7 +330,7 @@ steps:
   back: { kind: return, value: n + 10 }
 ";
 
-const EVERY_CALLERS: [(&str, &str); 14] = [
+const EVERY_CALLERS: [(&str, &str); 15] = [
     (
         "a PIN, a request, a number",
         "http: { 'https://x.example/': { json: { open: true }, after: 3s } }
@@ -420,6 +420,18 @@ steps:
   - hear: menu
   - press: '6'
   - expect: { bridged: '1001' }
+  - hear: bye
+  - expect: { ended: {} }",
+    ),
+    (
+        "a line, whose first target does not answer",
+        "queue: { ahead: 1, each: 4s }
+sounds: { music.wav: 80s }
+far_ends: { '1001': no_answer, '1002': { answer: 1s, talk: 3s } }
+steps:
+  - hear: menu
+  - press: '6'
+  - expect: { bridged: '1002' }
   - hear: bye
   - expect: { ended: {} }",
     ),

@@ -15,7 +15,7 @@ use crate::base::digits::Digits;
 use crate::base::ids::QueueName;
 use crate::base::millis::Millis;
 use crate::call::input::{Answer, Dialed, Ending};
-use crate::call::queue::{QueueAsk, QueueFound, Standing, Waiter};
+use crate::call::queue::{QueueAsk, QueueFound, Standing, Unanswered, Waiter};
 use crate::call::timer::Timer;
 use crate::call::{Call, describe};
 use crate::flow::Outcome;
@@ -50,7 +50,7 @@ pub(in crate::call) struct ExpectTarget {
     rung: Option<Rung>,
     /// The target that the caller had is to be left alone for so long; told until it is answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    unanswered: Option<Millis>,
+    unanswered: Option<Unanswered>,
 }
 
 /// What the caller hears now.
@@ -118,8 +118,8 @@ pub(in crate::call) fn resume(
             let rung = state.rung.take();
             if let Some(rung) = &rung {
                 rung.forget(call, 0);
+                state.unanswered = rung.unanswered(call, queue, Millis(0));
             }
-            state.unanswered = rung.map(|_| Millis(0)).or(state.unanswered);
             state.wait(call, queue)
         }
     };
@@ -179,7 +179,7 @@ impl ExpectTarget {
             order: queue.order,
             targets: targets(call, queue),
             rings: Millis(rings.map_or(0, Millis::ms).saturating_add(thinks_ms)),
-            unanswered: self.unanswered,
+            unanswered: self.unanswered.clone(),
         };
         let query = call.queue_query(&self.queue, QueueAsk::Wait(Box::new(waiter)));
         call.poll(query, ASK_MS);
@@ -263,13 +263,10 @@ impl ExpectTarget {
         let Some(rung) = &mut self.rung else { return Next::Wait };
         let begins = matches!(heard, Heard::Bridged(_)) && rung.dial.answered_place().is_none();
         let next = rung.dial.hear(call, &queue.dial, heard);
-        if begins {
-            let target = targets(call, queue).into_iter().nth(rung.place).flatten();
-            if let Some(target) = target {
-                let speak = QueueAsk::Speak { target, wrap_up: queue.wrap_up };
-                let query = call.queue_query(&self.queue, speak);
-                call.tell(query);
-            }
+        if let Some(target) = begins.then(|| rung.target(call, queue)).flatten() {
+            let speak = QueueAsk::Speak { target, wrap_up: queue.wrap_up };
+            let query = call.queue_query(&self.queue, speak);
+            call.tell(query);
         }
         self.after_dial(call, queue, next)
     }
@@ -286,13 +283,21 @@ impl ExpectTarget {
         call.notice(format!("back in the queue {}: {outcome} ({why})", self.queue));
         if let Some(rung) = self.rung.take() {
             rung.forget(call, LEGS_KEPT);
+            self.unanswered = rung.unanswered(call, queue, queue.retry);
         }
-        self.unanswered = Some(queue.retry);
         self.wait(call, queue)
     }
 }
 
 impl Rung {
+    fn target(&self, call: &Call, queue: &Queue) -> Option<String> {
+        targets(call, queue).into_iter().nth(self.place).flatten()
+    }
+
+    fn unanswered(&self, call: &Call, queue: &Queue, rest: Millis) -> Option<Unanswered> {
+        self.target(call, queue).map(|target| Unanswered { target, rest })
+    }
+
     /// A target that was not reached does not count among the call's legs; beyond so many the
     /// record does not tell of it.
     fn forget(&self, call: &mut Call, kept: usize) {
