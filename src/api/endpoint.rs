@@ -2,6 +2,7 @@
 //! reply. Its types say all that the documentation needs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{ConnectInfo, FromRequestParts, Path, Query, RawPathParams, Request, State};
@@ -10,6 +11,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::SchemaGenerator;
+use tokio::time::timeout;
 
 use super::access::{Asker, Whose, permit};
 use super::once::Turn;
@@ -25,6 +27,9 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 /// Longest name of a request that is taken over from who asks.
 const REQUEST_ID_MAX: usize = 64;
+
+/// How long an answer waits at most for what it changed to be in force.
+const FOLLOWED: Duration = Duration::from_secs(1);
 
 /// What was asked, and by whom. Nothing here is without its owner: `whose` is the tenant's part of
 /// the store, or the operator's.
@@ -90,6 +95,18 @@ fn name(parts: &Parts) -> String {
 }
 
 impl Api {
+    /// Whoever has an answer finds what it changed in force, at least here.
+    async fn follow(&self, before: u64) {
+        if self.store.changes() == before {
+            return;
+        }
+        match timeout(FOLLOWED, self.directory.refresh()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "a change is in force later"),
+            Err(_) => tracing::debug!("a change is in force later"),
+        }
+    }
+
     async fn respond<W, P, Q, B, A, F, Run>(
         self: Arc<Self>,
         request: Request,
@@ -127,8 +144,13 @@ impl Api {
             let seen = Seen::of(&parts.method, &parts.headers);
             let api = Arc::clone(&self);
             let asked = Asked { api, key, whose, path, query, body, seen: seen.clone() };
-            let doing = run(asked);
-            let done = async move { doing.await?.respond(&seen) };
+            let (doing, api) = (run(asked), Arc::clone(&self));
+            let done = async move {
+                let before = api.store.changes();
+                let done = doing.await?;
+                api.follow(before).await;
+                done.respond(&seen)
+            };
             match self.turn(&parts, &by, &sent).await? {
                 Turn::Plain => done.await,
                 Turn::Again(response) => Ok(response),

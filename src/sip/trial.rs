@@ -14,7 +14,7 @@ use super::account::{Account, Secret};
 use super::node::{Node, standing};
 use super::{Accounts, Locked, phrase};
 use crate::base::ids::GatewayName;
-use crate::esl::sofia::GatewayState;
+use crate::esl::sofia::{GatewayState, RegState};
 use crate::model::gateway::{GatewaySettings, Transport};
 use crate::model::registration::{NO_TRANSPORT, Registration, Standing, UNREACHED, UNRESOLVED};
 use crate::switch::link::LinkError;
@@ -36,6 +36,8 @@ const LEFT_S: u64 = 60;
 const EXPIRES_S: u32 = 60;
 /// Nothing is tried twice.
 const RETRY_S: u32 = 3_600;
+/// The registrar's yes (RFC 3261 section 10.3).
+const OK: u16 = 200;
 /// The shortest interval that FreeSWITCH takes (`sofia.c` parse_gateways).
 const PING_S: u32 = 5;
 
@@ -240,6 +242,11 @@ async fn take(node: &Node, profile: &str, name: &GatewayName) -> Result<bool, Li
 async fn outcome(states: &mut mpsc::Receiver<GatewayState>, end: Instant) -> Option<Outcome> {
     let mut before = None;
     while let Ok(Some(state)) = timeout_at(end, states.recv()).await {
+        // FreeSWITCH forgets an answer that comes before it has noted its own question
+        // (`sofia_reg.c` sofia_reg_check_gateway sets TRYING last), so the answer itself counts.
+        if state.state == RegState::Registering && state.code == Some(OK) {
+            return Some((Standing::Registered, None, String::new()));
+        }
         let Some((now, code)) = standing(before, &state) else { continue };
         before = Some(now);
         if now != Standing::Trying {
@@ -252,6 +259,24 @@ async fn outcome(states: &mut mpsc::Receiver<GatewayState>, end: Instant) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_the_registrar_answers_settles_it() {
+        let told = async |state, code, up| {
+            let (tell, mut states) = mpsc::channel(2);
+            let (name, phrase, switch) = (name().to_string(), String::new(), "one".to_owned());
+            let state =
+                GatewayState { name, state, up, code, phrase, heard: true, switch, at_us: 0 };
+            tell.send(state).await.unwrap();
+            drop(tell);
+            outcome(&mut states, Instant::now() + PATIENCE).await.map(|(now, ..)| now)
+        };
+        let registered = Some(Standing::Registered);
+        assert_eq!(told(RegState::Registering, Some(OK), false).await, registered);
+        assert_eq!(told(RegState::Registered, None, true).await, registered);
+        assert_eq!(told(RegState::Failed, Some(403), false).await, Some(Standing::Failed));
+        assert_eq!(told(RegState::Trying, None, false).await, None);
+    }
 
     #[test]
     fn a_trial_is_known_by_its_name_and_by_its_age() {

@@ -147,6 +147,11 @@ impl Store {
         Operator::new(self.clone())
     }
 
+    /// Counts what was changed through this store, and its clones.
+    pub fn changes(&self) -> u64 {
+        *self.changed.borrow()
+    }
+
     fn ring(&self) {
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
