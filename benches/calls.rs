@@ -19,7 +19,8 @@ use callwright::base::ids::{CallId, TenantId};
 use callwright::base::millis::Millis;
 use callwright::base::now::Now;
 use callwright::call::Call;
-use callwright::call::arrival::Arrival;
+use callwright::call::arrival::{Arrival, Via};
+use callwright::driver::admission::NoLimits;
 use callwright::driver::call::{Clock, Counters, NoSwitchboard, Shared, Sink};
 use callwright::driver::http::{Config as HttpConfig, Http};
 use callwright::driver::queries::NoSlots;
@@ -274,6 +275,7 @@ async fn memory() {
         switchboard: Arc::new(NoSwitchboard),
         slots: Box::new(NoSlots),
         queues: Arc::new(NoQueues),
+        limits: Box::new(NoLimits),
         draining: tokio_util::sync::CancellationToken::new(),
     });
     let (drain, ours) = (Drain::default(), Arc::clone(&shared));
@@ -315,6 +317,7 @@ fn state() {
         dialed: "+15550199456".into(),
         answered: false,
         variables: BTreeMap::default(),
+        via: Via::default(),
     };
     let now = Now::new(0, "2026-11-23T10:00:00.123Z".parse().unwrap());
     let call = Call::begin(arrival, router, now);

@@ -20,6 +20,7 @@ use super::stream::{Gone, Pipe, written};
 use crate::base::cause::{HangupCause, Party};
 use crate::base::ids::FlowName;
 use crate::model::access::Power;
+use crate::model::admission::Rule;
 use crate::model::record::CallHead;
 use crate::store::{CallFilter, StoreError, TenantScope};
 
@@ -70,12 +71,15 @@ struct Wanted {
     /// Who ended it.
     #[serde(default)]
     ended_by: Option<Party>,
+    /// The rule that did not let it in.
+    #[serde(default)]
+    turned_away: Option<Rule>,
 }
 
 impl From<Wanted> for CallFilter {
     fn from(wanted: Wanted) -> Self {
-        let Wanted { from, to, number, flow, cause, ended_by } = wanted;
-        Self { from, to, number, flow, cause, party: ended_by }
+        let Wanted { from, to, number, flow, cause, ended_by: party, turned_away } = wanted;
+        Self { from, to, number, flow, cause, party, turned_away }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod access;
 mod audit;
+mod blocked;
 mod calls;
 pub mod config;
 mod document;
@@ -15,6 +16,7 @@ mod extensions;
 mod flows;
 mod gateways;
 mod keys;
+mod limits;
 mod names;
 mod numbers;
 mod once;
@@ -142,6 +144,8 @@ fn endpoints() -> Vec<Endpoint> {
         flows::endpoints(),
         trial::endpoints(),
         numbers::endpoints(),
+        blocked::endpoints(),
+        limits::endpoints(),
         prompts::endpoints(),
         rooms::endpoints(),
         gateways::endpoints(),

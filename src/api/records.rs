@@ -12,6 +12,7 @@ use super::reply::{Nothing, Reply};
 use crate::base::cause::{HangupCause, Party};
 use crate::base::ids::{CallId, FlowName};
 use crate::model::access::Power;
+use crate::model::admission::Rule;
 use crate::model::audit::AuditEntry;
 use crate::model::record::{CallHead, CallRecord};
 use crate::model::timeline::Entry;
@@ -82,13 +83,17 @@ struct Listed {
     /// Who ended it.
     #[serde(default)]
     ended_by: Option<Party>,
+    /// The rule that did not let it in.
+    #[serde(default)]
+    turned_away: Option<Rule>,
 }
 
 async fn list(
     asked: Asked<TenantScope, Nothing, Listed>,
 ) -> Result<Reply<Page<CallHead>>, Problem> {
-    let Listed { cursor: after, limit, from, to, number, flow, cause, ended_by } = asked.query;
-    let filter = CallFilter { from, to, number, flow, cause, party: ended_by };
+    let Listed { cursor: after, limit, from, to, number, flow, .. } = asked.query;
+    let Listed { cause, ended_by: party, turned_away, .. } = asked.query;
+    let filter = CallFilter { from, to, number, flow, cause, party, turned_away };
     let page = asked.whose.calls(&filter, cursor(after.as_deref())?, limit.0).await?;
     Ok(Reply(Page { items: page.items, next: next(page.next) }))
 }

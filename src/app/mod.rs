@@ -3,6 +3,7 @@
 pub mod config;
 pub mod host;
 pub mod intake;
+mod limits;
 mod lines;
 mod links;
 mod park;
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::archive::{Archive, key_file};
 use crate::base::ids::{CallId, FlowName, InstanceId, TenantId};
+use crate::call::admission::Arriving;
 use crate::control::console::Errand;
 use crate::driver::call::{Clock, Counters, Shared, Sink, Switchboard};
 use crate::driver::http::Http;
@@ -41,13 +43,14 @@ use crate::model::live::LiveCall;
 use crate::model::record::{CallRecord, RecordingNote};
 use crate::model::timeline::Entry;
 use crate::sip::Accounts;
-use crate::store::{Asked, Directory, Instance, Operator, Recorder, Settled, Store};
+use crate::store::{Asked, Caller, Directory, Instance, Operator, Recorder, Settled, Store};
 use crate::switch::limits::Gate;
 use crate::switch::link::LinkEvents;
 use crate::switch::listener::{Listener, bind};
 
 use config::Config;
 use intake::Intake;
+use limits::StoredLimits;
 use lines::Lines;
 use links::Links;
 use park::StoredSlots;
@@ -132,6 +135,7 @@ impl Daemon {
             switchboard: Arc::clone(&links) as Arc<dyn Switchboard>,
             slots: Box::new(StoredSlots(store.clone())),
             queues: Arc::new(Lines(store.clone())),
+            limits: Box::new(StoredLimits(store.clone())),
             draining: CancellationToken::new(),
         };
         let (shared, drain) = (Arc::new(shared), Drain::default());
@@ -245,19 +249,32 @@ pub enum News<'a> {
     Record(&'a CallRecord),
 }
 
+fn asked(inquiry: &Inquiry) -> Asked<'_> {
+    Asked {
+        dialed: &inquiry.dialed,
+        gateway: inquiry.gateway.as_deref(),
+        address: inquiry.address.as_deref(),
+        domain_uuid: inquiry.domain_uuid.as_deref(),
+        domain_name: inquiry.domain_name.as_deref(),
+    }
+}
+
 /// Calls find their flow in the directory.
 struct ByDirectory(Directory);
 
 impl Router for ByDirectory {
     fn route(&self, inquiry: &Inquiry) -> Result<Arc<Program>, String> {
-        let asked = Asked {
-            dialed: &inquiry.dialed,
-            gateway: inquiry.gateway.as_deref(),
-            address: inquiry.address.as_deref(),
-            domain_uuid: inquiry.domain_uuid.as_deref(),
-            domain_name: inquiry.domain_name.as_deref(),
+        self.0.find(&asked(inquiry)).map_err(|none| none.word().to_owned())
+    }
+
+    fn arrive(&self, inquiry: &Inquiry) -> Result<Arriving, String> {
+        let caller = Caller {
+            number: &inquiry.caller_number,
+            private: inquiry.private,
+            own_phone: inquiry.own_phone,
         };
-        self.0.find(&asked).map_err(|none| none.word().to_owned())
+        let routes = self.0.routes();
+        routes.arrive(&asked(inquiry), &caller).map_err(|none| none.word().to_owned())
     }
 
     fn program(

@@ -109,6 +109,11 @@ uuid_id!(
     "extension id"
 );
 uuid_id!(
+    /// An entry of a tenant's blocked callers.
+    BlockId,
+    "id of a blocked caller"
+);
+uuid_id!(
     /// A key of the HTTP API.
     ApiKeyId,
     "API key id"

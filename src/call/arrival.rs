@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::ids::{CallId, ChannelId};
+use crate::base::ids::{CallId, ChannelId, GatewayName};
+use crate::model::admission::AsSent;
 
 /// The call's facts, taken from the `connect` reply. All texts come from outside and may hold
 /// anything.
@@ -21,6 +22,28 @@ pub struct Arrival {
     /// The channel variables that the program reads, and those of [`OWN_PHONE`], without the prefix
     /// `variable_`.
     pub variables: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Via::is_nothing")]
+    pub via: Via,
+}
+
+/// By what the call found its tenant and flow, as far as that is counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Via {
+    /// The number, as the tenant's number map has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// The gateway through which it came, by the tenant's name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<GatewayName>,
+    /// Its numbers as they came, where they were read otherwise.
+    #[serde(default, skip_serializing_if = "AsSent::is_nothing")]
+    pub sent: AsSent,
+}
+
+impl Via {
+    const fn is_nothing(&self) -> bool {
+        self.number.is_none() && self.gateway.is_none() && self.sent.is_nothing()
+    }
 }
 
 /// What FreeSWITCH sets where a phone has shown its password (`sofia.c` sofia_handle_sip_i_invite,

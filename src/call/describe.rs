@@ -200,6 +200,7 @@ pub(in crate::call) fn answer(answer: &Answer) -> String {
         Answer::Http(Err(failure)) => clean(&failure.to_string()),
         Answer::Park(found) => parked(found),
         Answer::Queue(_) => "of the queue".into(),
+        Answer::Admit(_) => "of the limits".into(),
         Answer::Room(found) => match (&found.elsewhere, found.here, found.known) {
             (Some(elsewhere), ..) => format!("on another FreeSWITCH: {}", clean(elsewhere)),
             (None, Some(here), _) => format!("here, {} in it", here.members),

@@ -9,6 +9,7 @@ use super::state::Trace;
 use super::timer::Timer;
 use crate::base::cause::{HangupCause, Party, Termination};
 use crate::flow::kind::answer::RejectReason;
+use crate::model::admission::AsSent;
 use crate::model::record::{CallRecord, LegRecord, LegRole, Visit};
 use crate::model::timeline::What;
 
@@ -32,7 +33,7 @@ impl Call {
         self.close_by(termination, Action::Reject(reason));
     }
 
-    fn close_by(&mut self, termination: Termination, action: Action) {
+    pub(in crate::call) fn close_by(&mut self, termination: Termination, action: Action) {
         self.worth_writing();
         self.end_monitoring("the call is ended");
         self.leave_queue();
@@ -222,7 +223,17 @@ impl Call {
             swept: false,
             recordings: self.state.recordings.clone(),
             transfers: self.state.talk.transfers.clone(),
+            turned_away: self.state.turned_away.as_deref().cloned(),
+            as_sent: self.as_sent(),
             variables: variables.unwrap_or_default(),
+        }
+    }
+
+    fn as_sent(&self) -> AsSent {
+        let sent = &self.state.arrival.via.sent;
+        AsSent {
+            caller_number: sent.caller_number.as_deref().map(|number| self.party(number)),
+            dialed: sent.dialed.as_deref().map(describe::clean),
         }
     }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Call;
-use super::arrival::Arrival;
+use super::arrival::{Arrival, Via};
 use super::handover::Found;
 use super::input::{Answer, Command, Dialed, Ending, Event, HttpAnswer, HttpFailure, Input};
 use super::output::{ActionId, Output, QueryId};
@@ -78,6 +78,7 @@ pub fn fuzz_inputs(bytes: &[u8]) {
         dialed: "2".into(),
         answered: false,
         variables: BTreeMap::new(),
+        via: Via::default(),
     };
     let mut now = Now::new(0, Timestamp::UNIX_EPOCH);
     let mut call = Call::begin(arrival, program.clone(), now);

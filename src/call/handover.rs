@@ -195,6 +195,9 @@ impl Call {
             caller_number: self.party(&arrival.caller_number),
             dialed: describe::clean(&arrival.dialed),
             started: self.state.started,
+            number: arrival.via.number.clone(),
+            gateway: arrival.via.gateway.clone(),
+            pending: self.is_pending(),
         }
     }
 

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::admission::AdmitFound;
 use super::output::{ActionId, QueryId};
 use super::park::ParkFound;
 use super::queue::QueueFound;
@@ -233,6 +234,7 @@ pub enum Answer {
     Room(RoomFound),
     Park(ParkFound),
     Queue(QueueFound),
+    Admit(AdmitFound),
 }
 
 /// An answer within the limits that the query set.

@@ -17,6 +17,7 @@
 //!  only `run` changes steps, and only `end` ends a call.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod admission;
 pub mod arrival;
 pub mod handover;
 pub mod input;
@@ -53,6 +54,7 @@ use crate::base::now::Now;
 use crate::flow::program::Program;
 use crate::model::timeline::What;
 
+use admission::Screening;
 use arrival::Arrival;
 use handover::{Found, Taken};
 use input::{Answer, Event, FarNews, Input};
@@ -124,10 +126,20 @@ pub enum ResumeError {
 impl Call {
     /// A new call, on its first step. There are outputs to poll.
     pub fn begin(arrival: Arrival, program: Arc<Program>, now: Now) -> Self {
+        Self::begin_screened(arrival, program, Screening::default(), now)
+    }
+
+    /// A new call, which is on its first step only if it is let in. There are outputs to poll.
+    pub fn begin_screened(
+        arrival: Arrival,
+        program: Arc<Program>,
+        screening: Screening,
+        now: Now,
+    ) -> Self {
         let state = State::new(arrival, &program, now);
         let mut call = Self::with(state, program, now);
         call.note_arrival();
-        call.start();
+        call.screen(screening);
         call.settle_boundary();
         call
     }
@@ -341,14 +353,15 @@ impl Call {
     }
 
     fn answer(&mut self, id: QueryId, answer: Answer) {
-        // Lines are asked about too often.
-        if !matches!(answer, Answer::Queue(_)) {
+        // Lines are asked about too often; what limits say is told when it matters.
+        if !matches!(answer, Answer::Queue(_) | Answer::Admit(_)) {
             self.note(What::Heard { query: id.0, answer: describe::answer(&answer) });
         }
         if self.state.waits.query == Some(id) {
             self.state.waits.query = None;
             self.state.timers.clear(Timer::AnswerOverdue);
-            let taken = self.far_slot_found(Some(&answer))
+            let taken = self.admitted(Some(&answer))
+                || self.far_slot_found(Some(&answer))
                 || self.parking_answered(&answer)
                 || self.far_room_found(Some(&answer));
             if !taken {

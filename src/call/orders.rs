@@ -220,7 +220,7 @@ impl Call {
     pub(in crate::call) fn answer_overdue(&mut self) {
         if self.state.waits.query.take().is_some() {
             self.note_guard("a query was not answered in time");
-            if self.far_slot_found(None) || self.far_room_found(None) {
+            if self.admitted(None) || self.far_slot_found(None) || self.far_room_found(None) {
                 return;
             }
             let failure = super::input::HttpFailure::TimedOut;

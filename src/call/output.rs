@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::admission::AdmitQuery;
 use super::park::ParkQuery;
 use super::queue::QueueQuery;
 use super::room::{JoinOrder, RoomOrder, RoomQuery};
@@ -329,6 +330,8 @@ pub enum Query {
     Park(Box<ParkQuery>),
     /// Where the caller stands in a waiting line.
     Queue(Box<QueueQuery>),
+    /// Whether the call is let in.
+    Admit(Box<AdmitQuery>),
 }
 
 /// A data dip. Header values and body may hold secrets.

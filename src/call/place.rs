@@ -7,7 +7,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::arrival::Arrival;
+use super::arrival::{Arrival, Via};
 use super::output::{Action, ActionId, PlaceOrder};
 use super::state::State;
 use super::talk::Address;
@@ -142,6 +142,7 @@ impl Call {
             dialed: shown,
             answered: false,
             variables: BTreeMap::new(),
+            via: Via::default(),
         };
         let state = State::new(arrival, &program, now);
         let mut call = Self::with(state, program, now);

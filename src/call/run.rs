@@ -47,6 +47,9 @@ impl Call {
         if self.pick_up_placed() {
             return;
         }
+        if self.pick_up_pending() {
+            return;
+        }
         let here = self.here();
         if here.is_none() && !self.is_loose() {
             return;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ResumeError;
+use super::admission::Pending;
 use super::arrival::Arrival;
 use super::handover::Hands;
 use super::output::{ActionId, QueryId};
@@ -19,6 +20,7 @@ use crate::base::ids::{CallId, ChannelId, FlowName, StepName, TenantId, VarName}
 use crate::base::now::Now;
 use crate::flow::Value;
 use crate::flow::program::Program;
+use crate::model::admission::TurnedAway;
 use crate::model::record::{LegRecord, LegRole, RecordingNote};
 
 /// The format of [`State`]; it grows by one with every change that an older release would misread.
@@ -70,6 +72,11 @@ pub struct State {
     /// Whom we call has not answered yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) placed: Option<Box<Placed>>,
+    /// It is not known yet whether the call is let in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) pending: Option<Box<Pending>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) turned_away: Option<Box<TurnedAway>>,
     /// Set once the end is decided and only the hang-up is awaited.
     pub(super) closing: Option<Termination>,
 }
@@ -259,6 +266,8 @@ impl State {
             recordings: Vec::new(),
             talk: Talk::new(program.settings.record_number),
             placed: None,
+            pending: None,
+            turned_away: None,
             closing: None,
             arrival,
         };
@@ -374,7 +383,8 @@ impl State {
         if self.legs.is_empty() {
             return Err(ResumeError::Damaged("it has no leg"));
         }
-        if self.frames.is_empty() && self.closing.is_none() && !self.talk.is_tied() {
+        let begun = !self.frames.is_empty() || self.talk.is_tied() || self.pending.is_some();
+        if !begun && self.closing.is_none() {
             return Err(ResumeError::Damaged("no flow runs in it"));
         }
         Ok(())

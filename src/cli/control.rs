@@ -40,6 +40,9 @@ fn lines(status: &Status) -> Vec<String> {
         (None, None) => paint(GREEN, "ready"),
     };
     let refused = &status.refused;
+    let rules = status.turned_away.iter().filter(|(_, count)| **count > 0);
+    let rules: Vec<_> = rules.map(|(rule, count)| format!("{rule} {count}")).collect();
+    let turned: u64 = status.turned_away.values().sum();
     vec![
         format!("{state}: {calls} up, {talking} talking"),
         format!("process   {}, version {}", status.pid, status.version),
@@ -49,6 +52,7 @@ fn lines(status: &Status) -> Vec<String> {
             "refused   {}: busy {}, rate {}, memory {}, slow {}",
             refused.all, refused.busy, refused.rate, refused.memory, refused.slow
         ),
+        format!("not in    {turned}: {}", rules.join(", ")),
         format!("memory    {} MiB", status.memory >> 20),
         format!("late by   {} µs", status.delay_us),
     ]

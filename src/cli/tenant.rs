@@ -63,6 +63,7 @@ fn changed(tenant: Tenant, args: TenantSet) -> NewTenant {
         sip_hosts: or(args.sip_hosts, tenant.sip_hosts),
         contexts: or(args.contexts, tenant.contexts),
         mask_parties: args.mask_parties.unwrap_or(tenant.mask_parties),
+        numbering: tenant.numbering,
     }
 }
 

@@ -111,6 +111,12 @@ impl Console {
             talking: shared.registry.talking(),
             begun: shared.counters.begun.load(Ordering::Relaxed),
             faults: shared.counters.faults.load(Ordering::Relaxed),
+            turned_away: shared
+                .counters
+                .turned_away()
+                .into_iter()
+                .map(|(rule, count)| (rule.to_owned(), count))
+                .collect(),
             refused: Refused {
                 all: shared.counters.refused.load(Ordering::Relaxed),
                 busy: gate.refused(Refusal::Busy),

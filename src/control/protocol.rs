@@ -1,5 +1,7 @@
 //! What is said on the control socket: one JSON object on a line, answered by one.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::room::{By, RoomCommand};
@@ -121,6 +123,9 @@ pub struct Status {
     /// Calls that ended by a fault of ours.
     pub faults: u64,
     pub refused: Refused,
+    /// Calls that tenants' rules did not let in, by the rule.
+    #[serde(default)]
+    pub turned_away: BTreeMap<String, u64>,
     /// How late the event loop is, in microseconds.
     pub delay_us: u64,
     /// Bytes of memory that the process takes.

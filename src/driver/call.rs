@@ -4,6 +4,7 @@
 //! client of its Event Socket (`mod_event_socket.c` event_handler). A call that waits holds no
 //! timer it does not need, and no buffer.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -18,6 +19,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::admission::Limits;
 use super::entered::Entered;
 use super::http::Http;
 use super::queries::{self, Slots};
@@ -33,6 +35,7 @@ use crate::base::now::Now;
 use crate::call::input::Answer;
 use crate::call::output::{Query, QueryId};
 use crate::esl::command::Api;
+use crate::model::admission::Rule;
 use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
 use crate::model::record::{CallRecord, RecordingNote};
@@ -142,6 +145,8 @@ pub struct Shared {
     pub slots: Box<dyn Slots>,
     /// Keeps the waiting lines.
     pub queues: Arc<dyn Queues>,
+    /// Counts the calls of all processes.
+    pub limits: Box<dyn Limits>,
     /// No new calls are taken; they go back to the dialplan.
     pub draining: CancellationToken,
 }
@@ -157,6 +162,27 @@ pub struct Counters {
     pub refused: AtomicU64,
     /// Calls that ended by a fault of ours.
     pub faults: AtomicU64,
+    /// Calls that were not let in, by the rule, in the order of [`Rule::ALL`].
+    pub turned_away: [AtomicU64; Rule::ALL.len()],
+}
+
+impl Counters {
+    /// How many calls each rule did not let in.
+    pub fn turned_away(&self) -> BTreeMap<&'static str, u64> {
+        let counts = self.turned_away.iter().map(|count| count.load(Ordering::Relaxed));
+        Rule::ALL.iter().map(|rule| rule.name()).zip(counts).collect()
+    }
+}
+
+impl Shared {
+    /// A call is not let in.
+    pub(super) fn turned_away(&self, call: CallId, rule: Rule) {
+        tracing::info!(%call, limit = rule.name(), "a call is not let in");
+        let counts = Rule::ALL.iter().zip(&self.counters.turned_away);
+        for (_, count) in counts.filter(|(counted, _)| **counted == rule) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// The one place where a running call's time comes from.
@@ -431,6 +457,7 @@ impl Link {
                     tracing::info!(%call, reason, "a call went back to the dialplan");
                 }
                 Offer::Discard(path, after) => discard(call, path, after),
+                Offer::TurnedAway(rule) => shared.turned_away(call, rule),
             }
         }
     }

@@ -144,6 +144,9 @@ mod tests {
             caller_number: String::new(),
             dialed: String::new(),
             started: jiff::Timestamp::UNIX_EPOCH,
+            number: None,
+            gateway: None,
+            pending: false,
         }
     }
 
@@ -163,6 +166,7 @@ mod tests {
             switchboard: followed.clone(),
             slots: Box::new(NoSlots),
             queues: Arc::new(crate::driver::queues::NoQueues),
+            limits: Box::new(crate::driver::admission::NoLimits),
             draining: tokio_util::sync::CancellationToken::new(),
         });
         let far: ChannelId = "b-leg".parse().unwrap();

@@ -2,6 +2,7 @@
 //! them.
 
 pub mod address;
+pub mod admission;
 pub mod call;
 pub mod desk;
 pub mod dialer;

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::call::Shared;
-use super::rooms;
+use super::{admission, rooms};
 use crate::base::ids::CoreId;
 use crate::call::input::Answer;
 use crate::call::output::Query;
@@ -36,6 +36,7 @@ pub(super) async fn perform(shared: Arc<Shared>, query: Query, core: Option<Core
         Query::Room(query) => Answer::Room(rooms::find(&*shared.switchboard, &query, core).await),
         // Those of one call come one after another.
         Query::Queue(query) => Answer::Queue(shared.queues.ask(*query).await),
+        Query::Admit(query) => Answer::Admit(admission::admit(&shared, &query).await),
         Query::Park(query) => Answer::Park(shared.slots.ask(*query, core).await),
     }
 }

@@ -10,10 +10,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::admission::Paces;
 use crate::base::ids::{CallId, ChannelId, TenantId};
+use crate::call::admission::AdmitFound;
 use crate::call::input::{Answer, Command};
 use crate::call::output::{ActionId, QueryId};
 use crate::esl::event::Event;
+use crate::model::admission::{CallLimit, LimitOn};
 use crate::model::live::LiveCall;
 
 /// Words that wait for one call.
@@ -146,6 +149,7 @@ impl Seat {
 pub struct Registry {
     calls: DashMap<CallId, Entry>,
     seats: AtomicU64,
+    paces: Paces,
 }
 
 impl Registry {
@@ -209,6 +213,37 @@ impl Registry {
     pub fn live_call(&self, scope: Scope, call: CallId) -> Option<LiveCall> {
         let entry = self.calls.get(&call).filter(|entry| scope.holds(entry.live.tenant))?;
         Some(entry.live.clone())
+    }
+
+    /// Whoever counts the calls of all processes has let a call in.
+    pub fn was_admitted(&self, live: &LiveCall, limits: &[CallLimit], now_ms: u64) {
+        self.let_in(live.call);
+        self.paces.note(live.tenant, limits, now_ms);
+    }
+
+    /// The call is one of those that limits count.
+    fn let_in(&self, call: CallId) {
+        if let Some(mut entry) = self.calls.get_mut(&call) {
+            entry.live.pending = false;
+        }
+    }
+
+    /// Lets a call in if it fits among those of this process.
+    pub fn admit(&self, live: &LiveCall, limits: &[CallLimit], now_ms: u64) -> AdmitFound {
+        let counted = |on: &LimitOn| {
+            let among = |other: &LiveCall| {
+                other.call != live.call
+                    && other.tenant == live.tenant
+                    && !other.pending
+                    && match on {
+                        LimitOn::Tenant => true,
+                        LimitOn::Number(number) => other.number.as_ref() == Some(number),
+                        LimitOn::Gateway(gateway) => other.gateway.as_ref() == Some(gateway),
+                    }
+            };
+            self.calls.iter().filter(|entry| among(&entry.live)).count()
+        };
+        self.paces.let_in(live.tenant, limits, now_ms, counted, || self.let_in(live.call))
     }
 
     /// Whether a task of ours has the call.

@@ -315,7 +315,7 @@ mod tests {
     use crate::base::ids::{CallId, TenantId};
     use crate::base::now::Now;
     use crate::call::Call;
-    use crate::call::arrival::Arrival;
+    use crate::call::arrival::{Arrival, Via};
     use crate::flow::parse::parse_yaml;
     use crate::flow::program::{Program, Published, Settings};
 
@@ -348,6 +348,7 @@ steps:
             dialed: "+15550199456".into(),
             answered: true,
             variables: std::collections::BTreeMap::default(),
+            via: Via::default(),
         };
         let now = Now::new(0, "2026-11-23T10:00:00.123Z".parse().unwrap());
         Call::begin(arrival, Arc::new(program), now)

@@ -437,7 +437,7 @@ mod tests {
     use super::*;
     use crate::base::cause::Party;
     use crate::base::ids::{FlowName, RecordingId};
-    use crate::call::arrival::Arrival;
+    use crate::call::arrival::{Arrival, Via};
     use crate::driver::translate::variables::Former;
     use crate::esl::argument;
     use crate::flow::kind::record::RecordAction;
@@ -482,6 +482,7 @@ steps:
             dialed: "200".into(),
             answered: true,
             variables: BTreeMap::new(),
+            via: Via::default(),
         };
         let settings =
             Settings::alone(argument::Word::new("profile", "internal").unwrap()).unwrap();

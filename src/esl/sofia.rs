@@ -242,7 +242,8 @@ mod tests {
     fn a_state_is_read_with_what_the_provider_said() {
         let json = br#"{"Event-Name": "CUSTOM", "Event-Subclass": "sofia::gateway_state",
             "Gateway": "cw-1", "State": "FAILED", "Ping-Status": "DOWN", "Status": "403",
-            "Phrase": "Forbidden\u0007", "Register-Network-IP": "192.0.2.1", "FreeSWITCH-Switchname": "one",
+            "Phrase": "Forbidden\u0007", "Register-Network-IP": "192.0.2.1",
+            "FreeSWITCH-Switchname": "one",
             "Event-Date-Timestamp": "1700000000000001"}"#;
         let expected = GatewayState {
             name: "cw-1".into(),

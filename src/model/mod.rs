@@ -3,7 +3,9 @@
 
 pub mod access;
 pub mod act;
+pub mod admission;
 pub mod audit;
+pub mod e164;
 pub mod extension;
 pub mod gateway;
 pub mod live;

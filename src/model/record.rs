@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::admission::{AsSent, Rule, TurnedAway};
 use super::recording::{RecordingKind, RecordingState, Span};
 use crate::base::cause::{HangupCause, Party, Termination};
 use crate::base::ids::{CallId, ChannelId, FlowName, RecordingId, RoomName, StepName, TenantId};
@@ -46,6 +47,12 @@ pub struct CallRecord {
     /// Who was moved where.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transfers: Vec<TransferRecord>,
+    /// Why it did not get the flow of its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turned_away: Option<TurnedAway>,
+    /// Its numbers as they came, where the tenant's plan reads them otherwise.
+    #[serde(default, skip_serializing_if = "AsSent::is_nothing")]
+    pub as_sent: AsSent,
     /// The flow's variables at the end; secret ones are left out.
     #[serde(default)]
     pub variables: BTreeMap<String, serde_json::Value>,
@@ -199,4 +206,7 @@ pub struct CallHead {
     pub ended: Timestamp,
     pub party: Party,
     pub cause: HangupCause,
+    /// The rule that did not let it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turned_away: Option<Rule>,
 }

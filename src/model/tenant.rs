@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::e164::NumberPlan;
 use crate::base::ids::{FlowId, FlowName, GatewayName, PromptName, TenantId, TenantSlug};
 
 /// A customer of the phone system.
@@ -32,6 +33,9 @@ pub struct Tenant {
     /// Its rules for conversations, as JSON.
     #[serde(default = "no_rules")]
     pub talk: serde_json::Value,
+    /// How numbers are written where it is; callers' and dialed numbers are then read by that.
+    #[serde(default)]
+    pub numbering: Option<NumberPlan>,
     pub created: Timestamp,
 }
 

@@ -13,6 +13,7 @@ use super::pool::on;
 use super::{Operator, StoreError, TenantScope, positive, timestamp};
 use crate::base::cause::{HangupCause, Party};
 use crate::base::ids::{CallId, FlowName, TenantId};
+use crate::model::admission::Rule;
 use crate::model::record::{CallHead, CallRecord};
 use crate::model::timeline::Entry;
 
@@ -27,6 +28,7 @@ struct HeadRow {
     ended_ms: i64,
     party: String,
     cause: String,
+    turned_away: Option<String>,
 }
 
 impl TryFrom<HeadRow> for CallHead {
@@ -42,6 +44,7 @@ impl TryFrom<HeadRow> for CallHead {
             ended: timestamp(row.ended_ms)?,
             party: party(&row.party)?,
             cause: HangupCause::named(&row.cause),
+            turned_away: row.turned_away.and_then(|name| Rule::named(&name)),
         })
     }
 }
@@ -65,15 +68,18 @@ pub struct CallFilter {
     pub from: Option<Timestamp>,
     /// Those that began before.
     pub to: Option<Timestamp>,
-    /// The caller's number or the dialed one, as it is kept.
+    /// The caller's number or the dialed one, as it is kept or as the tenant's plan reads it.
     pub number: Option<String>,
     pub flow: Option<FlowName>,
     pub cause: Option<HangupCause>,
     /// Who ended it.
     pub party: Option<Party>,
+    /// The rule that did not let it in.
+    pub turned_away: Option<Rule>,
 }
 
-const HEADS: &str = "id, flow, version, caller, dialed, started_ms, ended_ms, party, cause";
+const HEADS: &str =
+    "id, flow, version, caller, dialed, started_ms, ended_ms, party, cause, turned_away";
 
 impl TenantScope {
     async fn rows<R>(
@@ -86,12 +92,14 @@ impl TenantScope {
         R: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
         let party = filter.party.map(word).transpose()?;
+        let read = self.read(filter.number.as_deref()).await?;
         let sql = format!(
             "SELECT {columns} FROM call_record WHERE tenant = $1 AND (started_ms, id) < ($2, $3) \
              AND started_ms >= $4 AND started_ms < $5 \
-             AND ($6 IS NULL OR caller = $6 OR dialed = $6) AND ($7 IS NULL OR flow = $7) \
-             AND ($8 IS NULL OR cause = $8) AND ($9 IS NULL OR party = $9) \
-             ORDER BY started_ms DESC, id DESC LIMIT $10"
+             AND ($6 IS NULL OR caller IN ($6, $7) OR dialed IN ($6, $7)) \
+             AND ($8 IS NULL OR flow = $8) AND ($9 IS NULL OR cause = $9) \
+             AND ($10 IS NULL OR party = $10) AND ($11 IS NULL OR turned_away = $11) \
+             ORDER BY started_ms DESC, id DESC LIMIT $12"
         );
         Ok(on!(self.store.ready().await?, db => {
             sqlx::query_as::<_, R>(sqlx::AssertSqlSafe(sql))
@@ -101,13 +109,22 @@ impl TenantScope {
                 .bind(filter.from.map_or(i64::MIN, Timestamp::as_millisecond))
                 .bind(filter.to.map_or(i64::MAX, Timestamp::as_millisecond))
                 .bind(&filter.number)
+                .bind(read)
                 .bind(filter.flow.as_ref().map(FlowName::as_str))
                 .bind(filter.cause.as_ref().map(ToString::to_string))
                 .bind(party)
+                .bind(filter.turned_away.map(Rule::name))
                 .bind(wanted.rows())
                 .fetch_all(db)
                 .await?
         }))
+    }
+
+    /// A number as the tenant's plan reads it, or else as it is.
+    async fn read(&self, number: Option<&str>) -> Result<Option<String>, StoreError> {
+        let Some(number) = number else { return Ok(None) };
+        let plan = self.tenant().await?.numbering;
+        Ok(Some(plan.map_or_else(|| number.to_owned(), |plan| plan.normalised(number))))
     }
 
     /// Whole records, the newest first, at most `limit` (and never more than 500).

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::api_key::{ApiKeyRow, KnownKey};
+use super::blocked::{BlockRow, StoredBlock};
 use super::extension::{ExtensionRow, StoredExtension};
 use super::gateway::{GatewayRow, StoredGateway};
+use super::limit::{LimitRow, StoredLimit};
 use super::number::NumberRow;
 use super::pool::{in_snapshot, on};
 use super::prompt::PromptRow;
@@ -17,7 +19,8 @@ use super::room::{RoomRow, StoredRoom};
 use super::sealed::FactKey;
 use super::tenant::TenantRow;
 use super::{
-    Store, StoreError, api_key, extension, gateway, now_ms, number, positive, prompt, room, sealed,
+    Store, StoreError, api_key, blocked, extension, gateway, limit, now_ms, number, positive,
+    prompt, room, sealed,
 };
 use crate::base::ids::{FlowId, FlowName, TenantId};
 use crate::flow::program::Published;
@@ -47,6 +50,10 @@ pub(super) struct Facts {
     pub(super) gateways: Vec<StoredGateway>,
     #[serde(default)]
     pub(super) extensions: Vec<StoredExtension>,
+    #[serde(default)]
+    pub(super) blocked: Vec<StoredBlock>,
+    #[serde(default)]
+    pub(super) limits: Vec<StoredLimit>,
     /// Those that open the passwords of the two.
     #[serde(default)]
     pub(super) keys: Vec<FactKey>,
@@ -131,6 +138,8 @@ impl Facts {
             api_keys: parse_each(rows.api_keys)?,
             gateways: parse_each(rows.gateways)?,
             extensions: parse_each(rows.extensions)?,
+            blocked: parse_each(rows.blocked)?,
+            limits: parse_each(rows.limits)?,
             keys: rows.keys,
             versions,
         })
@@ -189,6 +198,8 @@ struct Rows {
     api_keys: Vec<ApiKeyRow>,
     gateways: Vec<GatewayRow>,
     extensions: Vec<ExtensionRow>,
+    blocked: Vec<BlockRow>,
+    limits: Vec<LimitRow>,
     keys: Vec<FactKey>,
     /// The document only of those not known.
     versions: Vec<(VersionRow, Option<String>)>,
@@ -218,6 +229,8 @@ impl Rows {
             let api_keys = sqlx::query_as(api_key::ALL).fetch_all(&mut *tx).await?;
             let gateways = sqlx::query_as(gateway::ALL).fetch_all(&mut *tx).await?;
             let extensions = sqlx::query_as(extension::ALL).fetch_all(&mut *tx).await?;
+            let blocked = sqlx::query_as(blocked::ALL).fetch_all(&mut *tx).await?;
+            let limits = sqlx::query_as(limit::ALL).fetch_all(&mut *tx).await?;
             let keys = sqlx::query_as(sealed::KEYS).fetch_all(&mut *tx).await?;
             let mut heads = sqlx::query_as::<_, VersionRow>(
                 "SELECT id, tenant, name, version, TRUE AS current FROM flow WHERE version > 0",
@@ -260,6 +273,8 @@ impl Rows {
                 api_keys,
                 gateways,
                 extensions,
+                blocked,
+                limits,
                 keys,
                 versions,
             }

@@ -17,12 +17,17 @@ use super::gateway::StoredGateway;
 use super::number::whole;
 use super::resumed::Resumed;
 use super::room::StoredRoom;
+use super::screen::{Caller, Screen};
 use super::trunks::Trunks;
 use crate::base::ids::{ApiKeyId, FlowName, GatewayName, PromptName, TenantId, TenantSlug};
 use crate::base::millis::Millis;
+use crate::call::admission::{Arriving, Screening};
+use crate::call::arrival::Via;
 use crate::flow::program::{Program, PromptFile, Published, Rooms, Settings, SpeechEngine};
 use crate::flow::talk::TalkSettings;
 use crate::flow::{Flow, Step};
+use crate::model::admission::TurnedAway;
+use crate::model::e164::NumberPlan;
 use crate::model::gateway::switch_name;
 use crate::model::tenant::{NumberMatch, NumberRoute, Reach, StoredPrompt, Tenant};
 
@@ -120,6 +125,8 @@ pub struct Routes {
     gateways: BTreeMap<GatewayName, TenantId>,
     trunks: Trunks,
     exact: BTreeMap<String, (TenantId, Lead)>,
+    /// The same for tenants that read numbers by these plans.
+    plans: BTreeMap<NumberPlan, BTreeMap<String, (TenantId, Lead)>>,
     patterns: Vec<Pattern>,
     default: Option<(TenantId, FlowName)>,
     slugs: BTreeMap<TenantSlug, TenantId>,
@@ -131,6 +138,11 @@ pub struct Routes {
 #[derive(Debug)]
 pub(super) struct Own {
     exact: BTreeMap<String, Lead>,
+    /// As the tenant's plan reads them.
+    read: BTreeMap<String, Lead>,
+    screen: Screen,
+    /// Names of gateways that the operator gave the tenant.
+    given: Vec<GatewayName>,
     patterns: Vec<Pattern>,
     programs: BTreeMap<FlowName, Arc<Program>>,
     /// Those of numbers whose conversations are recorded.
@@ -154,6 +166,8 @@ pub(super) struct Around {
 /// Where a number leads.
 #[derive(Debug, Clone)]
 struct Lead {
+    /// As the number map has it.
+    number: String,
     flow: FlowName,
     record: bool,
 }
@@ -170,15 +184,30 @@ struct Pattern {
 impl Routes {
     /// The program that the call runs.
     pub fn find(&self, asked: &Asked<'_>) -> Result<Arc<Program>, NoRoute> {
-        let found = match self.tenant(asked)? {
-            Some(tenant) => self.lead(tenant, asked.dialed).map(|lead| (tenant, lead)),
+        let caller = Caller { own_phone: true, ..Caller::default() };
+        self.arrive(asked, &caller).map(|arriving| arriving.program)
+    }
+
+    /// The program that the call runs, and what its tenant's rules say to it.
+    pub fn arrive(&self, asked: &Asked<'_>, caller: &Caller<'_>) -> Result<Arriving, NoRoute> {
+        let known = self.tenant(asked)?;
+        let found = match known {
+            Some((tenant, _)) => self.lead(tenant, asked.dialed).map(|lead| (tenant, lead)),
             None => self.anywhere(asked.dialed),
         };
-        if let Some((tenant, lead)) = found {
-            return self.led(tenant, lead);
-        }
-        let (tenant, flow) = self.default.as_ref().ok_or(NoRoute::UnknownNumber)?;
-        self.program(*tenant, flow).ok_or_else(|| NoRoute::NotPublished(flow.clone()))
+        let (tenant, lead, program) = match found {
+            Some((tenant, lead)) => (tenant, Some(lead), self.led(tenant, lead)?),
+            None => {
+                let (tenant, flow) = self.default.as_ref().ok_or(NoRoute::UnknownNumber)?;
+                let program = self.program(*tenant, flow);
+                let program = program.ok_or_else(|| NoRoute::NotPublished(flow.clone()))?;
+                (*tenant, None, program)
+            }
+        };
+        let Some(own) = self.tenants.get(&tenant) else { return Ok(Arriving::plain(program)) };
+        let through = known.filter(|(whose, _)| *whose == tenant).and_then(|(_, through)| through);
+        let given = || own.given.iter().find(|name| asked.gateway == Some(name.as_str()));
+        Ok(own.screened(program, asked.dialed, caller, lead, through.or_else(given)))
     }
 
     /// The program of a tenant's number, for whoever is known to be the tenant's own; none where
@@ -218,25 +247,41 @@ impl Routes {
         self.slugs.get(slug).copied()
     }
 
-    /// The tenant, where domain or gateway tell it.
-    fn tenant(&self, asked: &Asked<'_>) -> Result<Option<TenantId>, NoRoute> {
+    /// The tenant, where domain or gateway tell it, and its own gateway.
+    fn tenant(
+        &self,
+        asked: &Asked<'_>,
+    ) -> Result<Option<(TenantId, Option<&GatewayName>)>, NoRoute> {
         let uuid = || self.domain_uuids.get(&asked.domain_uuid?.parse().ok()?);
         let domain = || self.domains.get(&asked.domain_name?.to_ascii_lowercase());
         let gateway = || self.gateways.get(asked.gateway?);
         let trunk = self.trunks.of(asked.gateway, asked.address)?;
-        let known = uuid().or_else(domain).copied();
-        Ok(known.or(trunk).or_else(|| gateway().copied()))
+        let through = |tenant| trunk.filter(|(whose, _)| *whose == tenant).and_then(|own| own.1);
+        let known = uuid().or_else(domain).map(|tenant| (*tenant, through(*tenant)));
+        Ok(known.or(trunk).or_else(|| gateway().map(|tenant| (*tenant, None))))
     }
 
     fn lead(&self, tenant: TenantId, dialed: &str) -> Option<&Lead> {
         let own = self.tenants.get(&tenant)?;
-        let pattern = || own.patterns.iter().find(|pattern| pattern.regex.is_match(dialed));
-        own.exact.get(dialed).or_else(|| pattern().map(|pattern| &pattern.lead))
+        let read = own.screen.read(dialed);
+        let written = || [Some(dialed), read.as_deref()].into_iter().flatten();
+        let matches = |pattern: &&Pattern| written().any(|dialed| pattern.regex.is_match(dialed));
+        let exact = own.exact.get(dialed);
+        let exact = exact.or_else(|| own.read.get(read.as_deref().unwrap_or(dialed)));
+        exact.or_else(|| own.patterns.iter().find(matches).map(|pattern| &pattern.lead))
     }
 
     fn anywhere(&self, dialed: &str) -> Option<(TenantId, &Lead)> {
-        let pattern = || self.patterns.iter().find(|pattern| pattern.regex.is_match(dialed));
-        match self.exact.get(dialed) {
+        let read = |plan: &NumberPlan| plan.normalised(dialed);
+        let by_plan = || self.plans.iter().find_map(|(plan, numbers)| numbers.get(&read(plan)));
+        let exact = self.exact.get(dialed).or_else(by_plan);
+        let matches = |pattern: &&Pattern| {
+            let plan = self.tenants.get(&pattern.tenant).and_then(|own| own.screen.plan.as_ref());
+            pattern.regex.is_match(dialed)
+                || plan.is_some_and(|plan| pattern.regex.is_match(&read(plan)))
+        };
+        let pattern = || self.patterns.iter().find(matches);
+        match exact {
             Some((tenant, lead)) => Some((*tenant, lead)),
             None => pattern().map(|pattern| (pattern.tenant, &pattern.lead)),
         }
@@ -278,10 +323,24 @@ impl Routes {
     fn add(&mut self, number: NumberRoute, before: &Self) {
         let Some(own) = self.tenants.get_mut(&number.tenant) else { return };
         let everywhere = number.reach == Reach::Everywhere;
-        let lead = Lead { flow: number.flow, record: number.record };
+        let (NumberMatch::Exact(value) | NumberMatch::Pattern(value)) = &number.number;
+        let lead = Lead { number: value.clone(), flow: number.flow, record: number.record };
         own.keep_recorded(&lead);
         match number.number {
             NumberMatch::Exact(value) => {
+                if let Some(plan) = &own.screen.plan {
+                    let read = plan.normalised(&value);
+                    own.read.insert(read.clone(), lead.clone());
+                    if everywhere {
+                        let new = || (number.tenant, lead.clone());
+                        let known = self.plans.entry(plan.clone()).or_default();
+                        let known = known.entry(read).or_insert_with(new);
+                        // Of two that are read alike the older tenant has it.
+                        if number.tenant < known.0 {
+                            *known = new();
+                        }
+                    }
+                }
                 if everywhere {
                     self.exact.insert(value.clone(), (number.tenant, lead.clone()));
                 }
@@ -341,11 +400,39 @@ impl Own {
         let programs = flows.keys().map(|main| (main.clone(), Arc::new(program(main)))).collect();
         Self {
             exact: BTreeMap::new(),
+            read: BTreeMap::new(),
+            screen: Screen::of(tenant.id, tenant.numbering.clone(), facts),
+            given: tenant.gateways.clone(),
             patterns: Vec::new(),
             programs,
             recorded: BTreeMap::new(),
             around,
             versions,
+        }
+    }
+
+    /// What the tenant's rules say to a call that found its program.
+    fn screened(
+        &self,
+        program: Arc<Program>,
+        dialed: &str,
+        caller: &Caller<'_>,
+        lead: Option<&Lead>,
+        gateway: Option<&GatewayName>,
+    ) -> Arriving {
+        let number = lead.map(|lead| lead.number.clone());
+        let turned_away = self.screen.blocks(caller).map(TurnedAway::blocked);
+        let limits = self.screen.limits(caller, number.as_deref(), gateway);
+        let limited = limits.iter().filter_map(|limit| limit.limits.instead.as_ref());
+        let others = turned_away.iter().map(|turned| &turned.instead).chain(limited);
+        let named = |flow: &FlowName| Some((flow.clone(), Arc::clone(self.programs.get(flow)?)));
+        let flows = others.filter_map(|instead| named(instead.flow()?)).collect();
+        Arriving {
+            program,
+            screening: Screening { turned_away, limits, flows },
+            caller_number: self.screen.read(caller.number),
+            dialed: self.screen.read(dialed),
+            via: Via { number, gateway: gateway.cloned(), ..Via::default() },
         }
     }
 
@@ -456,6 +543,7 @@ mod tests {
             contexts: Vec::new(),
             mask_parties: false,
             talk: serde_json::json!({}),
+            numbering: None,
             created: "2026-11-22T00:00:00Z".parse().unwrap(),
         }
     }

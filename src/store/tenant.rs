@@ -14,6 +14,7 @@ use super::{Store, StoreError, TenantScope, now_ms, timestamp};
 use crate::base::ids::{GatewayName, TenantId, TenantSlug};
 use crate::flow::talk::TalkSettings;
 use crate::model::act::Actor;
+use crate::model::e164::NumberPlan;
 use crate::model::tenant::Tenant;
 
 /// Names, hosts and the like are at most this many bytes long.
@@ -42,6 +43,9 @@ pub struct NewTenant {
     pub contexts: Vec<String>,
     #[serde(default)]
     pub mask_parties: bool,
+    /// How numbers are written where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbering: Option<NumberPlan>,
 }
 
 impl NewTenant {
@@ -57,6 +61,7 @@ impl NewTenant {
             sip_hosts: Vec::new(),
             contexts: Vec::new(),
             mask_parties: false,
+            numbering: None,
         }
     }
 
@@ -65,6 +70,9 @@ impl NewTenant {
             StoreError::Invalid(format!("`{}` is not an IANA time zone", cut(&self.timezone)))
         })?;
         text("name", &self.name)?;
+        if let Some(plan) = &self.numbering {
+            plan.check().map_err(|why| StoreError::Field("numbering", why))?;
+        }
         if !self.domain.is_empty() {
             word("domain", &self.domain)?;
         }
@@ -79,7 +87,7 @@ impl NewTenant {
 impl From<Tenant> for NewTenant {
     fn from(tenant: Tenant) -> Self {
         let Tenant { slug, name, domain, domain_uuid, timezone, .. } = tenant;
-        let Tenant { gateways, sip_hosts, contexts, mask_parties, .. } = tenant;
+        let Tenant { gateways, sip_hosts, contexts, mask_parties, numbering, .. } = tenant;
         Self {
             slug,
             name,
@@ -90,6 +98,7 @@ impl From<Tenant> for NewTenant {
             sip_hosts,
             contexts,
             mask_parties,
+            numbering,
         }
     }
 }
@@ -142,6 +151,7 @@ pub(super) struct TenantRow {
     contexts: String,
     mask_parties: bool,
     talk: String,
+    numbering: Option<String>,
     created_ms: i64,
 }
 
@@ -165,6 +175,10 @@ impl TryFrom<TenantRow> for Tenant {
             contexts: list(&row.contexts)?,
             mask_parties: row.mask_parties,
             talk: serde_json::from_str(&row.talk).map_err(StoreError::corrupt)?,
+            numbering: row
+                .numbering
+                .map(|plan| serde_json::from_str(&plan).map_err(StoreError::corrupt))
+                .transpose()?,
             created: timestamp(row.created_ms)?,
         })
     }
@@ -172,9 +186,10 @@ impl TryFrom<TenantRow> for Tenant {
 
 const INSERT: &str = "INSERT INTO tenant \
      (slug, name, domain, domain_uuid, timezone, gateways, sip_hosts, contexts, mask_parties, \
-     id, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+     numbering, id, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 const UPDATE: &str = "UPDATE tenant SET slug = $1, name = $2, domain = $3, domain_uuid = $4, \
-     timezone = $5, gateways = $6, sip_hosts = $7, contexts = $8, mask_parties = $9 WHERE id = $10";
+     timezone = $5, gateways = $6, sip_hosts = $7, contexts = $8, mask_parties = $9, \
+     numbering = $10 WHERE id = $11";
 
 /// Binds the columns that `INSERT` and `UPDATE` name in the same order.
 macro_rules! bind_tenant {
@@ -189,6 +204,7 @@ macro_rules! bind_tenant {
             .bind(json(&$new.sip_hosts)?)
             .bind(json(&$new.contexts)?)
             .bind($new.mask_parties)
+            .bind($new.numbering.as_ref().map(json).transpose()?)
     };
 }
 

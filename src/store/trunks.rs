@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::gateway::StoredGateway;
 use super::routes::NoRoute;
-use crate::base::ids::{GatewayId, TenantId};
+use crate::base::ids::{GatewayId, GatewayName, TenantId};
 use crate::base::networks;
 use crate::model::gateway::of_switch_name;
 
@@ -20,6 +20,7 @@ pub(super) struct Trunks {
 #[derive(Debug)]
 struct Trunk {
     tenant: TenantId,
+    name: GatewayName,
     registers: bool,
     addresses: Vec<IpNet>,
 }
@@ -30,33 +31,39 @@ impl Trunks {
         let known = used.map(|one| {
             let settings = &one.gateway.settings;
             let (tenant, registers) = (one.tenant, settings.register);
-            let trunk = Trunk { tenant, registers, addresses: settings.addresses.clone() };
+            let (name, addresses) = (one.gateway.name.clone(), settings.addresses.clone());
+            let trunk = Trunk { tenant, name, registers, addresses };
             (one.gateway.id, trunk)
         });
         Self { known: known.collect() }
     }
 
-    /// The tenant whose gateway the call came through. A call that names none comes through the
-    /// gateway of its address, if it is one that does not register, and only one tenant's.
+    /// The tenant whose gateway the call came through, and the gateway where it is known. A call
+    /// that names none comes through the gateway of its address, if it is one that does not
+    /// register, and only one tenant's.
     pub(super) fn of(
         &self,
         gateway: Option<&str>,
         address: Option<&str>,
-    ) -> Result<Option<TenantId>, NoRoute> {
+    ) -> Result<Option<(TenantId, Option<&GatewayName>)>, NoRoute> {
         let address = address.and_then(|text| text.parse::<IpAddr>().ok());
         if let Some(trunk) = gateway.and_then(of_switch_name).and_then(|id| self.known.get(&id)) {
             let may = trunk.addresses.is_empty()
                 || address.is_some_and(|from| networks::hold(&trunk.addresses, from));
-            return if may { Ok(Some(trunk.tenant)) } else { Err(NoRoute::GatewayAddress) };
+            let found = Some((trunk.tenant, Some(&trunk.name)));
+            return if may { Ok(found) } else { Err(NoRoute::GatewayAddress) };
         }
         let (None | Some(""), Some(from)) = (gateway, address) else { return Ok(None) };
         let still = self
             .known
             .values()
             .filter(|trunk| !trunk.registers && networks::hold(&trunk.addresses, from));
-        let mut tenants = still.map(|trunk| trunk.tenant);
-        let first = tenants.next();
-        Ok(first.filter(|first| tenants.all(|other| other == *first)))
+        let still: Vec<&Trunk> = still.collect();
+        let Some((first, others)) = still.split_first() else { return Ok(None) };
+        if others.iter().any(|other| other.tenant != first.tenant) {
+            return Ok(None);
+        }
+        Ok(Some((first.tenant, others.is_empty().then_some(&first.name))))
     }
 }
 
@@ -90,7 +97,7 @@ mod tests {
     }
 
     fn found(trunks: &Trunks, gateway: &str, address: &str) -> Result<Option<u128>, NoRoute> {
-        Ok(trunks.of(Some(gateway), Some(address))?.map(|tenant| tenant.0.as_u128()))
+        Ok(trunks.of(Some(gateway), Some(address))?.map(|(tenant, _)| tenant.0.as_u128()))
     }
 
     #[test]

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{Operator, StoreError, write};
 use crate::base::cause::Termination;
+use crate::model::admission::AsSent;
 use crate::model::live::LiveCall;
 use crate::model::record::{CallRecord, LegRecord, LegRole, Visit};
 use crate::model::timeline::{Entry, What};
@@ -70,6 +71,8 @@ fn closed(
         swept: true,
         recordings: Vec::new(),
         transfers: Vec::new(),
+        turned_away: None,
+        as_sent: AsSent::default(),
         variables: BTreeMap::new(),
     }
 }

@@ -26,7 +26,7 @@ const LOCKS: i64 = 64;
 const LOCK_FIRST: i64 = 0x6361_6c6c_0000_0000;
 
 /// PostgreSQL's texts can't hold NUL; what is inside JSON is escaped anyway.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
@@ -48,7 +48,7 @@ const fn word(party: Party) -> &'static str {
 /// The locks for some calls, to be taken in this order before their records and live rows are
 /// looked at: elsewhere a record may be written at the same moment, which neither would see.
 /// SQLite has one writer at a time.
-fn locks(pool: &Pool, calls: impl Iterator<Item = CallId>) -> BTreeSet<i64> {
+pub(super) fn locks(pool: &Pool, calls: impl Iterator<Item = CallId>) -> BTreeSet<i64> {
     match pool {
         Pool::Sqlite(_) => BTreeSet::new(),
         // The end of a uuid of version 7 is random.
@@ -67,18 +67,20 @@ macro_rules! lock_calls {
 }
 
 const PUT_RECORD: &str = "INSERT INTO call_record (tenant, id, flow, version, caller, dialed, \
-     started_ms, ended_ms, party, cause, hands, swept, record) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+     started_ms, ended_ms, party, cause, hands, swept, record, turned_away, block) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
      ON CONFLICT (tenant, id) DO UPDATE SET flow = excluded.flow, version = excluded.version, \
      caller = excluded.caller, dialed = excluded.dialed, started_ms = excluded.started_ms, \
      ended_ms = excluded.ended_ms, party = excluded.party, cause = excluded.cause, \
-     hands = excluded.hands, swept = excluded.swept, record = excluded.record \
+     hands = excluded.hands, swept = excluded.swept, record = excluded.record, \
+     turned_away = excluded.turned_away, block = excluded.block \
      WHERE call_record.swept AND (NOT excluded.swept OR excluded.hands > call_record.hands)";
 
 /// Writes a record inside a transaction, and says whether it was new.
 macro_rules! put_record {
     ($tx:ident, $record:expr, $json:expr) => {{
         let record: &CallRecord = $record;
+        let turned = record.turned_away.as_ref();
         let rows = sqlx::query(PUT_RECORD)
             .bind(record.tenant.to_string())
             .bind(record.call.to_string())
@@ -93,6 +95,8 @@ macro_rules! put_record {
             .bind(i64::from(record.hands))
             .bind(record.swept)
             .bind($json)
+            .bind(turned.map(|turned| turned.rule.name()))
+            .bind(turned.and_then(|turned| turned.block).map(|block| block.to_string()))
             .execute(&mut *$tx)
             .await?
             .rows_affected();
@@ -164,17 +168,23 @@ macro_rules! put_audit {
 }
 
 /// Of two holders in the same term the younger is right: the older was killed before the call knew
-/// of its term.
+/// of its term. A call that was let in stays so.
 macro_rules! put_live {
     ($tx:ident, $live:expr, $json:expr) => {
         let live: &LiveCall = $live;
         sqlx::query(
-            "INSERT INTO live_call (tenant, id, holder, term, started_ms, live) \
-             SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT 1 FROM call_record \
+            "INSERT INTO live_call \
+             (tenant, id, holder, term, started_ms, live, number, gateway, pending) \
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 \
+             WHERE NOT EXISTS (SELECT 1 FROM call_record \
              WHERE tenant = $1 AND id = $2 AND (NOT swept OR hands >= $4)) \
              ON CONFLICT (tenant, id) DO UPDATE SET holder = excluded.holder, \
-             term = excluded.term, started_ms = excluded.started_ms, live = excluded.live \
-             WHERE (excluded.term, excluded.holder) > (live_call.term, live_call.holder)",
+             term = excluded.term, started_ms = excluded.started_ms, live = excluded.live, \
+             number = excluded.number, gateway = excluded.gateway, \
+             pending = live_call.pending AND excluded.pending \
+             WHERE (excluded.term, excluded.holder) > (live_call.term, live_call.holder) \
+             OR (live_call.pending AND NOT excluded.pending \
+             AND (excluded.term, excluded.holder) = (live_call.term, live_call.holder))",
         )
         .bind(live.tenant.to_string())
         .bind(live.call.to_string())
@@ -182,10 +192,15 @@ macro_rules! put_live {
         .bind(i64::from(live.term))
         .bind(live.started.as_millisecond())
         .bind($json)
+        .bind(live.number.as_deref().map(plain))
+        .bind(live.gateway.as_ref().map(|gateway| gateway.as_str().to_owned()))
+        .bind(live.pending)
         .execute(&mut *$tx)
         .await?;
     };
 }
+
+pub(super) use {lock_calls, put_live};
 
 /// Notes come in any order and more than once: a recording that has ended does not begin again,
 /// what is known of it only grows, and one that was deleted stays so.

@@ -5,6 +5,7 @@ mod access;
 mod client;
 mod gateways;
 mod guards;
+mod limits;
 mod once;
 mod prompts;
 mod recordings;

@@ -3,6 +3,7 @@
 use callwright::base::cause::{HangupCause, Party, Termination};
 use callwright::base::ids::{CallId, TenantId};
 use callwright::model::access::Role;
+use callwright::model::admission::AsSent;
 use callwright::model::record::CallRecord;
 use callwright::store::{Config, Recorder, Settled};
 use jiff::Timestamp;
@@ -113,6 +114,8 @@ fn record(tenant: TenantId, number: usize) -> CallRecord {
         swept: false,
         recordings: Vec::new(),
         transfers: Vec::new(),
+        turned_away: None,
+        as_sent: AsSent::default(),
         variables: std::collections::BTreeMap::default(),
     }
 }

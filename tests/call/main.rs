@@ -1,6 +1,7 @@
 //! Calls from their first step to their record, on virtual time and without a switch.
 #![allow(clippy::unwrap_used, clippy::unwrap_in_result, reason = "a test fails by panicking")]
 
+mod admission;
 mod caller_consults;
 mod dtmf;
 mod ends;

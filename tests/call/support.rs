@@ -8,7 +8,7 @@ use callwright::base::digits::Digit;
 use callwright::base::ids::{CallId, CoreId, TenantId};
 use callwright::base::millis::Millis;
 use callwright::base::now::Now;
-use callwright::call::arrival::Arrival;
+use callwright::call::arrival::{Arrival, Via};
 use callwright::call::handover::{Found, Leads, Referral, Taken};
 use callwright::call::input::{
     Answer, Command, Dialed, Ending, Event, FarNews, HttpAnswer, HttpFailure, Input,
@@ -106,6 +106,7 @@ pub(crate) fn arrival() -> Arrival {
         dialed: "+15550199".into(),
         answered: false,
         variables: [("sip_h_x_account".to_owned(), "77".to_owned())].into(),
+        via: Via::default(),
     }
 }
 
@@ -248,6 +249,10 @@ impl Line {
                     Query::Room(query) => {
                         self.queries.push(id);
                         return self.write(&format!("? room {}", query.room));
+                    }
+                    Query::Admit(query) => {
+                        self.queries.push(id);
+                        return self.write(&format!("? admit {}", query.limits.len()));
                     }
                     Query::Park(query) => {
                         self.queries.push(id);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use callwright::base::cause::{HangupCause, Party, Termination};
 use callwright::base::ids::{CallId, FlowName, InstanceId, TenantId};
 use callwright::base::masked::Masked;
+use callwright::model::admission::AsSent;
 use callwright::model::live::LiveCall;
 use callwright::model::record::CallRecord;
 use callwright::model::tenant::Tenant;
@@ -184,6 +185,9 @@ pub(crate) fn live(tenant: TenantId, call: CallId, term: u32) -> Box<LiveCall> {
         caller_number: "+1555\u{0}0100".into(),
         dialed: "+15550199".into(),
         started: "2026-11-22T10:00:00Z".parse().unwrap(),
+        number: None,
+        gateway: None,
+        pending: false,
     })
 }
 
@@ -211,6 +215,8 @@ pub(crate) fn record(tenant: TenantId, call: CallId, second: i64) -> Box<CallRec
         legs: Vec::new(),
         path: Vec::new(),
         transfers: Vec::new(),
+        turned_away: None,
+        as_sent: AsSent::default(),
         termination: Termination {
             party: Party::Caller,
             cause: HangupCause::NormalClearing,

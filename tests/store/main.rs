@@ -11,6 +11,7 @@ mod bench;
 mod directory;
 mod flows;
 mod gateways;
+mod limits;
 mod live;
 mod outage;
 mod park;

@@ -95,8 +95,12 @@ impl ExpectReply {
                     Next::failed(describe::clean(&failure.to_string()))
                 }
             },
-            Heard::Answer(Answer::Room(_) | Answer::Park(_) | Answer::Queue(_)) => Next::Wait,
-            Heard::Due(_) | Heard::Bridged(_) | Heard::Room(_) => Next::Wait,
+            Heard::Answer(
+                Answer::Room(_) | Answer::Park(_) | Answer::Queue(_) | Answer::Admit(_),
+            )
+            | Heard::Due(_)
+            | Heard::Bridged(_)
+            | Heard::Room(_) => Next::Wait,
         }
     }
 }

@@ -35,7 +35,7 @@ impl Call {
     }
 
     /// Takes the flows of `other` into the call's program.
-    fn keep_flows(&mut self, other: &Program) {
+    pub(in crate::call) fn keep_flows(&mut self, other: &Program) {
         let mut program = Program::clone(&self.program);
         let before: Vec<FlowName> = program.flows.keys().cloned().collect();
         for (name, flow) in &other.flows {

@@ -303,7 +303,7 @@ impl Call {
         let found = match answer {
             Answer::Park(found) => found.clone(),
             Answer::Http(_) => ParkFound::Unknown("no answer in time".into()),
-            Answer::Room(_) | Answer::Queue(_) => return false,
+            Answer::Room(_) | Answer::Queue(_) | Answer::Admit(_) => return false,
         };
         match (stage, found) {
             (Stage::Asking, ParkFound::In(slot)) => self.has_slot(slot),

@@ -8,12 +8,13 @@ use super::running::Running;
 use super::{ENDING_MS, Offer, Phase, REFUSAL, Router, Session, Settings, profile};
 use crate::base::ids::{ChannelId, TenantId};
 use crate::base::now::Now;
+use crate::call::admission::Arriving;
 use crate::call::handover::{Found, Leads, Referral};
 use crate::call::{BROUGHT, Call};
 use crate::driver::desk;
 use crate::driver::registry::Heed;
 use crate::driver::seal::{OpenError, Opened};
-use crate::driver::translate::arrival::{Mode, arrival, inquiry, mode, read, whole};
+use crate::driver::translate::arrival::{Mode, arrival, arrived, inquiry, mode, read, whole};
 use crate::driver::translate::variables::{self, Former};
 use crate::driver::translate::{dial, room};
 use crate::esl::application::Application;
@@ -105,13 +106,16 @@ impl Session {
         settings: &Settings,
         router: &dyn Router,
     ) {
-        let program = match router.route(&inquiry(facts)) {
-            Ok(program) => program,
+        let arriving = match router.arrive(&inquiry(facts)) {
+            Ok(arriving) => arriving,
             Err(reason) => return self.refuse(Some(channel), mode(facts), &reason, now),
         };
-        let Some(arrival) = arrival(facts, self.call, &program.channel_variables()) else { return };
+        let Some((arrival, arriving)) = arrived(facts, self.call, arriving) else { return };
+        let Arriving { program, screening, .. } = arriving;
+        let turned = screening.turned_away.as_ref().map(|turned| turned.rule);
+        self.offers.extend(turned.map(Offer::TurnedAway));
         let mask = program.settings.mask_parties;
-        let call = Call::begin(arrival, program, now);
+        let call = Call::begin_screened(arrival, program, screening, now);
         self.run(call, channel, facts, Former::of(facts), mask, settings, now);
     }
 

@@ -31,6 +31,7 @@ use crate::base::cause::HangupCause;
 use crate::base::ids::{CallId, ChannelId, CoreId, FlowName, InstanceId, PromptName, TenantId};
 use crate::base::millis::Millis;
 use crate::base::now::Now;
+use crate::call::admission::Arriving;
 use crate::call::input::{Answer, Command as Operator, Event, FarNews, Input};
 use crate::call::output::{ActionId, Query, QueryId};
 use crate::esl;
@@ -41,6 +42,7 @@ use crate::esl::event::EventName;
 use crate::esl::happening::{Happening, Ticket};
 use crate::esl::token::ExecuteId;
 use crate::flow::program::{self, Program, PromptFile};
+use crate::model::admission::Rule;
 use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
 use crate::model::record::{CallRecord, RecordingNote};
@@ -65,6 +67,14 @@ pub trait Router {
     /// # Errors
     /// A word for the variable `callwright_refused`.
     fn route(&self, inquiry: &Inquiry) -> Result<Arc<Program>, String>;
+
+    /// The same, with what the tenant's rules say to it.
+    ///
+    /// # Errors
+    /// A word for the variable `callwright_refused`.
+    fn arrive(&self, inquiry: &Inquiry) -> Result<Arriving, String> {
+        self.route(inquiry).map(Arriving::plain)
+    }
 
     /// The program of a call that began elsewhere, with the versions that it keeps.
     ///
@@ -152,6 +162,8 @@ pub enum Offer {
     Ended(Box<CallRecord>),
     /// The call went back to the dialplan, and why.
     Refused(String),
+    /// A rule of the tenant does not let the call in.
+    TurnedAway(Rule),
     /// The call goes on without us: another process takes it, or finds it.
     HandedOver,
     /// The connection is gone, and the call may be up.

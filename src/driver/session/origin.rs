@@ -10,6 +10,7 @@ use crate::base::ids::{CallId, ChannelId, FlowName, TenantId};
 use crate::base::masked::mask_number;
 use crate::base::now::Now;
 use crate::call::state::State;
+use crate::model::admission::AsSent;
 use crate::model::record::CallRecord;
 
 /// Characters of a masked number that are shown.
@@ -68,6 +69,8 @@ impl Origin {
             swept: false,
             recordings: Vec::new(),
             transfers: Vec::new(),
+            turned_away: None,
+            as_sent: AsSent::default(),
             variables: BTreeMap::new(),
         }
     }

@@ -24,6 +24,7 @@ use crate::base::ids::{CallId, InstanceId};
 use crate::base::millis::Millis;
 use crate::base::now::Now;
 use crate::base::slot::Slot;
+use crate::call::admission::AdmitFound;
 use crate::call::input::{Answer, Command, HttpAnswer, HttpFailure};
 use crate::call::output::{HttpRequest, Query, QueryId};
 use crate::call::park::{ParkAsk, ParkFound};
@@ -573,7 +574,7 @@ impl<'a> Simulation<'a> {
                 Offer::Answered(obeyed) => self.answered(obeyed),
                 Offer::Recording(_, note) => self.beside.recordings.push(*note),
                 Offer::Follow(channel, heed) => self.follow(channel, heed),
-                Offer::Discard(..) | Offer::Audit(_) => {}
+                Offer::Discard(..) | Offer::Audit(_) | Offer::TurnedAway(_) => {}
             }
         }
     }
@@ -583,6 +584,10 @@ impl<'a> Simulation<'a> {
             Query::Http(request) => self.ask(id, *request),
             Query::Room(_) => self.find_room(id),
             Query::Park(query) => self.find_slot(id, &query.ask),
+            Query::Admit(_) => {
+                let at_ms = self.now.mono_ms + ROOM_MS;
+                self.answers.insert((at_ms, id), Answer::Admit(AdmitFound::Admitted));
+            }
             Query::Queue(query) => {
                 let found = self.line.ask(&query, &self.script.queue, self.now.mono_ms);
                 if !query.is_told() {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::ids::CallId;
-use crate::call::arrival::{Arrival, OWN_PHONE};
+use crate::call::admission::Arriving;
+use crate::call::arrival::{Arrival, OWN_PHONE, Via};
 use crate::esl::event::Event;
 
 /// Longest text taken from a channel, in bytes; the rest is left behind.
@@ -21,6 +22,10 @@ pub struct Inquiry {
     pub gateway: Option<String>,
     /// The address from which FreeSWITCH got it.
     pub address: Option<String>,
+    /// The caller wants its number not to be shown.
+    pub private: bool,
+    /// The caller is a phone of the tenant's, which has shown its password.
+    pub own_phone: bool,
 }
 
 /// How the dialplan's `socket` action was written.
@@ -45,6 +50,9 @@ pub fn inquiry(event: &Event) -> Inquiry {
         domain_name: variable(event, "domain_name"),
         gateway: variable(event, "sip_gateway"),
         address: variable(event, "sip_network_ip"),
+        // `switch_caller.c` switch_caller_profile_event_set_data.
+        private: event.header("Caller-Privacy-Hide-Number").is_some_and(|word| word == "true"),
+        own_phone: variable(event, OWN_PHONE[0]).is_some_and(|word| word == "true"),
     }
 }
 
@@ -60,7 +68,31 @@ pub fn arrival(event: &Event, call: CallId, reads: &BTreeSet<String>) -> Option<
         dialed: text(event, "Caller-Destination-Number"),
         answered: event.header("Answer-State").is_some_and(|state| state == "answered"),
         variables,
+        via: Via::default(),
     })
+}
+
+/// The facts of a call that found its flow, with its numbers as the tenant reads them.
+pub fn arrived(event: &Event, call: CallId, arriving: Arriving) -> Option<(Arrival, Arriving)> {
+    let mut reads = arriving.program.channel_variables();
+    for program in arriving.screening.flows.values() {
+        reads.extend(program.channel_variables());
+    }
+    let mut arrival = arrival(event, call, &reads)?;
+    arrival.via = arriving.via.clone();
+    if let Some(number) = &arriving.caller_number {
+        let sent = std::mem::replace(&mut arrival.caller_number, number.clone());
+        // Where a phone sends no name, FreeSWITCH puts the number in its place.
+        if arrival.caller_name == sent {
+            arrival.caller_name.clone_from(number);
+        }
+        arrival.via.sent.caller_number = Some(sent);
+    }
+    if let Some(number) = &arriving.dialed {
+        let sent = std::mem::replace(&mut arrival.dialed, number.clone());
+        arrival.via.sent.dialed = Some(sent);
+    }
+    Some((arrival, arriving))
 }
 
 /// Those of the channel's variables that it has.

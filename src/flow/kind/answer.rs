@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::cause::HangupCause;
+pub use crate::base::cause::RejectReason;
 use crate::base::ids::StepName;
 use crate::base::millis::Millis;
 use crate::flow::Exits;
@@ -35,38 +35,4 @@ pub struct Reject {
     pub reason: RejectReason,
     #[serde(default, skip_serializing_if = "Exits::is_empty")]
     pub on: Exits,
-}
-
-/// Why a call is declined, and the SIP status that says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RejectReason {
-    /// 486 Busy Here
-    #[default]
-    Busy,
-    /// 603 Decline
-    Declined,
-    /// 404 Not Found
-    NotFound,
-    /// 480 Temporarily Unavailable
-    Unavailable,
-    /// 403 Forbidden
-    Forbidden,
-    /// 503 Service Unavailable
-    Congestion,
-}
-
-impl RejectReason {
-    /// The cause that mod_sofia turns into the SIP status that is meant (`mod_sofia.c`
-    /// hangup_cause_to_sip).
-    pub const fn cause(self) -> HangupCause {
-        match self {
-            Self::Busy => HangupCause::UserBusy,
-            Self::Declined => HangupCause::CallRejected,
-            Self::NotFound => HangupCause::UnallocatedNumber,
-            Self::Unavailable => HangupCause::SubscriberAbsent,
-            Self::Forbidden => HangupCause::OutgoingCallBarred,
-            Self::Congestion => HangupCause::NormalCircuitCongestion,
-        }
-    }
 }

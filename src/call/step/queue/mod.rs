@@ -199,9 +199,9 @@ impl ExpectTarget {
                 Next::Wait
             }
             Heard::Answer(Answer::Queue(found)) => self.found(call, queue, &found),
-            Heard::Answer(Answer::Http(_) | Answer::Room(_) | Answer::Park(_)) => {
-                self.found(call, queue, &QueueFound::Unknown)
-            }
+            Heard::Answer(
+                Answer::Http(_) | Answer::Room(_) | Answer::Park(_) | Answer::Admit(_),
+            ) => self.found(call, queue, &QueueFound::Unknown),
             Heard::Due(Timer::Waited) => queue.max_wait.map_or(Next::Wait, too_long),
             Heard::Due(Timer::Pause) => {
                 if self.plays.is_none() {
