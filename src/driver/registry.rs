@@ -307,3 +307,52 @@ impl Registry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::InstanceId;
+    use crate::model::admission::{CallLimits, Measure, Over};
+
+    /// A call that waits to be let in.
+    fn waiting(number: &str) -> LiveCall {
+        LiveCall {
+            call: CallId(uuid::Uuid::now_v7()),
+            tenant: TenantId(uuid::Uuid::from_u128(1)),
+            holder: InstanceId(uuid::Uuid::nil()),
+            term: 0,
+            channel: "a-leg".parse().unwrap(),
+            flow: "main".parse().unwrap(),
+            version: 1,
+            caller_name: String::new(),
+            caller_number: String::new(),
+            dialed: String::new(),
+            started: jiff::Timestamp::UNIX_EPOCH,
+            number: Some(number.to_owned()),
+            gateway: None,
+            pending: true,
+        }
+    }
+
+    #[test]
+    fn of_the_calls_of_this_process_those_count_that_are_up_and_let_in() {
+        let registry = Registry::default();
+        let limits = CallLimits { calls: Some(1), ..CallLimits::default() };
+        let limits = [CallLimit { on: LimitOn::Number("200".into()), limits }];
+        let enter = |live: &LiveCall| {
+            let (words, _) = mpsc::channel(WORDS_MAX);
+            registry.enter(live.clone(), Hold::Connected, words)
+        };
+        let (first, second, other) = (waiting("200"), waiting("200"), waiting("201"));
+        let seat = enter(&first);
+        enter(&second);
+        enter(&other);
+        registry.let_in(other.call);
+        let ask = |live: &LiveCall| registry.admit(live, &limits, 0);
+        let over = AdmitFound::Over(Over { limit: 0, measure: Measure::Calls });
+        assert_eq!((ask(&first), ask(&second)), (AdmitFound::Admitted, over));
+        assert_eq!(ask(&first), AdmitFound::Admitted, "it does not count itself");
+        registry.leave(first.call, &seat);
+        assert_eq!(ask(&second), AdmitFound::Admitted);
+    }
+}

@@ -47,7 +47,7 @@ fn no_rules() -> serde_json::Value {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "match", content = "value")]
 pub enum NumberMatch {
-    /// The number as dialed, character by character.
+    /// The number as dialed, character by character, or however else the tenant's plan writes it.
     Exact(String),
     /// A regular expression that the whole number must match; tried in order after exact numbers.
     Pattern(String),
