@@ -9,11 +9,13 @@ use tokio::time::Instant;
 use super::Api;
 use super::pace::Left;
 use super::problem::Problem;
+use super::tokens::is_token;
 use crate::base::ids::{TenantId, TenantSlug};
 use crate::base::networks;
 use crate::model::access::{ApiKey, Power};
 use crate::model::act::Actor;
-use crate::store::{Operator, TenantScope, read_api_key};
+use crate::model::token::Bearer;
+use crate::store::{Operator, Routes, TenantScope, read_api_key};
 
 /// How often it is written down that a key was used, in seconds.
 const NOTED_S: i64 = 60;
@@ -21,7 +23,7 @@ const NOTED_S: i64 = 60;
 /// Who asks, in one request.
 #[derive(Debug, Clone)]
 pub(super) struct Asker {
-    pub(super) key: ApiKey,
+    pub(super) bearer: Bearer,
     /// What the request is called.
     pub(super) request: String,
 }
@@ -30,13 +32,8 @@ impl Asker {
     /// As it is written down.
     pub(super) fn actor(&self) -> Actor {
         let request = Some(self.request.clone());
-        Actor { who: author(&self.key), key: Some(self.key.id), request }
+        Actor { who: self.bearer.who(), key: Some(self.bearer.key.id), request }
     }
-}
-
-/// A key as it stands in what is kept.
-pub(super) fn author(key: &ApiKey) -> String {
-    format!("key {}", key.name)
 }
 
 /// Whose things an endpoint is about.
@@ -56,7 +53,7 @@ impl Whose for TenantScope {
         let slug: TenantSlug = tenant.and_then(|slug| slug.parse().ok()).ok_or_else(none)?;
         let found = api.directory.routes().tenant_named(&slug).ok_or_else(none)?;
         let own = |own: TenantId| own == found;
-        if !by.key.tenant.is_none_or(own) {
+        if !by.bearer.tenant().is_none_or(own) {
             return Err(none());
         }
         Ok(api.store.tenant(found).by(by.actor()))
@@ -83,7 +80,7 @@ impl Whose for Anyone {
 }
 
 impl Api {
-    /// The key with which somebody asks, and what is left of its pace.
+    /// Who asks, by key or token, and what is left of their pace.
     ///
     /// # Errors
     /// There is none, it is not known, over, or not for where it comes from; or it asks too often.
@@ -91,31 +88,34 @@ impl Api {
         &self,
         headers: &HeaderMap,
         from: IpAddr,
-    ) -> Result<(ApiKey, Left), Problem> {
+    ) -> Result<(Bearer, Left), Problem> {
         self.open_to(from)?;
         let text = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let text = text.and_then(|text| text.strip_prefix("Bearer "));
+        let text = text.and_then(|text| text.strip_prefix("Bearer ")).map(str::trim);
         let text = text.ok_or_else(|| Problem::unauthorized("an API key is needed"))?;
-        let unknown = || Problem::unauthorized("the API key is not known, or not any more");
-        let (id, secret) = read_api_key(text.trim()).ok_or_else(unknown)?;
-        let known = self.directory.routes().api_key(id).ok_or_else(unknown)?;
-        let key = &known.key;
-        let now = Timestamp::now();
-        if !known.is(secret) || key.expires.is_some_and(|expires| expires <= now) {
-            return Err(unknown());
-        }
-        if !key.addresses.is_empty() && !networks::hold(&key.addresses, from) {
-            return Err(Problem::forbidden("the API key does not count from your address"));
-        }
-        let left = self.paces.take(id, Instant::now());
+        let (routes, now) = (self.directory.routes(), Timestamp::now());
+        let by = if is_token(text) {
+            let over = "the token does not count, or not any more";
+            self.by_token(text, &routes, now).ok_or_else(|| Problem::unauthorized(over))?
+        } else {
+            let unknown = "the API key is not known, or not any more";
+            let key = by_key(text, &routes, now).ok_or_else(|| Problem::unauthorized(unknown))?;
+            if !key.addresses.is_empty() && !networks::hold(&key.addresses, from) {
+                return Err(Problem::forbidden("the API key does not count from your address"));
+            }
+            Bearer::with(key)
+        };
+        let left = self.paces.take(by.identity(), Instant::now());
         if let Some(wait) = left.wait {
             let seconds = HeaderValue::from(wait.as_secs() + 1);
-            let detail = "the API key asks too often";
+            let detail = "you ask too often";
             return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_often", detail)
                 .with(header::RETRY_AFTER, seconds));
         }
-        self.note(key, now);
-        Ok((key.clone(), left))
+        if by.token.is_none() {
+            self.note(&by.key, now);
+        }
+        Ok((by, left))
     }
 
     /// # Errors
@@ -142,11 +142,18 @@ impl Api {
     }
 }
 
+fn by_key(text: &str, routes: &Routes, now: Timestamp) -> Option<ApiKey> {
+    let (id, secret) = read_api_key(text)?;
+    let known = routes.api_key(id)?;
+    (known.is(secret) && !known.key.is_over(now)).then(|| known.key.clone())
+}
+
 /// # Errors
-/// The key has not this power.
-pub(super) fn permit(key: &ApiKey, power: Power) -> Result<(), Problem> {
-    if key.may(power) {
+/// Whoever asks has not this power.
+pub(super) fn permit(by: &Bearer, power: Power) -> Result<(), Problem> {
+    if by.may(power) {
         return Ok(());
     }
-    Err(Problem::forbidden(format!("the API key has not the power {power}")))
+    let what = if by.token.is_some() { "token" } else { "API key" };
+    Err(Problem::forbidden(format!("the {what} has not the power {power}")))
 }

@@ -101,7 +101,7 @@ async fn get(asked: Asked<TenantScope, OneCall>) -> Result<Reply<LiveCall>, Prob
 async fn place(
     asked: Asked<TenantScope, Nothing, Nothing, Placement>,
 ) -> Result<Reply<LiveCall, 201>, Problem> {
-    let by = format!("API key `{}`", asked.key.name);
+    let by = asked.by.who();
     let placed = asked.api.console.place(asked.whose.id(), &asked.body, &by);
     Ok(Reply(placed?))
 }
@@ -116,6 +116,13 @@ async fn command(asked: Asked<TenantScope, OneCall, Nothing, Command>) -> Result
 async fn monitor(
     asked: Asked<TenantScope, OneCall, Nothing, MonitorOrder>,
 ) -> Result<Done, Problem> {
+    if let (Some(user), MonitorOrder::Begin { by, .. }) = (&asked.by.user, &asked.body) {
+        // The tenant's rules name phones: nobody listens in by the right of another's.
+        if user.settings.extension.as_ref().is_none_or(|own| own.as_str() != by) {
+            let detail = "a user listens in with their own extension";
+            return Err(Problem::forbidden(detail).at("begin.by"));
+        }
+    }
     tell(&asked, Command::Monitor(asked.body.clone())).await
 }
 

@@ -14,15 +14,15 @@ use super::shape::{Described, Media};
 /// Which problems an endpoint may answer with, besides those of every endpoint.
 const PROBLEMS: [(&str, &str); 11] = [
     ("400", "What was sent can't be read"),
-    ("401", "No API key, or none that counts"),
-    ("403", "The key may not do this"),
+    ("401", "No API key or token, or none that counts"),
+    ("403", "The key or token may not do this"),
     ("404", "There is no such thing, or it is another tenant's"),
     ("409", "It can't be done as things are now"),
     ("412", "It was changed since it was read"),
     ("413", "What was sent is too long"),
     ("415", "What was sent is of the wrong kind"),
     ("422", "What was sent is wrong, and where"),
-    ("429", "The key asks too often"),
+    ("429", "You ask too often"),
     ("503", "It can't be done now"),
 ];
 
@@ -59,7 +59,8 @@ pub(super) fn of(endpoints: &[Endpoint]) -> Value {
                 "key": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "An API key, made by `callwright api-key add`",
+                    "description": "An API key, made by `callwright api-key add`, or a token, \
+                        minted with one for a browser",
                 },
             },
             "responses": problems(&problem),

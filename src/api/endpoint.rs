@@ -20,11 +20,12 @@ use super::problem::Problem;
 use super::reply::{Nothing, Seen};
 use super::shape::{Answer, Content, Described, Shape, is_nothing, read};
 use super::{Api, Peer};
-use crate::model::access::{ApiKey, Power};
+use crate::model::access::Power;
+use crate::model::token::Bearer;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
-const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+pub(super) const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 /// Longest name of a request that is taken over from who asks.
 const REQUEST_ID_MAX: usize = 64;
 
@@ -35,7 +36,7 @@ const FOLLOWED: Duration = Duration::from_secs(1);
 /// the store, or the operator's.
 pub(super) struct Asked<W, P = Nothing, Q = Nothing, B = Nothing> {
     pub(super) api: Arc<Api>,
-    pub(super) key: ApiKey,
+    pub(super) by: Bearer,
     pub(super) whose: W,
     pub(super) path: P,
     pub(super) query: Q,
@@ -126,12 +127,12 @@ impl Api {
         let (name, method) = (name(&parts), parts.method.clone());
         let mut left = None;
         let done = async {
-            let (key, pace) = self.admit(&parts.headers, peer(&parts)?)?;
+            let (bearer, pace) = self.admit(&parts.headers, peer(&parts)?)?;
             left = Some(pace);
-            let by = Asker { key: key.clone(), request: name.clone() };
+            let by = Asker { bearer: bearer.clone(), request: name.clone() };
             let whose = W::of(&self, &by, tenant(&mut parts).await.as_deref())?;
             if let Some(power) = power {
-                permit(&key, power)?;
+                permit(&bearer, power)?;
             }
             let path = path(&mut parts).await?;
             let query = query(&parts)?;
@@ -143,7 +144,7 @@ impl Api {
             let body = B::read(&parts.headers, body)?;
             let seen = Seen::of(&parts.method, &parts.headers);
             let api = Arc::clone(&self);
-            let asked = Asked { api, key, whose, path, query, body, seen: seen.clone() };
+            let asked = Asked { api, by: bearer, whose, path, query, body, seen: seen.clone() };
             let (doing, api) = (run(asked), Arc::clone(&self));
             let done = async move {
                 let before = api.store.changes();

@@ -111,7 +111,7 @@ struct VersionView {
 #[serde(deny_unknown_fields)]
 struct NewDraft {
     document: Document,
-    /// Who wrote it; the key's name where it is left out.
+    /// Who wrote it; the name of who asks where it is left out.
     author: Option<String>,
     /// `draft_revision` of what was changed; none for a flow that must not be there yet.
     revision: Option<u32>,
@@ -168,11 +168,11 @@ async fn draft(asked: Asked<TenantScope, OneFlow>) -> Result<Reply<DraftView>, P
 async fn save(
     asked: Asked<TenantScope, OneFlow, Nothing, NewDraft>,
 ) -> Result<Reply<FlowHead>, Problem> {
-    let Asked { key, whose, path, body, .. } = asked;
+    let Asked { by: bearer, whose, path, body, .. } = asked;
     let flow = parse(body.document.0.to_string().as_bytes());
     let flow = flow.map_err(|problems| unfit("the flow can't be read", problems))?;
     let document = serde_json::to_value(&flow).map_err(|error| Problem::fault(&error))?;
-    let author = body.author.unwrap_or(key.name);
+    let author = body.author.unwrap_or_else(|| bearer.name());
     Ok(Reply(whose.save_draft(&path.flow, &document, &author, body.revision).await?))
 }
 
@@ -208,8 +208,8 @@ async fn publish(
     asked: Asked<TenantScope, OneFlow, Nothing, Publication>,
 ) -> Result<Reply<VersionHead>, Problem> {
     let world = world(&asked, Some(&asked.path.flow)).await?;
-    let Asked { key, whose, path, body, .. } = asked;
-    let by = Signature { author: body.author.unwrap_or(key.name), note: body.note };
+    let Asked { by: bearer, whose, path, body, .. } = asked;
+    let by = Signature { author: body.author.unwrap_or_else(|| bearer.name()), note: body.note };
     let mut found = Vec::new();
     let judge = approve(&world, &mut found);
     let done = whose.publish(&path.flow, body.revision, &by, judge).await;
@@ -220,8 +220,8 @@ async fn rollback(
     asked: Asked<TenantScope, OneFlow, Nothing, Rollback>,
 ) -> Result<Reply<VersionHead>, Problem> {
     let world = world(&asked, Some(&asked.path.flow)).await?;
-    let Asked { key, whose, path, body, .. } = asked;
-    let by = Signature { author: body.author.unwrap_or(key.name), note: body.note };
+    let Asked { by: bearer, whose, path, body, .. } = asked;
+    let by = Signature { author: body.author.unwrap_or_else(|| bearer.name()), note: body.note };
     let mut found = Vec::new();
     let judge = approve(&world, &mut found);
     let done = whose.rollback(&path.flow, body.version, &by, judge).await;

@@ -1,15 +1,13 @@
 //! API keys, a tenant's and the operator's own.
 
 use axum::http::Method;
-use axum::response::Response;
-use schemars::{JsonSchema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::endpoint::{Asked, Endpoint};
 use super::page::Page;
 use super::problem::Problem;
-use super::reply::{DONE, Done, Nothing, Reply, Seen};
-use super::shape::{Answer, Good};
+use super::reply::{DONE, Done, Nothing, Reply, Secret};
 use crate::base::ids::ApiKeyId;
 use crate::base::masked::Masked;
 use crate::model::access::{ApiKey, Power};
@@ -55,30 +53,17 @@ struct Made {
     secret: String,
 }
 
-/// An answer that nobody gets twice.
-struct Shown(Reply<Made, 201>);
-
-impl Answer for Shown {
-    const SECRET: bool = true;
-
-    fn describe(generator: &mut SchemaGenerator) -> Vec<Good> {
-        Reply::<Made, 201>::describe(generator)
-    }
-
-    fn respond(self, seen: &Seen) -> Result<Response, Problem> {
-        self.0.respond(seen)
-    }
-}
-
-fn made((key, secret): (ApiKey, Masked<String>)) -> Shown {
-    Shown(Reply(Made { key, secret: secret.reveal().clone() }))
+fn made((key, secret): (ApiKey, Masked<String>)) -> Secret<Made> {
+    Secret(Reply(Made { key, secret: secret.reveal().clone() }))
 }
 
 async fn own_list(asked: Asked<Operator>) -> Result<Reply<Page<ApiKey>>, Problem> {
     Ok(Reply(Page::whole(asked.whose.api_keys().await?)))
 }
 
-async fn own_add(asked: Asked<Operator, Nothing, Nothing, NewApiKey>) -> Result<Shown, Problem> {
+async fn own_add(
+    asked: Asked<Operator, Nothing, Nothing, NewApiKey>,
+) -> Result<Secret<Made>, Problem> {
     Ok(made(asked.whose.add_api_key(&asked.body).await?))
 }
 
@@ -91,7 +76,9 @@ async fn list(asked: Asked<TenantScope>) -> Result<Reply<Page<ApiKey>>, Problem>
     Ok(Reply(Page::whole(asked.whose.api_keys().await?)))
 }
 
-async fn add(asked: Asked<TenantScope, Nothing, Nothing, NewApiKey>) -> Result<Shown, Problem> {
+async fn add(
+    asked: Asked<TenantScope, Nothing, Nothing, NewApiKey>,
+) -> Result<Secret<Made>, Problem> {
     Ok(made(asked.whose.add_api_key(&asked.body).await?))
 }
 

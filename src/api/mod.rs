@@ -9,6 +9,7 @@ mod audit;
 mod blocked;
 mod calls;
 pub mod config;
+mod cors;
 mod document;
 mod endpoint;
 mod export;
@@ -29,11 +30,14 @@ mod recordings;
 mod records;
 mod reply;
 mod rooms;
+mod schedules;
 mod shape;
 mod stream;
 mod tenants;
 mod tls;
+mod tokens;
 mod trial;
+mod users;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -141,6 +145,8 @@ fn endpoints() -> Vec<Endpoint> {
     [
         tenants::endpoints(),
         keys::endpoints(),
+        tokens::endpoints(),
+        users::endpoints(),
         flows::endpoints(),
         trial::endpoints(),
         numbers::endpoints(),
@@ -148,6 +154,7 @@ fn endpoints() -> Vec<Endpoint> {
         limits::endpoints(),
         prompts::endpoints(),
         rooms::endpoints(),
+        schedules::endpoints(),
         gateways::endpoints(),
         extensions::endpoints(),
         calls::endpoints(),
@@ -232,7 +239,13 @@ fn router(api: Arc<Api>) -> Router {
     for endpoint in endpoints() {
         router = router.route(endpoint.path, endpoint.route);
     }
-    router.fallback(nothing).method_not_allowed_fallback(not_so).with_state(api)
+    let origins = cors::layer(&api.config.origins);
+    let router = router.fallback(nothing).method_not_allowed_fallback(not_so).with_state(api);
+    // Outside of all else: a browser shows no answer, nor what is wrong, without these headers.
+    match origins {
+        Some(origins) => router.layer(origins),
+        None => router,
+    }
 }
 
 /// No key is needed to read what there is; whoever may not ask at all may not read it either.

@@ -5,16 +5,16 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use uuid::Uuid;
 
 use super::Api;
 use super::access::Asker;
 use super::problem::Problem;
-use crate::base::ids::ApiKeyId;
 use crate::store::{Earlier, KeptAnswer, Operator};
 
 pub(super) const NAME: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says that an answer was given before.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Longest key, in bytes.
 pub(super) const NAME_MAX: usize = 255;
 /// Longest answer that is kept, in bytes; those to what is ordered are short.
@@ -27,7 +27,7 @@ const PURPOSE: &str = "callwright requests";
 /// A request with an `Idempotency-Key` that is being answered for the first time.
 pub(super) struct Ticket {
     operator: Operator,
-    key: ApiKeyId,
+    asker: Uuid,
     name: String,
 }
 
@@ -66,10 +66,11 @@ impl Api {
         let keys = self.archive.keys().operator();
         let mark = keys.sign(PURPOSE, &request).map_err(|error| Problem::fault(&error))?;
         let operator = self.store.operator();
-        let earlier = operator.begin_answer(by.key.id, by.key.tenant, &name, &mark).await;
+        let (asker, tenant) = (by.bearer.identity(), by.bearer.tenant());
+        let earlier = operator.begin_answer(asker, tenant, &name, &mark).await;
         let conflict = |code, detail: &str| Err(Problem::new(StatusCode::CONFLICT, code, detail));
         match earlier.map_err(unkept)? {
-            Earlier::None => Ok(Turn::First(Ticket { operator, key: by.key.id, name })),
+            Earlier::None => Ok(Turn::First(Ticket { operator, asker, name })),
             Earlier::TooMany => {
                 let detail = "too many requests with an Idempotency-Key in 24 hours";
                 Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "idempotency_full", detail))
@@ -142,7 +143,7 @@ impl Ticket {
         };
         let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
         let answer = (!passing).then_some(&answer);
-        if let Err(error) = self.operator.end_answer(self.key, &self.name, answer).await {
+        if let Err(error) = self.operator.end_answer(self.asker, &self.name, answer).await {
             tracing::warn!(%error, "an answer was not kept: who asks again is not answered");
         }
         Response::from_parts(parts, Body::from(bytes))

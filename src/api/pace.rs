@@ -1,22 +1,23 @@
-//! How often each key may ask: as many at once as `burst`, and `per_second` over time.
+//! How often each key, user or token may ask: as many at once as `burst`, and `per_second` over
+//! time.
 
 use std::time::Duration;
 
 use dashmap::DashMap;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::config::Config;
-use crate::base::ids::ApiKeyId;
 
-/// Keys that are counted at once; beyond them the full ones are forgotten.
-const KEYS_MAX: usize = 100_000;
+/// Those that are counted at once; beyond them the full ones are forgotten.
+const PACES_MAX: usize = 100_000;
 
-/// The paces of all keys.
+/// The paces of all.
 #[derive(Debug)]
 pub(super) struct Paces {
     per_second: f64,
     burst: f64,
-    keys: DashMap<ApiKeyId, Pace>,
+    each: DashMap<Uuid, Pace>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +26,7 @@ struct Pace {
     at: Instant,
 }
 
-/// What is left of a key's pace.
+/// What is left of a pace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Left {
     pub(super) limit: u32,
@@ -39,16 +40,16 @@ impl Paces {
         Self {
             per_second: f64::from(config.per_second.max(1)),
             burst: f64::from(config.burst.max(1)),
-            keys: DashMap::new(),
+            each: DashMap::new(),
         }
     }
 
-    /// Takes one request of a key's.
-    pub(super) fn take(&self, key: ApiKeyId, now: Instant) -> Left {
-        if self.keys.len() > KEYS_MAX {
-            self.keys.retain(|_, pace| self.filled(*pace, now) < self.burst);
+    /// Takes one request of theirs.
+    pub(super) fn take(&self, who: Uuid, now: Instant) -> Left {
+        if self.each.len() > PACES_MAX {
+            self.each.retain(|_, pace| self.filled(*pace, now) < self.burst);
         }
-        let mut pace = self.keys.entry(key).or_insert(Pace { left: self.burst, at: now });
+        let mut pace = self.each.entry(who).or_insert(Pace { left: self.burst, at: now });
         let filled = self.filled(*pace, now);
         let wait =
             (filled < 1.0).then(|| Duration::from_secs_f64((1.0 - filled) / self.per_second));
@@ -80,7 +81,7 @@ mod tests {
     fn a_key_has_its_burst_then_its_pace_and_does_not_pay_for_others() {
         let config = Config { per_second: 2, burst: 3, ..Config::default() };
         let (paces, start) = (Paces::new(&config), Instant::now());
-        let key = |number| ApiKeyId(uuid::Uuid::from_u128(number));
+        let key = Uuid::from_u128;
         for left in [2, 1, 0] {
             assert_eq!(paces.take(key(1), start).requests, left);
         }

@@ -10,7 +10,6 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::access::author;
 use super::endpoint::{Asked, Endpoint};
 use super::page::{Limit, Page, cursor, next};
 use super::problem::Problem;
@@ -20,8 +19,9 @@ use super::shape::{Answer, Good, Media, binary};
 use super::stream::{Pipe, written};
 use crate::archive::Sound;
 use crate::base::ids::{CallId, RecordingId, RoomName};
-use crate::model::access::{ApiKey, Power};
+use crate::model::access::Power;
 use crate::model::recording::{Recording, RecordingKind, RecordingState};
+use crate::model::token::Bearer;
 use crate::store::{Deed, RecordingFilter, TenantScope, Trace};
 
 /// Recordings that are sent at once; each holds three mebibytes at most.
@@ -100,12 +100,12 @@ struct Why {
 }
 
 impl Why {
-    fn deed(self, key: &ApiKey) -> Result<Deed, Problem> {
+    fn deed(self, by: &Bearer) -> Result<Deed, Problem> {
         if self.why.len() > WHY_MAX {
             let detail = format!("a reason has at most {WHY_MAX} bytes");
             return Err(Problem::invalid(detail).at("why"));
         }
-        Ok(Deed { author: author(key), why: self.why })
+        Ok(Deed { author: by.who(), why: self.why })
     }
 }
 
@@ -128,19 +128,19 @@ async fn trace(asked: Asked<TenantScope, OneRecording>) -> Result<Reply<Page<Tra
 }
 
 async fn remove(asked: Asked<TenantScope, OneRecording, Why>) -> Result<Done, Problem> {
-    let deed = asked.query.deed(&asked.key)?;
+    let deed = asked.query.deed(&asked.by)?;
     asked.api.archive.delete(asked.whose.id(), asked.path.recording, &deed).await?;
     Ok(DONE)
 }
 
 async fn hold_it(asked: Asked<TenantScope, OneRecording, Nothing, Why>) -> Result<Done, Problem> {
-    let deed = asked.body.deed(&asked.key)?;
+    let deed = asked.body.deed(&asked.by)?;
     asked.whose.hold(asked.path.recording, true, &deed).await?;
     Ok(DONE)
 }
 
 async fn release(asked: Asked<TenantScope, OneRecording, Why>) -> Result<Done, Problem> {
-    let deed = asked.query.deed(&asked.key)?;
+    let deed = asked.query.deed(&asked.by)?;
     asked.whose.hold(asked.path.recording, false, &deed).await?;
     Ok(DONE)
 }
@@ -167,7 +167,7 @@ impl Answer for Audio {
 }
 
 async fn audio(asked: Asked<TenantScope, OneRecording>) -> Result<Audio, Problem> {
-    let Asked { api, key, whose, path, seen, .. } = asked;
+    let Asked { api, by, whose, path, seen, .. } = asked;
     let sound = api.archive.sound(whose.id(), path.recording).await?;
     let (length, tag) = (sound.length(), format!("\"{}\"", sound.recording.hash));
     if seen.knows(&tag) {
@@ -188,7 +188,7 @@ async fn audio(asked: Asked<TenantScope, OneRecording>) -> Result<Audio, Problem
         let busy = || Problem::unavailable("too many recordings are being heard");
         let place = Arc::clone(&api.played).try_acquire_owned().map_err(|_| busy())?;
         let part = format!("bytes {} to {} of {length}", bytes.start, bytes.end);
-        let deed = Deed { author: author(&key), why: part };
+        let deed = Deed { author: by.who(), why: part };
         whose.heard(path.recording, &deed).await?;
         let bytes = bytes.clone();
         written(move |pipe| send(sound, bytes, pipe, place))

@@ -28,6 +28,21 @@ pub(super) type Done = Reply<Nothing, 204>;
 
 pub(super) const DONE: Done = Reply(Nothing {});
 
+/// An answer that nobody gets twice.
+pub(super) struct Secret<T>(pub(super) Reply<T, 201>);
+
+impl<T: Serialize + JsonSchema + Send + 'static> Answer for Secret<T> {
+    const SECRET: bool = true;
+
+    fn describe(generator: &mut SchemaGenerator) -> Vec<Good> {
+        Reply::<T, 201>::describe(generator)
+    }
+
+    fn respond(self, seen: &Seen) -> Result<Response, Problem> {
+        self.0.respond(seen)
+    }
+}
+
 impl<T: Serialize + JsonSchema + Send + 'static, const STATUS: u16> Answer for Reply<T, STATUS> {
     fn describe(generator: &mut SchemaGenerator) -> Vec<Good> {
         let media = (!is_nothing::<T>()).then(|| Media::json(generator.subschema_for::<T>()));

@@ -11,8 +11,9 @@ use super::reply::{DONE, Done, Nothing, Reply};
 use crate::base::ids::RoomName;
 use crate::control::room::{By, RoomCommand, RoomDesk};
 use crate::flow::room::RoomSettings;
-use crate::model::access::{ApiKey, Power};
+use crate::model::access::Power;
 use crate::model::room::RoomView;
+use crate::model::token::Bearer;
 use crate::store::{StoreError, StoredRoom, TenantScope};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -52,9 +53,9 @@ struct KeptRoom {
 }
 
 /// PINs are shown only to who may change them.
-fn shown(room: StoredRoom, key: &ApiKey) -> KeptRoom {
+fn shown(room: StoredRoom, by: &Bearer) -> KeptRoom {
     let StoredRoom { name, mut settings, .. } = room;
-    if !key.may(Power::RoomsWrite) {
+    if !by.may(Power::RoomsWrite) {
         settings.member_pin = None;
         settings.moderator_pin = None;
     }
@@ -63,24 +64,24 @@ fn shown(room: StoredRoom, key: &ApiKey) -> KeptRoom {
 
 async fn list(asked: Asked<TenantScope>) -> Result<Reply<Page<KeptRoom>>, Problem> {
     let rooms = asked.whose.rooms().await?;
-    let rooms = rooms.into_iter().map(|room| shown(room, &asked.key));
+    let rooms = rooms.into_iter().map(|room| shown(room, &asked.by));
     Ok(Reply(Page::whole(rooms.collect())))
 }
 
 async fn get(asked: Asked<TenantScope, OneRoom>) -> Result<Reply<KeptRoom>, Problem> {
-    Ok(Reply(shown(asked.whose.room(&asked.path.room).await?, &asked.key)))
+    Ok(Reply(shown(asked.whose.room(&asked.path.room).await?, &asked.by)))
 }
 
 async fn put(
     asked: Asked<TenantScope, OneRoom, Nothing, RoomSettings>,
 ) -> Result<Reply<KeptRoom>, Problem> {
-    let Asked { key, whose, path, body, seen, .. } = asked;
+    let Asked { by, whose, path, body, seen, .. } = asked;
     match whose.room(&path.room).await {
-        Ok(room) => seen.still(&shown(room, &key))?,
+        Ok(room) => seen.still(&shown(room, &by))?,
         Err(StoreError::NotFound { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    Ok(Reply(shown(whose.put_room(&path.room, &body).await?, &key)))
+    Ok(Reply(shown(whose.put_room(&path.room, &body).await?, &by)))
 }
 
 async fn remove(asked: Asked<TenantScope, OneRoom>) -> Result<Done, Problem> {

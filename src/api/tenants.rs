@@ -12,12 +12,14 @@ use super::reply::{Nothing, Reply};
 use crate::flow::talk::TalkSettings;
 use crate::model::access::{ApiKey, Power};
 use crate::model::tenant::Tenant;
+use crate::model::token::Token;
+use crate::model::user::User;
 use crate::store::{NewTenant, Operator, TenantScope};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let (get, post, put) = (Method::GET, Method::POST, Method::PUT);
     vec![
-        Endpoint::new(get.clone(), "/v1/me", None, "The key with which you ask", me),
+        Endpoint::new(get.clone(), "/v1/me", None, "The key or token with which you ask", me),
         Endpoint::new(get.clone(), "/v1/tenants", Power::TenantsManage, "All tenants", list),
         Endpoint::new(post, "/v1/tenants", Power::TenantsManage, "Add a tenant", add),
         Endpoint::new(get.clone(), "/v1/tenants/{tenant}", Power::TenantRead, "A tenant", one),
@@ -48,15 +50,23 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 /// Who asks.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct Me {
-    key: ApiKey,
-    /// The key's powers, all told.
+    /// None where a token asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<ApiKey>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<Token>,
+    /// Whose token it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<User>,
+    /// What you may do, all told.
     powers: Vec<Power>,
 }
 
 async fn me(asked: Asked<Anyone>) -> Result<Reply<Me>, Problem> {
-    let Asked { key, .. } = asked;
-    let powers = Power::ALL.into_iter().filter(|power| key.may(*power)).collect();
-    Ok(Reply(Me { key, powers }))
+    let by = asked.by;
+    let powers = Power::ALL.into_iter().filter(|power| by.may(*power)).collect();
+    let key = by.token.is_none().then_some(by.key);
+    Ok(Reply(Me { key, token: by.token, user: by.user, powers }))
 }
 
 async fn list(asked: Asked<Operator>) -> Result<Reply<Page<Tenant>>, Problem> {

@@ -157,12 +157,16 @@ async fn run(asked: Asked<TenantScope, Nothing, Nothing, Trial>) -> Result<Reply
         flows.insert(other.clone(), Arc::new(Published::new(other, 0, live)));
     }
     flows.insert(name.clone(), Arc::new(Published::new(name.clone(), 0, flow)));
+    let schedules = Arc::new(asked.whose.schedules_by_name().await?);
+    let timezone = asked.whose.tenant().await?.timezone;
     let place = asked.api.trials.acquire().await.map_err(|error| Problem::fault(&error))?;
     let outcome = tokio::task::spawn_blocking(move || {
         let profile = Word::new("profile", "external").ok()?;
         let settings = Settings::alone(profile).ok()?;
-        let program = Arc::new(stage(name, flows));
-        Some(simulate(Arc::new(script), &program, &settings, Timestamp::now()))
+        let mut program = stage(name, flows);
+        program.timezone = timezone;
+        program.settings.schedules = schedules;
+        Some(simulate(Arc::new(script), &Arc::new(program), &settings, Timestamp::now()))
     });
     let outcome = outcome.await.map_err(|error| Problem::fault(&error))?;
     drop(place);

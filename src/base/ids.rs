@@ -118,6 +118,16 @@ uuid_id!(
     ApiKeyId,
     "API key id"
 );
+uuid_id!(
+    /// Somebody who works with a tenant's phone system.
+    UserId,
+    "user id"
+);
+uuid_id!(
+    /// A token for the HTTP API, minted with a key.
+    TokenId,
+    "token id"
+);
 
 macro_rules! name {
     (
@@ -259,6 +269,26 @@ name!(
     slug_first,
     slug_rest,
     "^[a-z0-9][a-z0-9_-]{0,62}$"
+);
+name!(
+    /// A schedule's name within its tenant.
+    ScheduleName,
+    "schedule name",
+    "1 to 63 lower-case letters, digits, `-` or `_`, beginning with a letter or digit",
+    63,
+    slug_first,
+    slug_rest,
+    "^[a-z0-9][a-z0-9_-]{0,62}$"
+);
+name!(
+    /// A user's name within its tenant; it may be a mail address.
+    UserName,
+    "user name",
+    "1 to 127 letters, digits, `.`, `_`, `-`, `+` or `@`, beginning with a letter or digit",
+    127,
+    |b| b.is_ascii_alphanumeric(),
+    |b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'+' | b'@'),
+    "^[A-Za-z0-9][A-Za-z0-9._+@-]{0,126}$"
 );
 name!(
     /// A variable of a flow.

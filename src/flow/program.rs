@@ -7,6 +7,7 @@ use crate::base::ids::{FlowName, GatewayName, PromptName, RoomName, TenantId, Va
 use crate::base::millis::Millis;
 
 use super::room::RoomSettings;
+use super::schedule::Schedules;
 use super::talk::TalkSettings;
 use super::visit::body_texts;
 use super::{Flow, Step};
@@ -118,6 +119,8 @@ pub struct Settings {
     pub mask_parties: bool,
     /// The tenant's conference rooms.
     pub rooms: Rooms,
+    /// The tenant's opening hours.
+    pub schedules: Arc<Schedules>,
     /// The tenant's rules for conversations.
     pub talk: TalkSettings,
     /// Whether the number that was dialed has its calls recorded.

@@ -34,7 +34,13 @@ pub enum Power {
     TenantsManage,
     TenantRead,
     KeysManage,
+    /// Mint tokens, which never have this power.
+    TokensMint,
+    UsersRead,
+    UsersWrite,
     RulesWrite,
+    SchedulesRead,
+    SchedulesWrite,
     FlowsRead,
     FlowsWrite,
     NumbersRead,
@@ -62,11 +68,16 @@ pub enum Power {
 
 impl Power {
     /// Every one, in the order of the documentation.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 31] = [
         Self::TenantsManage,
         Self::TenantRead,
         Self::KeysManage,
+        Self::TokensMint,
+        Self::UsersRead,
+        Self::UsersWrite,
         Self::RulesWrite,
+        Self::SchedulesRead,
+        Self::SchedulesWrite,
         Self::FlowsRead,
         Self::FlowsWrite,
         Self::NumbersRead,
@@ -96,7 +107,12 @@ impl Power {
             Self::TenantsManage => "tenants:manage",
             Self::TenantRead => "tenant:read",
             Self::KeysManage => "keys:manage",
+            Self::TokensMint => "tokens:mint",
+            Self::UsersRead => "users:read",
+            Self::UsersWrite => "users:write",
             Self::RulesWrite => "rules:write",
+            Self::SchedulesRead => "schedules:read",
+            Self::SchedulesWrite => "schedules:write",
             Self::FlowsRead => "flows:read",
             Self::FlowsWrite => "flows:write",
             Self::NumbersRead => "numbers:read",
@@ -180,6 +196,11 @@ impl Role {
         }
     }
 
+    /// Whether whoever has this role may do all that the other may.
+    pub fn covers(self, other: Self) -> bool {
+        Power::ALL.into_iter().all(|power| self.may(power) || !other.may(power))
+    }
+
     /// What the role may do; a key may allow less.
     pub const fn may(self, power: Power) -> bool {
         let manages = matches!(self, Self::Operator | Self::Admin);
@@ -187,7 +208,10 @@ impl Role {
         match power {
             Power::TenantsManage => matches!(self, Self::Operator),
             Power::KeysManage
+            | Power::TokensMint
+            | Power::UsersWrite
             | Power::RulesWrite
+            | Power::SchedulesWrite
             | Power::FlowsWrite
             | Power::NumbersWrite
             | Power::PromptsWrite
@@ -204,6 +228,8 @@ impl Role {
                 leads || matches!(self, Self::Agent)
             }
             Power::TenantRead
+            | Power::UsersRead
+            | Power::SchedulesRead
             | Power::FlowsRead
             | Power::NumbersRead
             | Power::PromptsRead
@@ -243,6 +269,10 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+
     pub fn may(&self, power: Power) -> bool {
         self.role.may(power) && (self.powers.is_empty() || self.powers.contains(&power))
     }

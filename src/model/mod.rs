@@ -20,3 +20,5 @@ pub mod sip;
 pub mod talk;
 pub mod tenant;
 pub mod timeline;
+pub mod token;
+pub mod user;

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
+use uuid::Uuid;
 
 use super::pool::{in_transaction, on};
 use super::{Operator, StoreError};
-use crate::base::ids::{ApiKeyId, TenantId};
+use crate::base::ids::TenantId;
 
 /// How long an answer is kept, in milliseconds.
 const KEPT_MS: i64 = 24 * 3_600 * 1_000;
@@ -62,11 +63,12 @@ impl TryFrom<AnsweredRow> for Earlier {
 }
 
 impl Operator {
-    /// A request of this name comes, with a key of this tenant's or of the operator's; its mark
-    /// tells it from others of the same name. Unless there was one before, it is being answered.
+    /// A request of this name comes, by a key, a user or a token of this tenant's, or by a key of
+    /// the operator's; its mark tells it from others of the same name. Unless there was one before,
+    /// it is being answered.
     pub async fn begin_answer(
         &self,
-        key: ApiKeyId,
+        asker: Uuid,
         tenant: Option<TenantId>,
         name: &str,
         mark: &str,
@@ -87,7 +89,7 @@ impl Operator {
                  (SELECT count(*) FROM answered WHERE tenant = $3) < $5 \
                  ON CONFLICT (api_key, name) DO NOTHING",
             )
-            .bind(key.to_string())
+            .bind(asker.to_string())
             .bind(name)
             .bind(&tenant)
             .bind(mark)
@@ -99,7 +101,7 @@ impl Operator {
                 "SELECT request, status, headers, body, now_ms - at_ms AS age_ms \
                  FROM answered, clock WHERE api_key = $1 AND name = $2",
             )
-            .bind(key.to_string())
+            .bind(asker.to_string())
             .bind(name)
             .fetch_optional(&mut *tx)
             .await?;
@@ -115,14 +117,14 @@ impl Operator {
     /// A request was answered; with no answer it counts as never asked.
     pub async fn end_answer(
         &self,
-        key: ApiKeyId,
+        asker: Uuid,
         name: &str,
         answer: Option<&KeptAnswer>,
     ) -> Result<(), StoreError> {
         let Some(answer) = answer else {
             on!(self.store.ready().await?, db => {
                 sqlx::query("DELETE FROM answered WHERE api_key = $1 AND name = $2")
-                    .bind(key.to_string())
+                    .bind(asker.to_string())
                     .bind(name)
                     .execute(db)
                     .await
@@ -136,7 +138,7 @@ impl Operator {
                 "UPDATE answered SET status = $3, headers = $4, body = $5 \
                  WHERE api_key = $1 AND name = $2",
             )
-            .bind(key.to_string())
+            .bind(asker.to_string())
             .bind(name)
             .bind(i64::from(answer.status))
             .bind(headers)

@@ -141,6 +141,7 @@ impl TenantScope {
         let tenant = self.tenant().await?;
         let mut around = Around::of(&tenant, &self.prompts().await?, &self.rooms().await?, ground);
         around.add_gateways(self.gateways().await?.iter());
+        around.add_schedules(self.schedules().await?.iter());
         let mut flows = BTreeMap::new();
         for head in self.flows().await? {
             let Some(version) = head.version.filter(|_| head.name != *main) else { continue };

@@ -16,21 +16,23 @@ use super::number::NumberRow;
 use super::pool::{in_snapshot, on};
 use super::prompt::PromptRow;
 use super::room::{RoomRow, StoredRoom};
+use super::schedule::{ScheduleRow, StoredSchedule};
 use super::sealed::FactKey;
 use super::tenant::TenantRow;
+use super::user::{StoredUser, UserRow};
 use super::{
     Store, StoreError, api_key, blocked, extension, gateway, limit, now_ms, number, positive,
-    prompt, room, sealed,
+    prompt, room, schedule, sealed, user,
 };
 use crate::base::ids::{FlowId, FlowName, TenantId};
 use crate::flow::program::Published;
 use crate::flow::{Flow, Limits};
 use crate::model::tenant::{NumberRoute, StoredPrompt, Tenant};
 
-/// How long a version is kept that is no longer current, in milliseconds: the longest life of a
-/// call that began on it, and something for clocks that differ.
-const SUPERSEDED_MS: u64 = Limits::CEILING.duration.ms() + 10 * 60_000;
-/// Versions that are kept so at most, of all tenants together: the latest.
+/// How long a version, or what a schedule said, is kept that is no longer current, in milliseconds:
+/// the longest life of a call that began on it, and something for clocks that differ.
+pub(super) const SUPERSEDED_MS: u64 = Limits::CEILING.duration.ms() + 10 * 60_000;
+/// Of each so many are kept so at most, of all tenants together: the latest.
 const SUPERSEDED_MAX: i64 = 1_000;
 
 /// Everything that routing needs to know.
@@ -44,6 +46,10 @@ pub(super) struct Facts {
     pub(super) prompts: Vec<StoredPrompt>,
     #[serde(default)]
     pub(super) rooms: Vec<StoredRoom>,
+    #[serde(default)]
+    pub(super) schedules: Vec<StoredSchedule>,
+    #[serde(default)]
+    pub(super) users: Vec<StoredUser>,
     #[serde(default)]
     pub(super) api_keys: Vec<KnownKey>,
     #[serde(default)]
@@ -135,6 +141,8 @@ impl Facts {
             numbers: parse_each(rows.numbers)?,
             prompts: parse_each(rows.prompts)?,
             rooms: parse_each(rows.rooms)?,
+            schedules: parse_each(rows.schedules)?,
+            users: parse_each(rows.users)?,
             api_keys: parse_each(rows.api_keys)?,
             gateways: parse_each(rows.gateways)?,
             extensions: parse_each(rows.extensions)?,
@@ -195,6 +203,8 @@ struct Rows {
     numbers: Vec<NumberRow>,
     prompts: Vec<PromptRow>,
     rooms: Vec<RoomRow>,
+    schedules: Vec<ScheduleRow>,
+    users: Vec<UserRow>,
     api_keys: Vec<ApiKeyRow>,
     gateways: Vec<GatewayRow>,
     extensions: Vec<ExtensionRow>,
@@ -206,6 +216,12 @@ struct Rows {
 }
 
 const COUNTER: &str = "SELECT counter FROM routing_change";
+/// Versions that gave way after `$1`, the latest `$2` of them.
+const SUPERSEDED: &str = "SELECT f.id, f.tenant, f.name, v.version, FALSE AS current \
+     FROM flow_version n JOIN flow_version v \
+     ON v.flow = n.flow AND v.version = n.version - 1 JOIN flow f ON f.id = n.flow \
+     WHERE n.published_ms > $1 AND v.version < f.version \
+     ORDER BY n.published_ms DESC LIMIT $2";
 
 /// How many changes of routing the database has counted.
 pub(super) async fn counter(store: &Store) -> Result<i64, StoreError> {
@@ -226,6 +242,12 @@ impl Rows {
             let numbers = sqlx::query_as(number::ALL).fetch_all(&mut *tx).await?;
             let prompts = sqlx::query_as(prompt::ALL).fetch_all(&mut *tx).await?;
             let rooms = sqlx::query_as(room::ALL).fetch_all(&mut *tx).await?;
+            let schedules = sqlx::query_as(schedule::ALL)
+                .bind(since)
+                .bind(SUPERSEDED_MAX)
+                .fetch_all(&mut *tx)
+                .await?;
+            let users = sqlx::query_as(user::ALL).fetch_all(&mut *tx).await?;
             let api_keys = sqlx::query_as(api_key::ALL).fetch_all(&mut *tx).await?;
             let gateways = sqlx::query_as(gateway::ALL).fetch_all(&mut *tx).await?;
             let extensions = sqlx::query_as(extension::ALL).fetch_all(&mut *tx).await?;
@@ -237,17 +259,11 @@ impl Rows {
             )
             .fetch_all(&mut *tx)
             .await?;
-            let superseded = sqlx::query_as::<_, VersionRow>(
-                "SELECT f.id, f.tenant, f.name, v.version, FALSE AS current \
-                 FROM flow_version n JOIN flow_version v \
-                 ON v.flow = n.flow AND v.version = n.version - 1 JOIN flow f ON f.id = n.flow \
-                 WHERE n.published_ms > $1 AND v.version < f.version \
-                 ORDER BY n.published_ms DESC LIMIT $2",
-            )
-            .bind(since)
-            .bind(SUPERSEDED_MAX)
-            .fetch_all(&mut *tx)
-            .await?;
+            let superseded = sqlx::query_as::<_, VersionRow>(SUPERSEDED)
+                .bind(since)
+                .bind(SUPERSEDED_MAX)
+                .fetch_all(&mut *tx)
+                .await?;
             heads.extend(superseded);
             let mut versions = Vec::new();
             for head in heads {
@@ -270,6 +286,8 @@ impl Rows {
                 numbers,
                 prompts,
                 rooms,
+                schedules,
+                users,
                 api_keys,
                 gateways,
                 extensions,

@@ -1,6 +1,6 @@
-//! What is kept: tenants, numbers, prompts, rooms, flows and their versions, call records,
-//! timelines, who listened to whom, recordings and their keys; in an SQLite file or in PostgreSQL.
-//! SQL is nowhere else.
+//! What is kept: tenants, their users, numbers, prompts, rooms, schedules, flows and their
+//! versions, call records, timelines, who listened to whom, recordings and their keys; in an SQLite
+//! file or in PostgreSQL. SQL is nowhere else.
 //!
 //! Tenants' data is reached only through [`Store::tenant`], which takes the tenant: a query that
 //! forgets it can't be written. What concerns all tenants is behind [`Store::operator`], for the
@@ -46,6 +46,7 @@ mod registration;
 mod resumed;
 mod room;
 mod routes;
+mod schedule;
 mod screen;
 mod sealed;
 mod sip;
@@ -56,6 +57,7 @@ mod tenant;
 mod trace;
 mod trunks;
 mod unseen;
+mod user;
 mod watch;
 mod world;
 mod write;
@@ -96,12 +98,14 @@ pub use registration::HISTORY_PAGE;
 pub use resumed::NoProgram;
 pub use room::StoredRoom;
 pub use routes::{Asked, Ground, NoRoute, Routes};
+pub use schedule::StoredSchedule;
 pub use screen::Caller;
 pub use sealed::{Sealed, SecretOf, TenantKeys};
 pub use sip::SipFacts;
 pub use taking::{Fate, Measured, RunningRoom};
 pub use tenant::{NewTenant, Operator};
 pub use trace::{Deed, Trace};
+pub use user::StoredUser;
 
 /// How long to wait for connections that are in use when the store is closed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);

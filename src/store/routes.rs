@@ -17,9 +17,11 @@ use super::gateway::StoredGateway;
 use super::number::whole;
 use super::resumed::Resumed;
 use super::room::StoredRoom;
+use super::schedule::{StoredSchedule, by_name};
 use super::screen::{Caller, Screen};
 use super::trunks::Trunks;
-use crate::base::ids::{ApiKeyId, FlowName, GatewayName, PromptName, TenantId, TenantSlug};
+use super::user::StoredUser;
+use crate::base::ids::{ApiKeyId, FlowName, GatewayName, PromptName, TenantId, TenantSlug, UserId};
 use crate::base::millis::Millis;
 use crate::call::admission::{Arriving, Screening};
 use crate::call::arrival::Via;
@@ -97,6 +99,7 @@ impl Ground {
             message_directory: self.message_folder(tenant.id),
             mask_parties: tenant.mask_parties,
             rooms: Rooms::default(),
+            schedules: Arc::default(),
             talk: self.talk(tenant),
             record_number: false,
         }
@@ -131,6 +134,7 @@ pub struct Routes {
     default: Option<(TenantId, FlowName)>,
     slugs: BTreeMap<TenantSlug, TenantId>,
     api_keys: BTreeMap<ApiKeyId, Arc<KnownKey>>,
+    users: BTreeMap<UserId, Arc<StoredUser>>,
     pub(super) resumed: Resumed,
 }
 
@@ -242,6 +246,11 @@ impl Routes {
         self.api_keys.get(&id).cloned()
     }
 
+    /// The tenant's user with this id.
+    pub fn user(&self, tenant: TenantId, id: UserId) -> Option<Arc<StoredUser>> {
+        self.users.get(&id).filter(|stored| stored.tenant == tenant).cloned()
+    }
+
     /// The tenant with this slug.
     pub fn tenant_named(&self, slug: &TenantSlug) -> Option<TenantId> {
         self.slugs.get(slug).copied()
@@ -293,6 +302,8 @@ impl Routes {
         let mut gateways: BTreeMap<&GatewayName, Vec<TenantId>> = BTreeMap::new();
         let known = |known: &KnownKey| (known.key.id, Arc::new(known.clone()));
         routes.api_keys = facts.api_keys.iter().map(known).collect();
+        let user = |stored: &StoredUser| (stored.user.id, Arc::new(stored.clone()));
+        routes.users = facts.users.iter().map(user).collect();
         for tenant in &facts.tenants {
             routes.slugs.insert(tenant.slug.clone(), tenant.id);
             if let Some(uuid) = tenant.domain_uuid {
@@ -387,6 +398,7 @@ impl Own {
         let mut around = Around::of(tenant, prompts, rooms, ground);
         let own = facts.gateways.iter().filter(|one| one.tenant == tenant.id);
         around.add_gateways(own);
+        around.add_schedules(facts.schedules.iter().filter(|one| one.tenant == tenant.id));
         let mut versions = Versions::new();
         let mut flows = BTreeMap::new();
         for one in facts.versions.iter().filter(|one| one.tenant == tenant.id) {
@@ -478,6 +490,11 @@ impl Around {
         let own = own.map(|one| &one.gateway).filter(|gateway| gateway.settings.enabled);
         let own = own.map(|gateway| (gateway.name.clone(), switch_name(gateway.id)));
         self.settings.own_gateways = own.collect();
+    }
+
+    /// The tenant's schedules, as they are and as they were lately.
+    pub(super) fn add_schedules<'a>(&mut self, own: impl Iterator<Item = &'a StoredSchedule>) {
+        self.settings.schedules = Arc::new(by_name(own));
     }
 
     /// A flow with all that a call can need.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{StoreError, TenantScope};
-use crate::base::ids::{FlowName, PromptName};
+use crate::base::ids::{FlowName, PromptName, ScheduleName};
 use crate::flow::check::{FlowFacts, World};
 use crate::flow::talk::TalkSettings;
-use crate::flow::{Flow, parse};
+use crate::flow::{Flow, Step, parse};
 
 impl TenantScope {
     /// Everything that the tenant has, for a flow of its own named `this`. `speech` is whether the
@@ -23,6 +23,7 @@ impl TenantScope {
             sip_hosts: Some(tenant.sip_hosts.into_iter().collect()),
             contexts: Some(tenant.contexts.into_iter().collect()),
             rooms: Some(self.rooms().await?.into_iter().map(|room| room.name).collect()),
+            schedules: Some(self.schedules().await?.into_iter().map(|one| one.name).collect()),
             speech: Some(speech),
         })
     }
@@ -44,6 +45,20 @@ impl TenantScope {
             }
         }
         Ok(live)
+    }
+
+    /// The flows that go by this schedule and that calls get, in words.
+    pub(super) async fn schedule_users(
+        &self,
+        name: &ScheduleName,
+    ) -> Result<Vec<String>, StoreError> {
+        let names = |step: &Step| match step {
+            Step::Hours(hours) => hours.schedule.as_ref() == Some(name),
+            _ => false,
+        };
+        let mut live = self.live_flows().await?;
+        live.retain(|(_, flow)| flow.steps.values().any(names));
+        Ok(live.into_iter().map(|(flow, _)| format!("the flow `{flow}`")).collect())
     }
 
     /// What live things play this prompt, in words.

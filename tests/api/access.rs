@@ -25,6 +25,8 @@ fn filled(path: &str, tenant: &str) -> String {
         ("{recording}", id),
         ("{gateway}", "main"),
         ("{extension}", "main"),
+        ("{user}", "main"),
+        ("{schedule}", "main"),
     ];
     let filled = parts.iter().fold(path.to_owned(), |path, (part, with)| path.replace(part, with));
     assert!(!filled.contains('{'), "{filled}: what is that part?");

@@ -1,5 +1,9 @@
 //! The other kinds of steps, each way out of each.
 
+use std::sync::Arc;
+
+use callwright::flow::program::Program;
+use callwright::flow::schedule::Schedules;
 use serde_json::{Value, json};
 
 use super::support::{Line, Show, check, check_all, program};
@@ -833,6 +837,44 @@ fn one_flow_calls_another_and_comes_back_with_a_result() {
         0.000 END Flow NORMAL_CLEARING: the flow came to its end
         "#,
     );
+}
+
+/// A program whose schedule `shop` is open on Sundays at these hours, since these moments.
+fn scheduled(steps: &Value, said: &[(&str, &str)]) -> Arc<Program> {
+    let mut program = Program::clone(&program(&[("main", steps)]));
+    let mut schedules = Schedules::default();
+    for (since, hours) in said {
+        let opening = serde_json::from_value(json!({ "weekly": { "sun": [hours] } })).unwrap();
+        schedules.add("shop".parse().unwrap(), since.parse().unwrap(), opening);
+    }
+    program.settings.schedules = Arc::new(schedules);
+    Arc::new(program)
+}
+
+#[test]
+fn a_call_goes_by_what_a_schedule_said_when_it_began_in_whichever_process() {
+    let steps = json!({
+        "start": { "kind": "play", "prompts": ["welcome"], "next": "open" },
+        "open": { "kind": "hours", "schedule": "shop", "next": "done",
+            "on": { "closed": "shut" } },
+        "done": { "kind": "hangup" },
+        "shut": { "kind": "hangup" },
+    });
+    // The call begins on a Sunday at 10:00 in Berlin, a second before the hours are changed.
+    let (open, shut) = ("09:30-10:30", "11:00-12:00");
+    let began = ("2026-11-22T08:00:00Z", open);
+    let changed = ("2026-11-22T09:00:01Z", shut);
+    for (said, next) in [(&[began][..], "done"), (&[began, changed][..], "done"), (&[], "shut")] {
+        let mut line = Line::new(scheduled(&steps, &[began]), Show::Moves);
+        line.wait(1_500);
+        line.program = scheduled(&steps, said);
+        line.change_hands();
+        line.step("done");
+        assert!(line.text.contains(&format!("-> {next} (")), "{}", line.text);
+    }
+    let mut later = Line::new(scheduled(&steps, &[("2026-11-22T09:00:00Z", shut)]), Show::Moves);
+    later.step("done");
+    assert!(later.text.contains("closed -> shut (closed at 10:00 on Sunday)"), "{}", later.text);
 }
 
 #[test]

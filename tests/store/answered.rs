@@ -1,13 +1,12 @@
 //! Answers to requests that may be sent again.
 
-use callwright::base::ids::ApiKeyId;
 use callwright::store::{Earlier, KeptAnswer};
 use uuid::Uuid;
 
 use crate::bench::{Bench, on_both};
 
 async fn of_the_same_name_the_first_counts_until_it_is_old(bench: Bench) {
-    let (operator, key) = (bench.store.operator(), ApiKeyId(Uuid::from_u128(1)));
+    let (operator, key) = (bench.store.operator(), Uuid::from_u128(1));
     let tenant = Some(bench.tenant("acme").await.id);
     let begin =
         async |key, mark: &str| operator.begin_answer(key, tenant, "k", mark).await.unwrap();
@@ -22,7 +21,7 @@ async fn of_the_same_name_the_first_counts_until_it_is_old(bench: Bench) {
     operator.end_answer(key, "k", Some(&answer)).await.unwrap();
     let again = begin(key, "m").await;
     assert!(matches!(&again, Earlier::Some { answer: Some(kept), .. } if *kept == answer));
-    let another = ApiKeyId(Uuid::from_u128(2));
+    let another = Uuid::from_u128(2);
     assert_eq!(begin(another, "m").await, Earlier::None, "each key has names of its own");
     operator.end_answer(another, "k", None).await.unwrap();
     assert_eq!(begin(another, "m").await, Earlier::None, "what failed with us was never asked");
@@ -33,7 +32,7 @@ async fn of_the_same_name_the_first_counts_until_it_is_old(bench: Bench) {
 async fn a_tenant_that_sends_too_many_holds_up_nobody_else(bench: Bench) {
     let operator = bench.store.operator();
     let (acme, other) = (bench.tenant("acme").await.id, bench.tenant("other").await.id);
-    let key = ApiKeyId(Uuid::from_u128(1));
+    let key = Uuid::from_u128(1);
     assert_eq!(operator.begin_answer(key, Some(acme), "0", "m").await.unwrap(), Earlier::None);
     bench
         .sql(
@@ -47,7 +46,7 @@ async fn a_tenant_that_sends_too_many_holds_up_nobody_else(bench: Bench) {
     let known = operator.begin_answer(key, Some(acme), "0", "m").await.unwrap();
     assert!(matches!(known, Earlier::Some { .. }), "what is kept is answered all the same");
     for tenant in [Some(other), None] {
-        let key = ApiKeyId(Uuid::from_u128(3));
+        let key = Uuid::from_u128(3);
         let name = format!("{tenant:?}");
         let free = operator.begin_answer(key, tenant, &name, "m").await.unwrap();
         assert_eq!(free, Earlier::None);

@@ -15,6 +15,7 @@ mod limits;
 mod live;
 mod outage;
 mod park;
+mod people;
 mod post;
 mod queues;
 mod recorder;

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::base::ids::{FlowName, GatewayName, RoomName, TenantId};
+use crate::base::ids::{FlowName, GatewayName, RoomName, ScheduleName, TenantId};
 use crate::flow::Step;
 use crate::flow::kind::dial::Address;
+use crate::flow::kind::hours::{Opening, Weekly};
 use crate::flow::park::ParkSettings;
 use crate::flow::program::{self, Program, PromptFile, Published};
 use crate::flow::room::RoomSettings;
+use crate::flow::schedule::Schedules;
 use crate::flow::talk::TalkSettings;
 
 /// The slots of a tenant that is none.
@@ -32,10 +35,15 @@ pub fn stage(main: FlowName, flows: BTreeMap<FlowName, Arc<Published>>) -> Progr
         Step::Conference(conference) => conference.room.literal()?.parse::<RoomName>().ok(),
         _ => None,
     });
+    let named = steps().filter_map(|step| match step {
+        Step::Hours(hours) => hours.schedule.clone(),
+        _ => None,
+    });
     let rooms = rooms.map(|room| (room, RoomSettings::default())).collect();
     let park = ParkSettings { slots: SLOTS.parse().ok(), ..ParkSettings::default() };
     let settings = program::Settings {
         rooms: Arc::new(rooms),
+        schedules: Arc::new(always_open(named)),
         talk: TalkSettings { park, ..TalkSettings::default() },
         gateways: gateways.collect(),
         sip_hosts: steps().flat_map(hosts_of).collect(),
@@ -49,6 +57,19 @@ pub fn stage(main: FlowName, flows: BTreeMap<FlowName, Arc<Published>>) -> Progr
     let prompts = prompts.collect();
     let timezone = "UTC".into();
     Program { tenant: TenantId(Uuid::nil()), timezone, main, flows, prompts, settings }
+}
+
+/// What is not known of a schedule is not tried: it is open.
+fn always_open(named: impl Iterator<Item = ScheduleName>) -> Schedules {
+    let day = || vec!["00:00-24:00".to_owned()];
+    let [mon, tue, wed, thu, fri, sat, sun] = std::array::from_fn(|_| day());
+    let weekly = Weekly { mon, tue, wed, thu, fri, sat, sun };
+    let mut schedules = Schedules::default();
+    for name in named {
+        let opening = Opening { weekly: weekly.clone(), ..Opening::default() };
+        schedules.add(name, Timestamp::UNIX_EPOCH, opening);
+    }
+    schedules
 }
 
 fn addresses(step: &Step) -> impl Iterator<Item = &Address> {

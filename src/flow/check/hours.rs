@@ -1,8 +1,8 @@
 //! Time zones and opening hours that can be read and make sense.
 
-use super::{Found, place};
-use crate::base::ids::StepName;
-use crate::flow::kind::hours::{Hours, Weekly};
+use super::Found;
+use crate::flow::document::below;
+use crate::flow::kind::hours::{Opening, Weekly};
 use crate::flow::schedule::{DayPattern, Span, zone};
 use crate::flow::{Flow, Step};
 
@@ -12,7 +12,7 @@ pub(super) fn check(flow: &Flow, found: &mut Found) {
     }
     for (name, step) in &flow.steps {
         if let Step::Hours(hours) = step {
-            one(name, hours, found);
+            opening(&format!("steps.{name}"), &hours.own(), found);
         }
     }
 }
@@ -23,21 +23,22 @@ fn timezone(path: String, name: &str, found: &mut Found) {
     }
 }
 
-fn one(step: &StepName, hours: &Hours, found: &mut Found) {
+/// `path` is where the hours stand; empty where they stand alone.
+pub(super) fn opening(path: &str, hours: &Opening, found: &mut Found) {
     if let Some(name) = &hours.timezone {
-        timezone(place(step, "timezone"), name, found);
+        timezone(below(path, "timezone"), name, found);
     }
     let Weekly { mon, tue, wed, thu, fri, sat, sun } = &hours.weekly;
     let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
     for (day, texts) in days.into_iter().zip([mon, tue, wed, thu, fri, sat, sun]) {
-        spans(texts, &place(step, &format!("weekly.{day}")), found);
+        spans(texts, &below(path, format!("weekly.{day}")), found);
     }
     let holidays = hours.holidays.iter().map(|holiday| holiday.date.as_str());
-    dates(holidays, &place(step, "holidays"), found);
+    dates(holidays, &below(path, "holidays"), found);
     let exceptions = hours.exceptions.iter().map(|exception| exception.date.as_str());
-    dates(exceptions, &place(step, "exceptions"), found);
+    dates(exceptions, &below(path, "exceptions"), found);
     for (at, exception) in hours.exceptions.iter().enumerate() {
-        spans(&exception.open, &place(step, &format!("exceptions.{at}.open")), found);
+        spans(&exception.open, &below(path, format!("exceptions.{at}.open")), found);
     }
 }
 

@@ -24,9 +24,11 @@
 //! | `unknown-timezone` | error | a name that is no time zone |
 //! | `bad-hours` | error | a span or day that can't be read |
 //! | `hours-overlap` | warning | two spans of a day that share a minute |
+//! | `hours-twice` | error | hours of a step's own beside a schedule |
 //! | `date-twice` | warning | a day that stands twice among the holidays or exceptions |
 //! | `unknown-cause` | error | a hang-up cause that FreeSWITCH has no name for |
 //! | `unknown-prompt` | error | a prompt that the tenant does not have |
+//! | `unknown-schedule` | error | a schedule that the tenant does not have |
 //! | `unknown-flow` | error | a flow that the tenant does not have |
 //! | `unknown-argument` | error | an argument that the called flow does not take |
 //! | `flow-recursion` | warning | a flow that can call itself |
@@ -59,11 +61,20 @@ mod references;
 mod variables;
 mod world;
 
+use super::kind::hours::Opening;
 use super::problem::Problem;
 use super::{Flow, Step};
 use crate::base::ids::StepName;
 
 pub use world::{FlowFacts, World};
+
+/// All that is wrong with opening hours.
+pub fn check_hours(hours: &Opening) -> Vec<Problem> {
+    let mut found = Found(Vec::new());
+    hours::opening("", hours, &mut found);
+    found.0.sort();
+    found.0
+}
 
 /// All that is wrong with a flow; errors keep it from being published, warnings do not.
 pub fn check(flow: &Flow, world: &World) -> Vec<Problem> {

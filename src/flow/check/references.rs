@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{FlowFacts, Found, World, place};
 use crate::base::ids::{FlowName, StepName};
 use crate::flow::kind::dial::{Address, Dial};
+use crate::flow::kind::hours::{Hours, Opening};
 use crate::flow::kind::http::{Http, OWN_HEADERS};
 use crate::flow::kind::subflow::Subflow;
 use crate::flow::nearest::nearest;
@@ -20,6 +21,7 @@ pub(super) fn check(flow: &Flow, world: &World, found: &mut Found) {
             Step::Queue(queue) => targets(name, &queue.dial, world, found),
             Step::Flow(subflow) => called(name, subflow, world, found),
             Step::Http(http) => request(name, http, found),
+            Step::Hours(hours) => schedule(name, hours, world, found),
             Step::Conference(conference) => {
                 // A name that holds expressions is looked at when the caller joins.
                 if let Some(room) = conference.room.literal() {
@@ -87,6 +89,18 @@ fn targets(step: &StepName, dial: &Dial, world: &World, found: &mut Found) {
                 sip_host(path, literal, world, found);
             }
         }
+    }
+}
+
+fn schedule(step: &StepName, hours: &Hours, world: &World, found: &mut Found) {
+    let Some(name) = &hours.schedule else { return };
+    let said = ("unknown-schedule", format!("the tenant has no schedule `{name}`"));
+    let path = place(step, "schedule");
+    known(path.clone(), name.as_str(), world.schedules.as_ref(), said, found);
+    if hours.own() != Opening::default() {
+        let message = format!("hours beside the schedule `{name}` would not count");
+        found.error(path, "hours-twice", message);
+        found.hint("leave out one of the two".to_owned());
     }
 }
 

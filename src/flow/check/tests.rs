@@ -25,6 +25,7 @@ fn world() -> World {
         sip_hosts: Some(BTreeSet::from(["pbx.example".to_owned()])),
         contexts: Some(BTreeSet::from(["public".to_owned()])),
         rooms: Some(set(&["sales"])),
+        schedules: Some(set(&["shop"])),
         speech: Some(false),
     }
 }
@@ -296,6 +297,18 @@ fn range_cases() -> Vec<Case> {
             "steps.a.weekly.mon.1",
             hours(r#""weekly": {"mon": ["09:00-12:00", "11:59-13:00"]}"#),
             hours(r#""weekly": {"mon": ["09:00-12:00", "12:00-13:00"]}"#),
+        ),
+        case(
+            "hours-twice",
+            "steps.a.schedule",
+            hours(r#""schedule": "shop", "timezone": "Europe/Berlin""#),
+            hours(r#""schedule": "shop""#),
+        ),
+        case(
+            "unknown-schedule",
+            "steps.a.schedule",
+            hours(r#""schedule": "shp""#),
+            hours(r#""schedule": "shop""#),
         ),
         case(
             "date-twice",

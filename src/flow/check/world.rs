@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::ids::{FlowName, GatewayName, PromptName, RoomName, VarName};
+use crate::base::ids::{FlowName, GatewayName, PromptName, RoomName, ScheduleName, VarName};
 use crate::flow::{Flow, Step};
 
 /// What a tenant has. Where a part is not known it is not checked.
@@ -19,6 +19,8 @@ pub struct World {
     pub contexts: Option<BTreeSet<String>>,
     /// Conference rooms.
     pub rooms: Option<BTreeSet<RoomName>>,
+    /// Opening hours by name.
+    pub schedules: Option<BTreeSet<ScheduleName>>,
     /// Whether a text-to-speech engine is configured.
     pub speech: Option<bool>,
 }
@@ -47,6 +49,7 @@ impl World {
             sip_hosts: Some(BTreeSet::new()),
             contexts: Some(BTreeSet::new()),
             rooms: Some(BTreeSet::new()),
+            schedules: Some(BTreeSet::new()),
             speech: Some(false),
         }
     }

@@ -83,8 +83,10 @@ fn dead_ends(flow: &Flow, step: &Step) -> Vec<Outcome> {
         }
         (Step::Queue(queue), Outcome::TooLong) => queue.max_wait.is_some(),
         (Step::Queue(queue), Outcome::Full) => queue.max_callers.is_some(),
-        (Step::Hours(hours), Outcome::Closed) => !always_open(hours),
-        (Step::Hours(hours), Outcome::Holiday) => !hours.holidays.is_empty(),
+        (Step::Hours(hours), Outcome::Closed) => hours.schedule.is_some() || !always_open(hours),
+        (Step::Hours(hours), Outcome::Holiday) => {
+            hours.schedule.is_some() || !hours.holidays.is_empty()
+        }
         _ => true,
     };
     let outcomes = step.kind().outcomes().iter().copied();

@@ -112,6 +112,9 @@ fn variables(set: &Set) -> Vec<String> {
 
 /// Days with the same hours stand together: `mon–fri 09:00-17:00`.
 fn opening(hours: &Hours) -> Vec<String> {
+    if let Some(name) = &hours.schedule {
+        return vec![format!("schedule {name}")];
+    }
     let week = &hours.weekly;
     let days = [
         ("mon", &week.mon),

@@ -5,14 +5,16 @@
 //! Spans are wall-clock times: one that begins in the hour that a clock change skips begins after
 //! it, and an hour that comes twice counts from its first to its last minute.
 
+mod named;
 mod read;
 
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 
-use super::kind::hours::{Holiday, Hours, Weekly};
+use super::kind::hours::{Holiday, Opening, Weekly};
 
+pub use named::Schedules;
 pub use read::{DayPattern, ScheduleError, Span, zone};
 
 /// How many days ahead the next change is looked for.
@@ -59,16 +61,16 @@ enum Rule<'a> {
     Exception(Option<&'a str>),
 }
 
-/// What an `hours` step answers at a moment. `timezone` is that of the flow or tenant; the step's
-/// own goes before it.
-pub fn state(hours: &Hours, timezone: &str, now: Timestamp) -> Result<Answer, ScheduleError> {
+/// Whether it is open at a moment. `timezone` is that of the flow or tenant; the hours' own goes
+/// before it.
+pub fn state(hours: &Opening, timezone: &str, now: Timestamp) -> Result<Answer, ScheduleError> {
     let zone = zone(hours.timezone.as_deref().unwrap_or(timezone))?;
     Ok(Schedule::new(hours)?.answer(&zone, now))
 }
 
 impl Schedule {
-    /// Reads the hours of a step; the error names the first text that can't be read.
-    pub fn new(hours: &Hours) -> Result<Self, ScheduleError> {
+    /// Reads opening hours; the error names the first text that can't be read.
+    pub fn new(hours: &Opening) -> Result<Self, ScheduleError> {
         let spans = |texts: &[String]| -> Result<Vec<Span>, ScheduleError> {
             texts.iter().map(|text| text.parse()).collect()
         };

@@ -1,14 +1,14 @@
 use super::*;
 
-fn hours(json: &str) -> Hours {
-    serde_json::from_str(&format!(r#"{{"next": "x", {json}}}"#)).unwrap()
+fn hours(json: &str) -> Opening {
+    serde_json::from_str(&format!("{{{json}}}")).unwrap()
 }
 
-fn ask(hours: &Hours, zone: &str, now: &str) -> Answer {
+fn ask(hours: &Opening, zone: &str, now: &str) -> Answer {
     state(hours, zone, now.parse().unwrap()).unwrap()
 }
 
-fn is_open(hours: &Hours, zone: &str, now: &str) -> bool {
+fn is_open(hours: &Opening, zone: &str, now: &str) -> bool {
     ask(hours, zone, now).state == State::Open
 }
 
