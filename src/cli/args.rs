@@ -19,6 +19,7 @@ use super::monitor::{AuditCommand, MonitorCommand};
 use super::park::ParkCommand;
 use super::prompt::PromptCommand;
 use super::room::RoomCommand;
+use super::schedule::ScheduleCommand;
 
 /// A call controller for FreeSWITCH.
 #[derive(Debug, Parser)]
@@ -85,6 +86,9 @@ pub enum Command {
     /// Prompts: what callers hear
     #[command(subcommand)]
     Prompt(PromptCommand),
+    /// Opening hours by name, which flows go by
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// A tenant's conference rooms
     Rooms {
         #[arg(long)]

@@ -17,6 +17,7 @@ pub mod prompt;
 mod queue;
 pub mod recording;
 mod room;
+mod schedule;
 mod screen;
 mod serve;
 mod supervise;
@@ -122,6 +123,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Prompt(command) => {
             let config = settings()?;
             prompt::run(command, &config, &open(&config).await?, screen).await
+        }
+        Command::Schedule(command) => {
+            schedule::run(command, &open(&settings()?).await?, screen).await
         }
         Command::Park { tenant, command } => {
             park::run(&tenant, command.as_ref(), &settings()?, screen).await

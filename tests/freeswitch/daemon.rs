@@ -27,6 +27,12 @@ monitor:
   supervisors: { '3077540': { may: [listen, whisper, barge], groups: [agents] } }
 ";
 
+/// A schedule that is open all day long.
+const SHOP: &str = "
+weekly: { mon: ['00:00-24:00'], tue: ['00:00-24:00'], wed: ['00:00-24:00'], thu: ['00:00-24:00'],
+  fri: ['00:00-24:00'], sat: ['00:00-24:00'], sun: ['00:00-24:00'] }
+";
+
 pub(crate) struct Daemon {
     folder: PathBuf,
     port: u16,
@@ -61,6 +67,8 @@ impl Daemon {
         command_line(folder, &["prompt", "add", "music", &music, "--tenant", TENANT]);
         command_line(folder, &["room", "den", "--tenant", TENANT, "set"]);
         command_line(folder, &["room", "hall", "--tenant", TENANT, "set"]);
+        fs::write(folder.join("shop.yaml"), SHOP).unwrap();
+        command_line(folder, &["schedule", "put", "shop", "shop.yaml", "--tenant", TENANT]);
         push_flows(folder, values);
         let mut daemon = Self { folder: folder.to_owned(), port, process: serve(folder) };
         daemon.listens();

@@ -3,6 +3,7 @@
 mod dial;
 mod hangup;
 mod hostile;
+mod hours;
 mod http;
 mod keys;
 mod line;
@@ -42,6 +43,7 @@ const CALLS: &[(&str, Scene)] = &[
     ("a_message_is_as_long_and_loud_as_spoken", message::is_as_long_and_loud_as_spoken),
     ("an_http_answer_decides", http::an_answer_decides),
     ("a_broken_http_server_has_a_way_out", http::a_broken_server_has_a_way_out),
+    ("a_changed_schedule_is_for_the_next", hours::a_changed_schedule_is_for_who_calls_afterwards),
     ("a_caller_may_hang_up_in_any_step", hangup::a_caller_may_hang_up_in_any_step),
     ("an_unknown_number_is_told_so", hangup::an_unknown_number_is_told_so),
     ("no_name_is_a_command", hostile::no_name_is_a_command),
