@@ -7,8 +7,10 @@ use callwright::base::ids::{CallId, TenantId};
 use callwright::base::millis::Millis;
 use callwright::call::queue::{QueueAsk, QueueFound, QueueQuery, Standing, Unanswered, Waiter};
 use callwright::flow::kind::queue::Order;
+use callwright::model::live::LiveCall;
 use callwright::model::queue::{QueueView, TargetState};
 use callwright::store::{Recorder, Store};
+use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -218,7 +220,9 @@ async fn a_conversation_keeps_its_target_as_long_as_its_call_is_up(bench: Bench)
     let mut next = Waits { call: call_id(), ..speaker.clone() };
     speaker.stands().await;
     speaker.speaks("201", Millis(0)).await;
-    recorder.live(live(acme, speaker.call, 0));
+    // One that began a day ago counts no more.
+    let up = LiveCall { started: Timestamp::now(), ..*live(acme, speaker.call, 0) };
+    recorder.live(Box::new(up));
     let tenant = bench.store.tenant(acme);
     eventually("it is up", async || tenant.live_calls().await.unwrap().len() == 1).await;
     bench.sql("UPDATE queue_target SET until_ms = 0").await;
