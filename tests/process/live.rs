@@ -65,5 +65,5 @@ async fn a_live_call_is_listed_and_hung_up_from_the_command_line() {
     assert_eq!(call.await.unwrap().unwrap(), Verdict::Passed);
     eventually(&running, || (place.status()?["calls"] == 0).then_some(()));
     let all: Value = serde_json::from_str(&place.type_line("--json calls --tenant acme")).unwrap();
-    assert!(all["calls"].is_array(), "{all}");
+    assert!(all["items"].is_array(), "{all}");
 }

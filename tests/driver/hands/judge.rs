@@ -24,6 +24,10 @@ pub(crate) struct Story {
     keys_lost: usize,
 }
 
+/// What is broken off within one frame of sound is not heard: whether it is begun at all is a
+/// matter of where in the frame it was ordered.
+const FRAME_MS: u64 = 20;
+
 pub(crate) fn story(sim: &Simulation<'_>, outcome: &Outcome) -> Story {
     let first = outcome.timeline.first();
     let began_ms = first.map_or(0, |entry| entry.at.as_millisecond() - entry.ms.cast_signed());
@@ -35,6 +39,9 @@ pub(crate) fn story(sim: &Simulation<'_>, outcome: &Outcome) -> Story {
     let entered: Vec<i64> = entered.collect();
     let visit = |at_ms: u64| entered.iter().filter(|at| **at <= at_ms.cast_signed()).count();
     let sounds = outcome.heard.iter().filter_map(|moment| match &moment.what {
+        Observed::Heard { to_ms, .. } if to_ms.is_some_and(|to| to <= moment.at_ms + FRAME_MS) => {
+            None
+        }
         Observed::Heard { item, .. } => Some((moment.at_ms, plain(item), visit(moment.at_ms))),
         _ => None,
     });

@@ -67,6 +67,6 @@ pub(super) fn record(lab: &Lab, caller: &str) -> Value {
 /// The records of all calls that came from `caller`.
 fn records(lab: &Lab, caller: &str) -> Vec<Value> {
     let calls = daemon::json(lab.folder(), &["calls", "--tenant", TENANT, "--limit", "100"]);
-    let calls = calls["calls"].as_array().cloned().unwrap_or_default();
+    let calls = calls["items"].as_array().cloned().unwrap_or_default();
     calls.into_iter().filter(|call| call["caller_number"] == caller).collect()
 }
