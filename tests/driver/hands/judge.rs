@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use callwright::driver::simulate::{Outcome, Simulation};
 use callwright::model::timeline::What;
-use callwright::simulator::{Observed, Verdict};
+use callwright::simulator::{Moment, Observed, Verdict};
 
 use super::calls::{FALLBACK, SECRET, TIMER_MS, UNHEARD};
 
@@ -24,9 +24,14 @@ pub(crate) struct Story {
     keys_lost: usize,
 }
 
-/// What is broken off within one frame of sound is not heard: whether it is begun at all is a
-/// matter of where in the frame it was ordered.
+/// Music between two targets of a line. What is broken off within one frame of sound is heard or
+/// not by where in the frame it was ordered.
+const MUSIC: &str = "/prompts/music.wav";
 const FRAME_MS: u64 = 20;
+
+fn within_frame(moment: &Moment, to_ms: Option<u64>) -> bool {
+    to_ms.is_some_and(|to_ms| to_ms <= moment.at_ms + FRAME_MS)
+}
 
 pub(crate) fn story(sim: &Simulation<'_>, outcome: &Outcome) -> Story {
     let first = outcome.timeline.first();
@@ -39,7 +44,7 @@ pub(crate) fn story(sim: &Simulation<'_>, outcome: &Outcome) -> Story {
     let entered: Vec<i64> = entered.collect();
     let visit = |at_ms: u64| entered.iter().filter(|at| **at <= at_ms.cast_signed()).count();
     let sounds = outcome.heard.iter().filter_map(|moment| match &moment.what {
-        Observed::Heard { to_ms, .. } if to_ms.is_some_and(|to| to <= moment.at_ms + FRAME_MS) => {
+        Observed::Heard { item, to_ms, .. } if item == MUSIC && within_frame(moment, *to_ms) => {
             None
         }
         Observed::Heard { item, .. } => Some((moment.at_ms, plain(item), visit(moment.at_ms))),
