@@ -138,7 +138,7 @@ impl Call {
         match news {
             // It has answered, and `originate` is done with it: until then it would take it from
             // whoever it was joined to (`mod_commands.c` originate_function).
-            FarNews::Parked if is_third => self.third_answered(),
+            FarNews::Parked if is_third => self.third_parked(channel),
             FarNews::HungUp(cause) if is_third => {
                 self.end_other(Some(channel.clone()), *cause);
                 self.third_failed(*cause);
@@ -151,6 +151,19 @@ impl Call {
             }
             _ => {}
         }
+    }
+
+    /// The far party was taken from the third, which may park after it was told to hear music.
+    fn third_parked(&mut self, third: &ChannelId) {
+        match self.stage() {
+            Some(Stage::Toggled) if !self.caller_consults() => self.third_waits(third.clone()),
+            _ => self.third_answered(),
+        }
+    }
+
+    fn third_waits(&mut self, channel: ChannelId) {
+        let sound = self.music();
+        self.order(Action::Await { channel, sound });
     }
 
     fn third_answered(&mut self) {
@@ -328,9 +341,11 @@ impl Call {
             }
             Some(Stage::Consulting) => {
                 self.set_stage(Stage::Toggled);
-                let sound = self.music();
-                self.order(Action::Await { channel: third, sound });
+                // The third is let go by it: were that one taken away first, FreeSWITCH could hang
+                // the far party up before it is joined (`switch_ivr_bridge.c`
+                // switch_ivr_multi_threaded_bridge).
                 self.join(far, false);
+                self.third_waits(third);
             }
             Some(Stage::Toggled) => {
                 self.set_stage(Stage::Consulting);

@@ -164,8 +164,9 @@ const STAY: &str = "30";
 pub fn join(caller: &ChannelId, other: &ChannelId, back: &str, keep: bool) -> [Command; 3] {
     let (channel, with) = (caller.clone(), other.clone());
     let ends = [("hangup_after_bridge", "true")];
+    // Until it is joined it stays if whom it speaks with leaves.
     let settings = stays(other, keep, &ends);
-    [settings, come_back(caller, back), Command::Api(Api::Bridge { channel, other: with })]
+    [come_back(caller, back), Command::Api(Api::Bridge { channel, other: with }), settings]
 }
 
 /// The same where they are joined already, and the other channel ends with the conversation.
