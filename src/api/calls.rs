@@ -11,7 +11,7 @@ use super::page::{Page, Part, cursor, next};
 use super::problem::Problem;
 use super::reply::{DONE, Done, Nothing, Reply};
 use crate::base::ids::CallId;
-use crate::call::input::{Command, MonitorOrder};
+use crate::call::input::{Command, MonitorOrder, Ordered};
 use crate::call::place::Placement;
 use crate::driver::registry::Scope;
 use crate::model::access::Power;
@@ -131,6 +131,7 @@ async fn tell<B>(
     command: Command,
 ) -> Result<Done, Problem> {
     let scope = Scope::Tenant(asked.whose.id());
-    asked.api.console.order(scope, asked.path.call, command).await?;
+    let ordered = Ordered { by: asked.by.who(), command };
+    asked.api.console.order(scope, asked.path.call, ordered).await?;
     Ok(DONE)
 }

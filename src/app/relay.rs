@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::base::ids::{CallId, ChannelId, InstanceId};
-use crate::call::input::Command;
+use crate::call::input::{Command, OPERATOR, Ordered};
 use crate::control::console::{Errand, Whose};
 use crate::driver::call::Shared;
 use crate::driver::registry::{Scope, TellError};
@@ -33,12 +33,15 @@ enum Words {
         scope: Scope,
         call: CallId,
         command: Command,
+        #[serde(default = "operator")]
+        by: String,
     },
     /// None where the call was told.
-    Answer {
-        number: u64,
-        refusal: Option<TellError>,
-    },
+    Answer { number: u64, refusal: Option<TellError> },
+}
+
+fn operator() -> String {
+    OPERATOR.to_owned()
 }
 
 /// Why a command did not reach a call of another process.
@@ -118,9 +121,9 @@ impl Relay {
 
 impl Desk {
     async fn carry(&self, errand: Errand) {
-        let Errand { scope, whose, command, answer } = errand;
+        let Errand { scope, whose, ordered, answer } = errand;
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let told = timeout(ANSWER, self.ask(number, scope, whose, command)).await;
+        let told = timeout(ANSWER, self.ask(number, scope, whose, ordered)).await;
         self.asked.remove(&number);
         let told = told.unwrap_or(Err(Astray::Silent));
         // Whoever asked may be gone.
@@ -132,7 +135,7 @@ impl Desk {
         number: u64,
         scope: Scope,
         whose: Whose,
-        command: Command,
+        ordered: Ordered,
     ) -> Result<(), Astray> {
         let live = match whose {
             Whose::Call(call) => self.store.operator().live_call(call).await?,
@@ -143,7 +146,8 @@ impl Desk {
         let call = live.call;
         let (sender, answer) = oneshot::channel();
         self.asked.insert(number, sender);
-        self.write(live.holder, &Words::Ask { number, scope, call, command }).await?;
+        let Ordered { by, command } = ordered;
+        self.write(live.holder, &Words::Ask { number, scope, call, command, by }).await?;
         match answer.await {
             Ok(None) => Ok(()),
             Ok(Some(refusal)) => Err(refusal.into()),
@@ -173,9 +177,9 @@ impl Desk {
     async fn read(&self, letter: &Letter, shared: &Shared) {
         let from = letter.from;
         match serde_json::from_str(&letter.text) {
-            Ok(Words::Ask { number, scope, call, command }) => {
+            Ok(Words::Ask { number, scope, call, command, by }) => {
                 tracing::info!(%call, %from, "an operator speaks from another process");
-                let told = shared.registry.tell(scope, call, command).await;
+                let told = shared.registry.tell(scope, call, Ordered { by, command }).await;
                 let answer = Words::Answer { number, refusal: told.err() };
                 match timeout(ANSWER, self.write(from, &answer)).await {
                     Ok(Ok(())) => {}

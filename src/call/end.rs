@@ -45,10 +45,10 @@ impl Call {
         self.state.after(Timer::HangupOverdue, HANGUP_MS);
     }
 
-    pub(in crate::call) fn hang_up_by_operator(&mut self, cause: HangupCause) {
-        self.notice(format!("an operator asks to hang up: {cause}"));
+    pub(in crate::call) fn hang_up_by_operator(&mut self, by: &str, cause: HangupCause) {
+        self.notice(format!("{by} asks to hang up: {cause}"));
         if self.state.closing.is_none() {
-            let reason = "an operator ended the call".into();
+            let reason = format!("{by} ended the call");
             self.close(Termination { party: Party::Operator, cause, reason });
         }
     }

@@ -187,10 +187,10 @@ fn input(call: &Call, channel: &ChannelId, what: u8, with: u8) -> Option<Input> 
             let elsewhere = (with > 100).then(|| "two".to_owned());
             Input::Answer(query, Answer::Room(RoomFound { here, elsewhere, known: true }))
         }
-        30 if with < 60 => Input::Command(Command::Room(MemberOp::Mute(with > 30))),
-        30 if with < 80 => Input::Command(Command::FarInRoom(MemberOp::Kick)),
+        30 if with < 60 => Input::Command(Command::Room(MemberOp::Mute(with > 30)).into()),
+        30 if with < 80 => Input::Command(Command::FarInRoom(MemberOp::Kick).into()),
         26 if with > 240 => Input::Event(Event::LinkLost { reason: "x".into() }),
-        27 if with > 240 => Input::Command(Command::Hangup { cause }),
+        27 if with > 240 => Input::Command(Command::Hangup { cause }.into()),
         _ => Input::Timeout,
     })
 }

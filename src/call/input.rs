@@ -22,7 +22,7 @@ pub enum Input {
     /// From the switch.
     Event(Event),
     /// From an operator.
-    Command(Command),
+    Command(Ordered),
     /// To a query of ours.
     Answer(QueryId, Answer),
     /// The deadline of `poll_timeout` has come.
@@ -126,6 +126,22 @@ impl Dialed {
     /// There was a conversation, which ended so.
     pub const fn talked(cause: HangupCause) -> Self {
         Self { answered: true, cause, target: None, other: None }
+    }
+}
+
+/// Who gives a command of which no more is known.
+pub const OPERATOR: &str = "an operator";
+
+/// A command, and who gave it in words that go into the timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ordered {
+    pub by: String,
+    pub command: Command,
+}
+
+impl From<Command> for Ordered {
+    fn from(command: Command) -> Self {
+        Self { by: OPERATOR.to_owned(), command }
     }
 }
 

@@ -97,6 +97,8 @@ struct Live {
     /// Where the caller stands in a line, as far as it was told.
     standing: Option<queue::Standing>,
     departure: Option<operator::Departure>,
+    /// Who gives the command that is being carried out.
+    operator: Option<String>,
     asked: Option<talk::Asked>,
     /// Why it is asked how the room is in which the caller is.
     room_asked: Option<step::conference::Asks>,
@@ -214,6 +216,7 @@ impl Call {
             secrets: Secrets::default(),
             standing: None,
             departure: None,
+            operator: None,
             asked: None,
             room_asked: None,
             reserving: None,

@@ -1,6 +1,6 @@
 //! What operators do with a call that is up. What can't be done is noted, and changes nothing.
 
-use super::input::Command;
+use super::input::{Command, OPERATOR, Ordered};
 use super::output::{Action, ActionId, Output};
 use super::talk::record::Wish;
 use super::timer::Timer;
@@ -10,9 +10,6 @@ use crate::model::talk::Side;
 
 /// How long the switch may take to let go of a call that was transferred.
 const DEPARTURE_MS: u64 = 5_000;
-
-/// Who is named in a transfer that no party asked for.
-const OPERATOR: &str = "an operator";
 
 /// Whether something was done, or why not, in words.
 pub(in crate::call) type Obeyed = Result<(), String>;
@@ -26,55 +23,63 @@ pub(in crate::call) struct Departure {
 
 impl Call {
     /// Whoever asked hears whether it is done, or why not.
-    pub(in crate::call) fn command(&mut self, command: Command) {
-        let obeyed = self.obey(command);
+    pub(in crate::call) fn command(&mut self, ordered: Ordered) {
+        let by = describe::clean(&ordered.by);
+        self.live.operator = Some(by.clone());
+        let obeyed = self.obey(&by, ordered.command);
         if let Err(why) = &obeyed {
-            self.notice(format!("what an operator asked for is not done: {why}"));
+            self.notice(format!("what {by} asked for is not done: {why}"));
         }
+        self.live.operator = None;
         self.outputs.push_back(Output::Answered(obeyed));
     }
 
-    pub(in crate::call) fn obey(&mut self, command: Command) -> Obeyed {
+    /// Who gives the command that is being carried out.
+    pub(in crate::call) fn operator(&self) -> String {
+        self.live.operator.clone().unwrap_or_else(|| OPERATOR.to_owned())
+    }
+
+    pub(in crate::call) fn obey(&mut self, by: &str, command: Command) -> Obeyed {
         match command {
             Command::Hangup { cause } => {
-                self.hang_up_by_operator(cause);
+                self.hang_up_by_operator(by, cause);
                 Ok(())
             }
             _ if self.state.closing.is_some() || self.is_leaving() => {
                 Err("the call is about to end".to_owned())
             }
             _ if self.is_placing() => Err("nobody has answered yet".to_owned()),
-            Command::Hold { on, side } => self.hold(OPERATOR, side, on),
-            Command::Send { side, to } => self.send(OPERATOR, side, &to),
-            Command::SendBoth { to } => self.send_both(OPERATOR, &to),
-            Command::Move { step } => self.move_to_step(OPERATOR, &step),
-            Command::Consult { side, to } => self.consult(OPERATOR, side, &to),
+            Command::Hold { on, side } => self.hold(by, side, on),
+            Command::Send { side, to } => self.send(by, side, &to),
+            Command::SendBoth { to } => self.send_both(by, &to),
+            Command::Move { step } => self.move_to_step(by, &step),
+            Command::Consult { side, to } => self.consult(by, side, &to),
             Command::Toggle => self.toggle(),
             Command::Complete => self.complete(),
             Command::Merge => self.merge(),
             Command::Cancel => self.cancel(),
             Command::Transfer { extension, context } => {
-                self.transfer_by_operator(&extension, context.as_deref())
+                self.transfer_by_operator(by, &extension, context.as_deref())
             }
             Command::Dtmf { side, digits } => self.send_keys(side, digits),
-            Command::Park { side, slot } => self.park(OPERATOR, side, slot),
+            Command::Park { side, slot } => self.park(by, side, slot),
             Command::Retrieve { to } => self.retrieve_for(&to),
             Command::Monitor(order) => self.monitor(order),
             Command::Room(op) => self.in_room(Side::Caller, op),
             Command::FarInRoom(op) => self.in_room(Side::Far, op),
             Command::Record { action } => {
-                self.notice(format!("an operator asks for the recording: {}", action.name()));
+                self.notice(format!("{by} asks for the recording: {}", action.name()));
                 self.change_recording(action, Wish::CALL)
             }
         }
     }
 
-    fn transfer_by_operator(&mut self, extension: &str, context: Option<&str>) -> Obeyed {
+    fn transfer_by_operator(&mut self, by: &str, extension: &str, context: Option<&str>) -> Obeyed {
         let shown = address::user(extension).map(|extension| self.party(&extension));
         let Some((extension, shown)) = address::user(extension).zip(shown) else {
             return Err("that is no extension".to_owned());
         };
-        self.notice(format!("an operator asks to transfer the call to {shown}"));
+        self.notice(format!("{by} asks to transfer the call to {shown}"));
         let allowed = &self.program.settings.contexts;
         let found = match context {
             Some(context) => allowed.iter().find(|known| *known == context),
@@ -89,7 +94,7 @@ impl Call {
         self.stop_recording();
         let to = format!("{shown} in {}", describe::clean(&context));
         let (party, cause) = (Party::Operator, HangupCause::BlindTransfer);
-        let reason = format!("an operator transferred the call to {to}");
+        let reason = format!("{by} transferred the call to {to}");
         let action = self.order(Action::Transfer { extension, context });
         let termination = Termination { party, cause, reason };
         self.live.departure = Some(Departure { action, termination });

@@ -15,7 +15,7 @@ use super::protocol::{Answer, HeldCall, Refused, Request, SocketName, Status};
 use super::room::RoomDesk;
 use super::serve::Office;
 use crate::base::ids::{CallId, ChannelId, TenantId};
-use crate::call::input::Command;
+use crate::call::input::{OPERATOR, Ordered};
 use crate::call::place::Placement;
 use crate::driver::call::Shared;
 use crate::driver::place::{PlaceError, place};
@@ -25,15 +25,12 @@ use crate::model::live::LiveCall;
 use crate::switch::limits::{Gate, Refusal};
 use crate::switch::listener::Handle;
 
-/// Who places a call that was asked for here, in the call's record.
-const OPERATOR: &str = "an operator";
-
 /// A command to a call that another process may hold.
 #[derive(Debug)]
 pub struct Errand {
     pub scope: Scope,
     pub whose: Whose,
-    pub command: Command,
+    pub ordered: Ordered,
     pub answer: oneshot::Sender<Result<(), TellError>>,
 }
 
@@ -183,11 +180,11 @@ impl Console {
         &self,
         scope: Scope,
         call: CallId,
-        command: Command,
+        ordered: Ordered,
     ) -> Result<(), TellError> {
-        let told = self.shared.registry.tell(scope, call, command.clone()).await;
+        let told = self.shared.registry.tell(scope, call, ordered.clone()).await;
         match told {
-            Err(TellError::Unknown) => self.send(scope, Whose::Call(call), command).await,
+            Err(TellError::Unknown) => self.send(scope, Whose::Call(call), ordered).await,
             told => told,
         }
     }
@@ -200,11 +197,11 @@ impl Console {
         &self,
         scope: Scope,
         whose: Whose,
-        command: Command,
+        ordered: Ordered,
     ) -> Result<(), TellError> {
         let elsewhere = self.elsewhere.as_ref().ok_or(TellError::Unknown)?;
         let (answer, told) = oneshot::channel();
-        if elsewhere.try_send(Errand { scope, whose, command, answer }).is_err() {
+        if elsewhere.try_send(Errand { scope, whose, ordered, answer }).is_err() {
             return Err(TellError::Away("too many commands wait for other processes".into()));
         }
         told.await.unwrap_or_else(|_| Err(TellError::Away("this process is about to end".into())))
@@ -241,7 +238,7 @@ impl Office for Console {
             Request::Status => Answer::Status(Box::new(self.status())),
             Request::Calls => Answer::Calls { calls: self.live() },
             Request::Tell { scope, call, command } => {
-                match self.order(scope, call, command).await {
+                match self.order(scope, call, command.into()).await {
                     Ok(()) => Answer::Done,
                     Err(error) => refused(&error.to_string()),
                 }

@@ -181,11 +181,11 @@ impl<'a> RoomDesk<'a> {
         let command = Command::Room(MemberOp::Invite { to: to.clone(), role });
         let scope = Scope::Tenant(self.tenant);
         if let Some(call) = members.iter().find_map(|member| member.call) {
-            return Ok(self.shared.registry.tell(scope, call, command).await?);
+            return Ok(self.shared.registry.tell(scope, call, command.into()).await?);
         }
         // Another process has all of their calls, or they are legs that were called out.
         let channels = members.into_iter().filter_map(|member| member.channel).collect();
-        match self.console.send(scope, Whose::FirstOf(channels), command).await {
+        match self.console.send(scope, Whose::FirstOf(channels), command.into()).await {
             Err(TellError::Unknown) => Err(RoomOpError::NoCall),
             told => Ok(told?),
         }

@@ -326,9 +326,9 @@ impl Link {
 
     fn hear(&mut self, word: Option<Word>) {
         match word {
-            Some(Word::Command(command, asker)) => {
+            Some(Word::Command(ordered, asker)) => {
                 self.asker = asker;
-                self.guard(|session, shared| session.command(command, shared.clock.now()));
+                self.guard(|session, shared| session.command(ordered, shared.clock.now()));
                 self.take_offers();
                 // Whoever asked hears that nobody is there.
                 self.asker = None;

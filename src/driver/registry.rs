@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::admission::Paces;
 use crate::base::ids::{CallId, ChannelId, TenantId};
 use crate::call::admission::AdmitFound;
-use crate::call::input::{Answer, Command};
+use crate::call::input::{Answer, Ordered};
 use crate::call::output::{ActionId, QueryId};
 use crate::esl::event::Event;
 use crate::model::admission::{CallLimit, LimitOn};
@@ -68,7 +68,7 @@ impl Scope {
 pub enum Word {
     /// By an operator.
     /// Whoever asks hears whether it is done, or why not, in words.
-    Command(Command, Option<oneshot::Sender<Result<(), String>>>),
+    Command(Ordered, Option<oneshot::Sender<Result<(), String>>>),
     /// Another process is to go on with it.
     HandOver(When),
     /// The link heard something of the call, or of another channel that it follows.
@@ -259,13 +259,13 @@ impl Registry {
         &self,
         scope: Scope,
         call: CallId,
-        command: Command,
+        ordered: Ordered,
     ) -> Result<(), TellError> {
         if !self.calls.get(&call).is_some_and(|entry| scope.holds(entry.live.tenant)) {
             return Err(TellError::Unknown);
         }
         let (answer, answered) = oneshot::channel();
-        self.say(call, Word::Command(command, Some(answer)))?;
+        self.say(call, Word::Command(ordered, Some(answer)))?;
         match timeout(ANSWER, answered).await {
             Ok(Ok(obeyed)) => obeyed.map_err(TellError::Refused),
             // It came to its end, or went to another process, before it heard.

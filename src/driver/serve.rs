@@ -116,7 +116,7 @@ async fn take(listener: Listener, shared: Arc<Shared>, drain: &Drain, grace: Dur
     tracing::warn!(calls = left.len(), "hanging up what is left");
     for call in left {
         let hangup = Command::Hangup { cause: HangupCause::SystemShutdown };
-        if let Err(error) = shared.registry.say(call, Word::Command(hangup, None)) {
+        if let Err(error) = shared.registry.say(call, Word::Command(hangup.into(), None)) {
             tracing::debug!(%call, %error, "a call is left to end by itself");
         }
     }

@@ -20,7 +20,7 @@ use crate::base::cause::HangupCause;
 use crate::base::ids::{CallId, ChannelId, TenantId};
 use crate::base::millis::Millis;
 use crate::base::now::Now;
-use crate::call::input::{Answer, Command as Operator, Ending, Event, FarNews, Input};
+use crate::call::input::{Answer, Ending, Event, FarNews, Input, Ordered};
 use crate::call::output::{Action, ActionId, Output, Query, QueryId};
 use crate::call::queue::QueueQuery;
 use crate::call::{Call, ResumeError};
@@ -177,8 +177,8 @@ impl Stray {
         said.map(|api| Order { api, hearer: None }).collect()
     }
 
-    pub fn command(&mut self, command: Operator, now: Now) {
-        self.input(Input::Command(command), now);
+    pub fn command(&mut self, ordered: Ordered, now: Now) {
+        self.input(Input::Command(ordered), now);
     }
 
     /// Another channel is gone; how, nobody saw.
@@ -352,9 +352,9 @@ async fn run(shared: Arc<Shared>, mut stray: Stray, mut entered: Entered) {
             word = entered.next() => {
                 let now = shared.clock.now();
                 match word {
-                    Some(Word::Command(command, asks)) => {
+                    Some(Word::Command(ordered, asks)) => {
                         asker = asks;
-                        stray.command(command, now);
+                        stray.command(ordered, now);
                     }
                     Some(Word::FarGone(channel)) => stray.far_gone(channel, now),
                     Some(Word::News(news)) => stray.heard(&news, now),
@@ -438,6 +438,7 @@ mod tests {
     use crate::base::cause::Party;
     use crate::base::ids::{FlowName, RecordingId};
     use crate::call::arrival::{Arrival, Via};
+    use crate::call::input::Command as Operator;
     use crate::driver::translate::variables::Former;
     use crate::esl::argument;
     use crate::flow::kind::record::RecordAction;
@@ -499,7 +500,7 @@ steps:
 
     /// What goes over the link, but for what is written on the channel.
     fn orders(stray: &mut Stray, command: Operator, at: u64) -> (Vec<String>, Vec<Told>) {
-        stray.command(command, now(at));
+        stray.command(command.into(), now(at));
         let (orders, rest) = stray
             .drain(now(at))
             .into_iter()

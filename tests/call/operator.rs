@@ -49,6 +49,32 @@ fn a_caller_is_held_only_in_a_conversation_and_only_once() {
 }
 
 #[test]
+fn the_timeline_names_who_gave_a_command() {
+    check(
+        &dial(),
+        "bridged\n by key backend {\"hold\":{\"on\":true}}
+         by key other {\"hold\":{\"on\":true}}
+         by token of user anna by key backend {\"hangup\":{\"cause\":\"NORMAL_CLEARING\"}}
+         hangup NORMAL_CLEARING switch",
+        r#"
+        0.000 ! dial 200@t.example +0s 20s
+        0.000 < bridged
+        0.000 < by key backend {"hold":{"on":true}}
+        0.000 (key backend puts the caller on hold)
+        0.000 ! hold a-leg against b-leg
+        0.000 < by key other {"hold":{"on":true}}
+        0.000 (what key other asked for is not done: the caller is on hold already)
+        0.000 < by token of user anna by key backend {"hangup":{"cause":"NORMAL_CLEARING"}}
+        0.000 (token of user anna by key backend asks to hang up: NORMAL_CLEARING)
+        0.000 ! Hangup(NormalClearing)
+        0.000 < hangup NORMAL_CLEARING switch
+        0.000 ! free a-leg against b-leg
+        0.000 END Operator NORMAL_CLEARING: token of user anna by key backend ended the call
+        "#,
+    );
+}
+
+#[test]
 fn a_call_leaves_for_the_contexts_of_its_tenant_only() {
     check(
         &menu(),

@@ -202,7 +202,7 @@ fn an_input(dice: &mut Dice, line: &mut Line, nasty: bool) -> Option<Input> {
     let cause = HangupCause::named(dice.of(&causes));
     let last = line.running.last().cloned();
     if nasty && dice.chance(12) {
-        return Some(Input::Command(an_order(dice)));
+        return Some(Input::Command(an_order(dice).into()));
     }
     if nasty && dice.chance(12) {
         return Some(Input::Event(far_news(dice, line, cause)));
@@ -256,7 +256,7 @@ fn an_input(dice: &mut Dice, line: &mut Line, nasty: bool) -> Option<Input> {
             Event::Replaced { other: "x-leg".parse().unwrap(), party: String::new() }
         }
         42 => Event::Held(dice.chance(50)),
-        43.. => return Some(Input::Command(a_command(dice))),
+        43.. => return Some(Input::Command(a_command(dice).into())),
         38 if dice.chance(10) => Event::HungUp { cause, by_caller: None },
         _ => Event::Answered,
     }))

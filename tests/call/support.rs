@@ -11,7 +11,7 @@ use callwright::base::now::Now;
 use callwright::call::arrival::{Arrival, Via};
 use callwright::call::handover::{Found, Leads, Referral, Taken};
 use callwright::call::input::{
-    Answer, Command, Dialed, Ending, Event, FarNews, HttpAnswer, HttpFailure, Input,
+    Answer, Command, Dialed, Ending, Event, FarNews, HttpAnswer, HttpFailure, Input, Ordered,
 };
 use callwright::call::output::{
     Action, ActionId, DialAddress, Output, Query, QueryId, RecordChange, Then,
@@ -504,11 +504,7 @@ impl Line {
             "stopped" => self.event(self.stopped(rest.parse::<Millis>().ok().map(Millis::ms))),
             "hangup" => self.hangup(rest),
             "lost" => self.event(Event::LinkLost { reason: rest.into() }),
-            "operator" => {
-                let cause = HangupCause::named(rest);
-                self.input(Input::Command(Command::Hangup { cause }));
-            }
-            "command" => self.input(Input::Command(serde_json::from_str(rest).unwrap())),
+            "operator" | "command" | "by" => self.input(Input::Command(ordered(word, rest))),
             "http" => self.http(rest),
             "room" => self.room(rest),
             "slot" => self.slot(rest),
@@ -871,4 +867,17 @@ pub(crate) fn same(text: &str, expected: &str) {
     };
     let (text, expected) = (lines(text), lines(expected));
     assert!(text == expected, "the transcript is\n{text}and not\n{expected}");
+}
+
+/// `operator CAUSE`, `command JSON`, `by NAME JSON`.
+fn ordered(word: &str, rest: &str) -> Ordered {
+    let command = |text: &str| serde_json::from_str::<Command>(text).unwrap();
+    match word {
+        "operator" => Command::Hangup { cause: HangupCause::named(rest) }.into(),
+        "command" => command(rest).into(),
+        _ => {
+            let at = rest.find('{').unwrap();
+            Ordered { by: rest[..at].trim().to_owned(), command: command(&rest[at..]) }
+        }
+    }
 }

@@ -14,7 +14,7 @@ impl Call {
             Side::Caller => self.state.channel().clone(),
             Side::Far => self.state.bridged.clone().ok_or("the caller speaks with nobody")?,
         };
-        self.notice(format!("an operator sends keys to {side}: {}", keys.keys()));
+        self.notice(format!("{} sends keys to {side}: {}", self.operator(), keys.keys()));
         self.order(Action::SendKeys { channel, keys, length: key_length() });
         Ok(())
     }

@@ -176,12 +176,12 @@ impl Call {
             TalkKey::Record => {
                 let runs = self.state.talk.recording.is_some();
                 let action = if runs { RecordAction::Stop } else { RecordAction::Start };
-                self.obey(Command::Record { action })
+                self.obey(&by, Command::Record { action })
             }
             TalkKey::Mask => {
                 let action =
                     if self.is_masked() { RecordAction::Unmask } else { RecordAction::Mask };
-                self.obey(Command::Record { action })
+                self.obey(&by, Command::Record { action })
             }
             TalkKey::Park => self.park(&by, other, None),
             TalkKey::Transfer | TalkKey::Consult => Ok(()),

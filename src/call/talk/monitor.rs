@@ -91,9 +91,9 @@ impl Call {
             MonitorOrder::Change { manner } => self.change_manner(manner),
             MonitorOrder::TakeOver => self.take_over(),
             MonitorOrder::End => {
-                self.notice("an operator asks to end the listening in");
+                self.notice(format!("{} asks to end the listening in", self.operator()));
                 self.monitoring()?;
-                self.end_monitoring("an operator ended it");
+                self.end_monitoring(&format!("{} ended it", self.operator()));
                 Ok(())
             }
         }
@@ -101,7 +101,7 @@ impl Call {
 
     fn listen_in(&mut self, by: &str, manner: Manner, reason: &str) -> Obeyed {
         let by = address::user(by).ok_or("the supervisor is no extension")?;
-        self.notice(format!("an operator asks for {by} to listen in ({manner})"));
+        self.notice(format!("{} asks for {by} to listen in ({manner})", self.operator()));
         if self.state.talk.monitoring.is_some() {
             return Err("somebody listens in already".to_owned());
         }
@@ -183,7 +183,10 @@ impl Call {
     }
 
     fn change_manner(&mut self, manner: Manner) -> Obeyed {
-        self.notice(format!("an operator asks for another manner of listening in: {manner}"));
+        self.notice(format!(
+            "{} asks for another manner of listening in: {manner}",
+            self.operator()
+        ));
         let monitoring = self.monitoring()?;
         let by = monitoring.by.clone();
         if monitoring.taking {
@@ -331,7 +334,7 @@ impl Call {
     }
 
     fn take_over(&mut self) -> Obeyed {
-        self.notice("an operator asks for the supervisor to take the call over");
+        self.notice(format!("{} asks for the supervisor to take the call over", self.operator()));
         let monitoring = self.monitoring()?;
         let (by, channel) = (monitoring.by.clone(), monitoring.channel.clone());
         if monitoring.answered_ms.is_none() {

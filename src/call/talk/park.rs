@@ -503,7 +503,11 @@ impl Call {
             return Err("the caller is in no slot".to_owned());
         }
         let to = self.reachable(to)?;
-        self.notice(format!("an operator has {} called for the caller", self.party(&to.party)));
+        self.notice(format!(
+            "{} has {} called for the caller",
+            self.operator(),
+            self.party(&to.party)
+        ));
         self.set_parking_stage(Stage::Leaving { to: Some(to), late: false });
         self.ask_park(ParkAsk::Leave, "that the caller leaves its slot");
         Ok(())

@@ -57,7 +57,8 @@ impl Call {
     /// The caller goes to a leg of ours that is up already, and the far party is let go.
     pub(super) fn give_to(&mut self, party: &str, channel: ChannelId) {
         self.end_hold();
-        let transfer = self.note_transfer(TransferKind::Attended, "an operator", 0, party);
+        let by = self.operator();
+        let transfer = self.note_transfer(TransferKind::Attended, &by, 0, party);
         // FreeSWITCH hangs it up when the caller is taken from it.
         let left = self.state.bridged.clone();
         self.end_other(left, HangupCause::BlindTransfer);

@@ -32,7 +32,7 @@ use crate::base::ids::{CallId, ChannelId, CoreId, FlowName, InstanceId, PromptNa
 use crate::base::millis::Millis;
 use crate::base::now::Now;
 use crate::call::admission::Arriving;
-use crate::call::input::{Answer, Command as Operator, Event, FarNews, Input};
+use crate::call::input::{Answer, Event, FarNews, Input, Ordered};
 use crate::call::output::{ActionId, Query, QueryId};
 use crate::esl;
 use crate::esl::argument::Word;
@@ -302,12 +302,12 @@ impl Session {
     }
 
     /// Hears an operator.
-    pub fn command(&mut self, command: Operator, now: Now) {
+    pub fn command(&mut self, ordered: Ordered, now: Now) {
         if self.doubt.is_some() {
             let why = "the process has just woken and does not know the call".to_owned();
             return self.offers.push_back(Offer::Answered(Err(why)));
         }
-        self.input(Input::Command(command), now);
+        self.input(Input::Command(ordered), now);
     }
 
     /// Hears of another channel than the caller's, of which the connection tells nothing.

@@ -59,7 +59,7 @@ impl Simulation<'_> {
         if self.beside.stray.is_some() {
             let now = self.now;
             if let Some(stray) = &mut self.beside.stray {
-                stray.command(command, now);
+                stray.command(command.into(), now);
             }
             self.drain_stray();
         } else {

@@ -491,7 +491,7 @@ impl<'a> Simulation<'a> {
                 session.received(self.now, settings, self.router);
             }
             Stimulus::Answer(id, answer) => session.answer(id, answer, self.now),
-            Stimulus::Command(command) => session.command(command, self.now),
+            Stimulus::Command(command) => session.command(command.into(), self.now),
             Stimulus::News(news) => session.news(&news, self.now),
             Stimulus::FarGone(channel) => session.far_gone(channel, self.now),
             Stimulus::Tick => session.tick(self.now),
