@@ -61,7 +61,10 @@ pub struct Converted {
 /// # Errors
 /// It is no sound, or too much of it.
 pub fn convert(file: Vec<u8>) -> Result<Converted, ConvertError> {
-    let (samples, from) = decode(file)?;
+    // Of some broken files the decoder's arithmetic overflows, and it panics.
+    let decoded = std::panic::catch_unwind(|| decode(file));
+    let fell = |_| Err(ConvertError::Damaged("the decoder does not understand it".into()));
+    let (samples, from) = decoded.unwrap_or_else(fell)?;
     let rate = if from >= WIDE { WIDE } else { NARROW };
     let samples = if from == rate { samples } else { resample(&samples, from, rate)? };
     let length_ms = samples.len() as u64 * 1_000 / u64::from(rate);
@@ -252,6 +255,14 @@ mod tests {
         assert_eq!(convert(wav(&[0.5; 100], 1_000)), Err(ConvertError::Rate(1_000)));
         let long = vec![0.0; 8_000 * 601];
         assert_eq!(convert(wav(&long, 8_000)), Err(ConvertError::TooLong));
+    }
+
+    #[test]
+    fn more_channels_than_a_decoder_can_count_are_refused() {
+        let mut file = tone(440.0);
+        // The number of channels (little-endian, in a WAV file's `fmt ` at 22).
+        file[22..24].copy_from_slice(&[0xFF; 2]);
+        assert!(convert(file).is_err());
     }
 
     proptest! {
