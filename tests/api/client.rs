@@ -95,6 +95,11 @@ impl Place {
         self.console.status().api.unwrap().parse::<SocketAddr>().unwrap().port()
     }
 
+    /// Where FreeSWITCH hands calls over.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.console.address
+    }
+
     pub(crate) fn xml_curl(&self) -> String {
         self.console.status().xml_curl.unwrap()
     }

@@ -27,7 +27,11 @@ async fn place() -> Place {
 }
 
 /// What FreeSWITCH gets for this request.
-async fn asked(place: &Place, form: &[(&str, &str)], password: &str) -> (StatusCode, String) {
+pub(crate) async fn asked(
+    place: &Place,
+    form: &[(&str, &str)],
+    password: &str,
+) -> (StatusCode, String) {
     let client = reqwest::Client::new();
     let url = format!("http://{}/freeswitch", place.xml_curl());
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
@@ -45,7 +49,7 @@ const GATEWAYS: [(&str, &str); 6] = [
     ("profile", "external"),
 ];
 
-fn values(xml: &str, name: &str) -> Vec<String> {
+pub(crate) fn values(xml: &str, name: &str) -> Vec<String> {
     let read = roxmltree::Document::parse(xml).unwrap();
     let found = read.descendants().filter(|node| node.attribute("name") == Some(name));
     found.filter_map(|node| node.attribute("value").map(str::to_owned)).collect()

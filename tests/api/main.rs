@@ -3,10 +3,13 @@
 
 mod access;
 mod client;
+#[path = "../store/cluster.rs"]
+mod cluster;
 mod gateways;
 mod guards;
 mod limits;
 mod once;
+mod outage;
 mod people;
 mod prompts;
 mod recordings;

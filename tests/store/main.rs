@@ -8,6 +8,7 @@ mod answered;
 mod api_keys;
 mod audit;
 mod bench;
+mod cluster;
 mod directory;
 mod flows;
 mod gateways;

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::bench::{
     Bench, call_id, entry, eventually, live, name, publish, record, server, spooled,
 };
+use crate::cluster::Cluster;
 
 const SOON: Duration = Duration::from_secs(20);
 /// Long enough for a write that works, and no longer than a test may wait for one that can't.
@@ -294,36 +295,4 @@ async fn what_a_killed_process_had_written_is_read_by_the_next() {
     assert!(recorder.lost().unreadable <= 1, "{:?}", recorder.lost());
     let scope = bench.store.tenant(TenantId(Uuid::from_u128(1)));
     assert!(scope.calls(&CallFilter::default(), None, 500).await.unwrap().items.len() > 50);
-}
-
-/// A PostgreSQL of this test's own, for it is going to be stopped.
-struct Cluster {
-    folder: tempfile::TempDir,
-    url: String,
-}
-
-impl Cluster {
-    fn start() -> Self {
-        // Short, for a socket's path has at most 107 bytes.
-        let folder = tempfile::Builder::new().prefix("callwright-pg.").tempdir_in("/tmp").unwrap();
-        let mut cluster = Self { folder, url: String::new() };
-        cluster.url = cluster.tell("start");
-        cluster
-    }
-
-    fn tell(&self, what: &str) -> String {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres");
-        let output = Command::new(script).arg(what).arg(self.folder.path()).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "tests/postgres {what}: {said}");
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres");
-        let stopped = Command::new(script).arg("stop").arg(self.folder.path()).status();
-        assert!(stopped.is_ok());
-    }
 }
