@@ -23,6 +23,7 @@ use callwright::call::arrival::{Arrival, Via};
 use callwright::driver::admission::NoLimits;
 use callwright::driver::call::{Clock, Counters, NoSwitchboard, Shared, Sink};
 use callwright::driver::http::{Config as HttpConfig, Http};
+use callwright::driver::outbound::NoOutside;
 use callwright::driver::queries::NoSlots;
 use callwright::driver::queues::NoQueues;
 use callwright::driver::registry::{Registry, When};
@@ -276,6 +277,7 @@ async fn memory() {
         slots: Box::new(NoSlots),
         queues: Arc::new(NoQueues),
         limits: Box::new(NoLimits),
+        outside: Arc::new(NoOutside),
         draining: tokio_util::sync::CancellationToken::new(),
     });
     let (drain, ours) = (Drain::default(), Arc::clone(&shared));

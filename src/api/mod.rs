@@ -21,6 +21,7 @@ mod limits;
 mod names;
 mod numbers;
 mod once;
+mod outbound;
 mod pace;
 mod page;
 mod problem;
@@ -156,6 +157,7 @@ fn endpoints() -> Vec<Endpoint> {
         rooms::endpoints(),
         schedules::endpoints(),
         gateways::endpoints(),
+        outbound::endpoints(),
         extensions::endpoints(),
         calls::endpoints(),
         records::endpoints(),

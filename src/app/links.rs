@@ -100,11 +100,11 @@ impl Links {
     ) {
         while let Some(event) = events.next().await {
             match event {
-                LinkEvent::Up { same_core, .. } => {
+                LinkEvent::Up { core, same_core } => {
                     if !same_core {
                         self.restarted.store(true, Ordering::Relaxed);
                     }
-                    accounts.up(place);
+                    accounts.up(place, core);
                     self.doubt.notify_one();
                 }
                 LinkEvent::Gateway(news) => accounts.hear(place, news),

@@ -6,6 +6,7 @@ pub mod intake;
 mod limits;
 mod lines;
 mod links;
+mod outbound;
 mod park;
 mod relay;
 mod rooms;
@@ -53,6 +54,7 @@ use intake::Intake;
 use limits::StoredLimits;
 use lines::Lines;
 use links::Links;
+use outbound::Exchange;
 use park::StoredSlots;
 use relay::Relay;
 use sweep::Sweep;
@@ -136,6 +138,11 @@ impl Daemon {
             slots: Box::new(StoredSlots(store.clone())),
             queues: Arc::new(Lines(store.clone())),
             limits: Box::new(StoredLimits(store.clone())),
+            outside: Arc::new(Exchange {
+                store: store.clone(),
+                directory: directory.clone(),
+                accounts: accounts.clone(),
+            }),
             draining: CancellationToken::new(),
         };
         let (shared, drain) = (Arc::new(shared), Drain::default());

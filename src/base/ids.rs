@@ -251,6 +251,16 @@ name!(
     "^[a-z0-9][a-z0-9_-]{0,62}$"
 );
 name!(
+    /// An outbound route's name within its tenant.
+    RouteName,
+    "route name",
+    "1 to 63 lower-case letters, digits, `-` or `_`, beginning with a letter or digit",
+    63,
+    slug_first,
+    slug_rest,
+    "^[a-z0-9][a-z0-9_-]{0,62}$"
+);
+name!(
     /// A conference room's name within its tenant.
     RoomName,
     "room name",

@@ -2,6 +2,7 @@
 //! characters of a number or a user's name come through.
 
 use super::output::DialAddress;
+use crate::base::ids::GatewayName;
 use crate::flow::kind::dial::Address;
 use crate::flow::program::Settings;
 
@@ -21,10 +22,8 @@ pub(in crate::call) fn dialable(
             Ok(DialAddress::Extension { extension, domain })
         }
         Address::Number { gateway, .. } => {
-            let known = settings.gateway(gateway);
-            let known = known.ok_or_else(|| format!("gateway `{gateway}` is not the tenant's"))?;
             let number = number(text).ok_or("that is not a number")?;
-            Ok(DialAddress::Number { number, gateway: known.clone() })
+            outside(number, gateway.as_ref(), settings)
         }
         Address::Sip { .. } => {
             let address = text.trim();
@@ -35,6 +34,23 @@ pub(in crate::call) fn dialable(
             Ok(DialAddress::Sip { user: user(name).ok_or("that is not a SIP user")?, host })
         }
     }
+}
+
+/// A number outside, by the gateway that is named, or by one that is found.
+pub(in crate::call) fn outside(
+    number: String,
+    gateway: Option<&GatewayName>,
+    settings: &Settings,
+) -> Result<DialAddress, String> {
+    let unknown = |name: &GatewayName| format!("gateway `{name}` is not the tenant's");
+    let named = gateway.map(|name| settings.gateway(name).ok_or_else(|| unknown(name)));
+    let named = named.transpose()?;
+    if settings.decides_outside {
+        return Ok(DialAddress::Outside { number, gateway: named.cloned() });
+    }
+    let gateway = named.or_else(|| settings.first_gateway());
+    let gateway = gateway.ok_or("the tenant has no gateway")?.clone();
+    Ok(DialAddress::Number { number, gateway, most: None })
 }
 
 /// An extension or SIP user: letters, digits and a few signs.

@@ -1,6 +1,7 @@
 //! Orders, endings and answers in words, for the timeline. Nothing secret, nothing long.
 
 use super::input::{Answer, Dialed, Ending};
+use super::outbound::OutboundFound;
 use super::output::{Action, DialAddress, DialOrder, Media, RecordChange};
 use super::park::ParkFound;
 use super::room::RoomOrder;
@@ -166,7 +167,8 @@ fn dial(order: &DialOrder, party: impl Fn(&str) -> String) -> String {
 pub(in crate::call) fn address(address: &DialAddress, party: &impl Fn(&str) -> String) -> String {
     match address {
         DialAddress::Extension { extension, .. } => party(extension),
-        DialAddress::Number { number, gateway } => format!("{} by {gateway}", party(number)),
+        DialAddress::Number { number, gateway, .. } => format!("{} by {gateway}", party(number)),
+        DialAddress::Outside { number, .. } => party(number),
         DialAddress::Sip { user, host } => format!("{}@{}", party(user), clean(host)),
     }
 }
@@ -201,6 +203,9 @@ pub(in crate::call) fn answer(answer: &Answer) -> String {
         Answer::Park(found) => parked(found),
         Answer::Queue(_) => "of the queue".into(),
         Answer::Admit(_) => "of the limits".into(),
+        Answer::Outbound(OutboundFound::By(way)) => format!("by the gateway {}", way.name),
+        Answer::Outbound(OutboundFound::Refused(refusal)) => clean(&refusal.to_string()),
+        Answer::Outbound(OutboundFound::Unknown) => "not known".into(),
         Answer::Room(found) => match (&found.elsewhere, found.here, found.known) {
             (Some(elsewhere), ..) => format!("on another FreeSWITCH: {}", clean(elsewhere)),
             (None, Some(here), _) => format!("here, {} in it", here.members),

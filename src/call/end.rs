@@ -81,6 +81,9 @@ impl Call {
     }
 
     pub(in crate::call) fn hung_up(&mut self, cause: HangupCause, by_caller: Option<bool>) {
+        if self.place_goes_on(cause) {
+            return;
+        }
         let termination = match self.state.closing.take() {
             Some(decided) => decided,
             None => match self.unanswered(cause) {
@@ -181,6 +184,7 @@ impl Call {
             leg.ended.get_or_insert(now);
             leg.cause.get_or_insert(termination.cause);
         }
+        self.end_outside();
         self.note(What::Ended { termination: termination.clone() });
         let record = self.call_record(termination);
         self.outputs.push_back(Output::Ended(Box::new(record)));

@@ -153,6 +153,7 @@ fn input(call: &Call, channel: &ChannelId, what: u8, with: u8) -> Option<Input> 
     let dialed = Dialed {
         answered: what.is_multiple_of(2),
         cause,
+        code: (with > 200).then_some(503),
         target: (with > 99).then_some(usize::from(with % 5)),
         other: None,
     };

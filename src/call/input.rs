@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::admission::AdmitFound;
+use super::outbound::OutboundFound;
 use super::output::{ActionId, QueryId};
 use super::park::ParkFound;
 use super::queue::QueueFound;
@@ -117,6 +118,8 @@ pub struct Dialed {
     pub answered: bool,
     /// The cause of the failure or, after a conversation, of its end.
     pub cause: HangupCause,
+    /// The SIP code of a target that failed, where the switch tells one.
+    pub code: Option<u16>,
     /// The target's position in [`super::output::DialOrder::targets`], where known.
     pub target: Option<usize>,
     pub other: Option<ChannelId>,
@@ -125,7 +128,7 @@ pub struct Dialed {
 impl Dialed {
     /// There was a conversation, which ended so.
     pub const fn talked(cause: HangupCause) -> Self {
-        Self { answered: true, cause, target: None, other: None }
+        Self { answered: true, cause, code: None, target: None, other: None }
     }
 }
 
@@ -251,6 +254,7 @@ pub enum Answer {
     Park(ParkFound),
     Queue(QueueFound),
     Admit(AdmitFound),
+    Outbound(OutboundFound),
 }
 
 /// An answer within the limits that the query set.

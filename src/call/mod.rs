@@ -22,6 +22,7 @@ pub mod arrival;
 pub mod handover;
 pub mod input;
 pub mod moment;
+pub mod outbound;
 pub mod output;
 pub mod park;
 pub mod place;
@@ -103,6 +104,8 @@ struct Live {
     /// Why it is asked how the room is in which the caller is.
     room_asked: Option<step::conference::Asks>,
     reserving: Option<talk::Reserving>,
+    /// Orders to call numbers outside that nobody has answered yet.
+    outgoing: Vec<outbound::Outgoing>,
     /// What is being typed in a conversation.
     typing: talk::Typing,
     /// Whether any flow of the program asks for secret digits: then no key is shown before it is
@@ -158,6 +161,7 @@ impl Call {
     ) -> Result<Self, ResumeError> {
         let mut call = Self::restore(taken.into(), program, now)?;
         call.pick_up(found);
+        call.settle_outside();
         call.settle_boundary();
         Ok(call)
     }
@@ -220,6 +224,7 @@ impl Call {
             asked: None,
             room_asked: None,
             reserving: None,
+            outgoing: Vec::new(),
             typing: talk::Typing::default(),
             guarded_keys,
         };
@@ -247,6 +252,7 @@ impl Call {
             Input::Timeout => self.timeout(),
         }
         self.settle_queue();
+        self.settle_outside();
         self.settle_boundary();
     }
 
@@ -332,6 +338,9 @@ impl Call {
 
     /// What nobody waits for is passed over.
     fn far(&mut self, channel: &ChannelId, news: FarNews) {
+        if self.leg_goes_on(channel, &news) {
+            return;
+        }
         if self.supervisor_news(channel, &news) || self.invited_news(channel, &news) {
             return;
         }
@@ -359,6 +368,9 @@ impl Call {
         // Lines are asked about too often; what limits say is told when it matters.
         if !matches!(answer, Answer::Queue(_) | Answer::Admit(_)) {
             self.note(What::Heard { query: id.0, answer: describe::answer(&answer) });
+        }
+        if self.gateway_found(id, &answer) {
+            return;
         }
         if self.state.waits.query == Some(id) {
             self.state.waits.query = None;
@@ -396,6 +408,7 @@ impl Call {
             Timer::Parked => self.parked_for_long(),
             Timer::Fetched => self.not_fetched(),
             Timer::Placed => self.placing_overdue(),
+            Timer::Outside => self.outside_due(),
             Timer::FirstKey | Timer::NextKey | Timer::Pause | Timer::Waited => {
                 self.hear(Heard::Due(timer));
             }

@@ -29,10 +29,17 @@ impl Call {
     pub(in crate::call) fn order(&mut self, action: Action) -> ActionId {
         self.state.counters.actions += 1;
         let id = ActionId(self.state.counters.actions);
+        if let Some(action) = self.hold_back(id, action) {
+            self.give(id, action);
+        }
+        id
+    }
+
+    /// Has the switch do it.
+    pub(in crate::call) fn give(&mut self, id: ActionId, action: Action) {
         let order = describe::action(&action, |number| self.party(number));
         self.note(What::Ordered { action: id.0, order });
         self.outputs.push_back(Output::Action(id, action));
-        id
     }
 
     /// An identity that nothing else has: the call's own, counted on.
@@ -173,7 +180,7 @@ impl Call {
     }
 
     pub(in crate::call) fn ended(&mut self, id: ActionId, ending: Ending) {
-        if self.left_by(id) {
+        if self.left_by(id) || self.dial_goes_on(id, &ending) {
             return;
         }
         if self.state.waits.action.is_some_and(|(awaited, _)| awaited == id) {

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::admission::AdmitQuery;
+use super::outbound::OutboundQuery;
 use super::park::ParkQuery;
 use super::queue::QueueQuery;
 use super::room::{JoinOrder, RoomOrder, RoomQuery};
@@ -280,6 +281,8 @@ impl DialOrder {
 /// One target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DialTarget {
+    /// Its place in the order as it was given: others may have been left out.
+    pub position: usize,
     pub address: DialAddress,
     pub delay: Millis,
     pub timeout: Millis,
@@ -296,6 +299,15 @@ pub enum DialAddress {
     Number {
         number: String,
         gateway: GatewayName,
+        /// So long a conversation lasts at most.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        most: Option<Millis>,
+    },
+    /// A number of which it is asked first by which gateway it is called. `gateway` is
+    /// FreeSWITCH's name of the one that was named. The switch never gets this.
+    Outside {
+        number: String,
+        gateway: Option<GatewayName>,
     },
     /// `host` is one that the operator allows.
     Sip {
@@ -332,6 +344,8 @@ pub enum Query {
     Queue(Box<QueueQuery>),
     /// Whether the call is let in.
     Admit(Box<AdmitQuery>),
+    /// By which gateway a number is called, if at all.
+    Outbound(Box<OutboundQuery>),
 }
 
 /// A data dip. Header values and body may hold secrets.

@@ -95,6 +95,13 @@ pub(in crate::call) struct Placed {
     by: String,
 }
 
+impl Placed {
+    /// The order is given once more, as this one.
+    pub(in crate::call) fn again(&mut self, action: ActionId) {
+        self.action = action;
+    }
+}
+
 impl Placement {
     /// The flow that the call runs.
     pub const fn flow(&self) -> Option<&FlowName> {
@@ -235,6 +242,9 @@ impl Call {
             return false;
         }
         let (party, cause) = (Party::Callee, HangupCause::named(why));
+        if self.place_goes_on(cause) {
+            return true;
+        }
         let reason = not_reached(cause);
         self.finish(Termination { party, cause, reason });
         true

@@ -89,7 +89,9 @@ pub struct Standing {
 pub(in crate::call) fn target(address: &DialAddress) -> String {
     match address {
         DialAddress::Extension { extension, .. } => extension.clone(),
-        DialAddress::Number { number, gateway } => format!("{gateway}/{number}"),
+        DialAddress::Number { number, gateway, .. } => format!("{gateway}/{number}"),
+        DialAddress::Outside { number, gateway: Some(gateway) } => format!("{gateway}/{number}"),
+        DialAddress::Outside { number, gateway: None } => format!("outside/{number}"),
         DialAddress::Sip { user, host } => format!("sip:{user}@{host}"),
     }
 }

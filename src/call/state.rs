@@ -9,6 +9,7 @@ use super::ResumeError;
 use super::admission::Pending;
 use super::arrival::Arrival;
 use super::handover::Hands;
+use super::outbound::Counted;
 use super::output::{ActionId, QueryId};
 use super::place::Placed;
 use super::step::Running;
@@ -77,6 +78,9 @@ pub struct State {
     pub(super) pending: Option<Box<Pending>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) turned_away: Option<Box<TurnedAway>>,
+    /// Legs to numbers outside that are counted there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) counted: Vec<Counted>,
     /// Set once the end is decided and only the hang-up is awaited.
     pub(super) closing: Option<Termination>,
 }
@@ -268,6 +272,7 @@ impl State {
             placed: None,
             pending: None,
             turned_away: None,
+            counted: Vec::new(),
             closing: None,
             arrival,
         };

@@ -46,6 +46,8 @@ pub enum Timer {
     Fetched,
     /// Who was called does not answer.
     Placed,
+    /// Nobody says by which gateway a number is called, or it is time to try another one.
+    Outside,
 }
 
 /// Deadlines on the call's own clock, milliseconds since its first input: what is left of each
@@ -87,7 +89,8 @@ impl Timers {
             | Timer::RecordingLimit
             | Timer::GuestKeys
             | Timer::Parked
-            | Timer::Placed => true,
+            | Timer::Placed
+            | Timer::Outside => true,
             Timer::ActionOverdue
             | Timer::AnswerOverdue
             | Timer::FirstKey

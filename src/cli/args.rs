@@ -16,6 +16,7 @@ use crate::base::slot::Slot;
 use crate::flow::kind::record::RecordAction;
 
 use super::monitor::{AuditCommand, MonitorCommand};
+use super::outbound::OutboundCommand;
 use super::park::ParkCommand;
 use super::prompt::PromptCommand;
 use super::room::RoomCommand;
@@ -89,6 +90,9 @@ pub enum Command {
     /// Opening hours by name, which flows go by
     #[command(subcommand)]
     Schedule(ScheduleCommand),
+    /// Calls to numbers outside: routes, what may be called, locks
+    #[command(subcommand)]
+    Outbound(OutboundCommand),
     /// A tenant's conference rooms
     Rooms {
         #[arg(long)]

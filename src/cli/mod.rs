@@ -11,6 +11,7 @@ pub mod key;
 mod live;
 mod monitor;
 mod number;
+mod outbound;
 mod park;
 mod place;
 pub mod prompt;
@@ -126,6 +127,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Schedule(command) => {
             schedule::run(command, &open(&settings()?).await?, screen).await
+        }
+        Command::Outbound(command) => {
+            outbound::run(command, &open(&settings()?).await?, screen).await
         }
         Command::Park { tenant, command } => {
             park::run(&tenant, command.as_ref(), &settings()?, screen).await

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::admission::Limits;
 use super::entered::Entered;
 use super::http::Http;
+use super::outbound::{self, Outside};
 use super::queries::{self, Slots};
 use super::queues::{Counter, Queues};
 use super::registry::{Heed, Hold, Registry, Word};
@@ -147,6 +148,8 @@ pub struct Shared {
     pub queues: Arc<dyn Queues>,
     /// Counts the calls of all processes.
     pub limits: Box<dyn Limits>,
+    /// Knows by which gateways numbers are called.
+    pub outside: Arc<dyn Outside>,
     /// No new calls are taken; they go back to the dialplan.
     pub draining: CancellationToken,
 }
@@ -465,6 +468,9 @@ impl Link {
     fn ask(&mut self, id: QueryId, query: Query) {
         match query {
             Query::Queue(query) if query.is_told() => self.counter.tell(*query),
+            Query::Outbound(query) if query.is_told() => {
+                outbound::tell(&self.shared.outside, *query);
+            }
             Query::Queue(query) => {
                 let counter = self.counter.clone();
                 self.queries.spawn(async move { (id, Answer::Queue(counter.ask(*query).await)) });

@@ -167,6 +167,7 @@ mod tests {
             slots: Box::new(NoSlots),
             queues: Arc::new(crate::driver::queues::NoQueues),
             limits: Box::new(crate::driver::admission::NoLimits),
+            outside: Arc::new(crate::driver::outbound::NoOutside),
             draining: tokio_util::sync::CancellationToken::new(),
         });
         let far: ChannelId = "b-leg".parse().unwrap();

@@ -8,6 +8,7 @@ pub mod desk;
 pub mod dialer;
 mod entered;
 pub mod http;
+pub mod outbound;
 pub mod place;
 pub mod queries;
 pub mod queues;

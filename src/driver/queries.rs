@@ -37,6 +37,7 @@ pub(super) async fn perform(shared: Arc<Shared>, query: Query, core: Option<Core
         // Those of one call come one after another.
         Query::Queue(query) => Answer::Queue(shared.queues.ask(*query).await),
         Query::Admit(query) => Answer::Admit(admission::admit(&shared, &query).await),
+        Query::Outbound(query) => Answer::Outbound(shared.outside.ask(*query, core).await),
         Query::Park(query) => Answer::Park(shared.slots.ask(*query, core).await),
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::call::{Hearer, Order, Shared, discard};
 use super::entered::Entered;
+use super::outbound;
 use super::queries;
 use super::queues::Counter;
 use super::registry::{Heed, Hold, Word};
@@ -21,6 +22,7 @@ use crate::base::ids::{CallId, ChannelId, TenantId};
 use crate::base::millis::Millis;
 use crate::base::now::Now;
 use crate::call::input::{Answer, Ending, Event, FarNews, Input, Ordered};
+use crate::call::outbound::OutboundQuery;
 use crate::call::output::{Action, ActionId, Output, Query, QueryId};
 use crate::call::queue::QueueQuery;
 use crate::call::{Call, ResumeError};
@@ -59,6 +61,8 @@ pub enum Told {
     Query(QueryId, Query),
     /// To who keeps the waiting lines.
     Queue(Box<QueueQuery>),
+    /// To who counts calls to numbers outside.
+    Outbound(Box<OutboundQuery>),
     /// Who listened to whom, as far as it is known now.
     Audit(Box<AuditEntry>),
     /// The command that was heard last is done, or why not.
@@ -288,6 +292,9 @@ impl Stray {
                 Output::Query(_, Query::Queue(query)) if query.is_told() => {
                     told.push(Told::Queue(query));
                 }
+                Output::Query(_, Query::Outbound(query)) if query.is_told() => {
+                    told.push(Told::Outbound(query));
+                }
                 // The step that asks has it asked again once there is a connection.
                 Output::Query(_, Query::Http(_) | Query::Queue(_)) => {}
                 Output::Query(id, query) => told.push(Told::Query(id, query)),
@@ -411,6 +418,7 @@ fn work(
                 orders.push(Order { api, hearer });
             }
             Told::Discard(path, after) => discard(call, path, after),
+            Told::Outbound(query) => outbound::tell(&shared.outside, *query),
             Told::Queue(query) => Counter::new(&shared.queues).tell(*query),
             Told::Follow(channel, heed) => entered.heed(channel, heed),
             Told::Answered(obeyed) => {

@@ -242,6 +242,12 @@ argument! {
 }
 
 impl VariableName {
+    /// The one name whose value is executed that is ever sent, and its value is made in one place
+    /// (`DialVariable::hang_up_after`).
+    pub(super) fn on_answer() -> Self {
+        Self("execute_on_answer".to_owned())
+    }
+
     pub fn new(name: &str) -> Result<Self, Refused> {
         let argument = "variable name";
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');

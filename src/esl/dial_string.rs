@@ -35,6 +35,8 @@ pub enum DialValue {
     Word(Word),
     Channel(ChannelId),
     Sealed(Sealed),
+    /// Of [`DialVariable::hang_up_after`].
+    HangUpAfter(u64),
 }
 
 /// One variable of a leg or of all legs.
@@ -42,6 +44,14 @@ pub enum DialValue {
 pub struct DialVariable {
     pub name: VariableName,
     pub value: DialValue,
+}
+
+impl DialVariable {
+    /// FreeSWITCH hangs the leg up so many seconds after it was answered. A `:` stands for the
+    /// space behind the application (`switch_channel.c` switch_channel_execute_on_value).
+    pub fn hang_up_after(seconds: u64) -> Self {
+        Self { name: VariableName::on_answer(), value: DialValue::HangUpAfter(seconds) }
+    }
 }
 
 /// One leg to be.
@@ -120,6 +130,7 @@ impl fmt::Display for DialValue {
             Self::Word(word) => f.write_str(word.as_str()),
             Self::Channel(channel) => write!(f, "{channel}"),
             Self::Sealed(sealed) => f.write_str(sealed.as_str()),
+            Self::HangUpAfter(seconds) => write!(f, "sched_hangup:+{seconds}"),
         }
     }
 }

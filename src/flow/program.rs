@@ -105,6 +105,8 @@ pub struct Settings {
     pub gateways: Vec<GatewayName>,
     /// The tenant's own, by its names for them, with FreeSWITCH's; they come before the others.
     pub own_gateways: BTreeMap<GatewayName, GatewayName>,
+    /// Whether it is decided for each number outside by which gateway it is called, if at all.
+    pub decides_outside: bool,
     /// Host names and addresses that `dial` may reach by SIP address.
     pub sip_hosts: Vec<String>,
     /// Domain in which extensions are dialed, as FreeSWITCH's directory knows it.

@@ -90,7 +90,8 @@ pub enum LimitOn {
     Tenant,
     /// Calls to a number, as the number map has it.
     Number(String),
-    /// Calls that come through a gateway, by the tenant's name for it.
+    /// Calls through a gateway, by the tenant's name for it: at once those in both directions, in a
+    /// second those that come in.
     Gateway(GatewayName),
 }
 

@@ -10,6 +10,7 @@ pub mod extension;
 pub mod gateway;
 pub mod live;
 pub mod monitor;
+pub mod outbound;
 pub mod park;
 pub mod queue;
 pub mod record;

@@ -498,14 +498,15 @@ fn imported(names: Option<&[u8]>, target: &Target) -> Vec<(Vec<u8>, Vec<u8>)> {
     found.collect()
 }
 
-/// `execute_on_answer=sched_hangup +SECONDS [cause]` limits a conversation.
+/// `execute_on_answer=sched_hangup +SECONDS [cause]` limits a conversation; a `:` may stand for the
+/// space behind the application (`switch_channel.c` switch_channel_execute_on_value).
 fn call_limit(target: &Target, now: u64) -> Option<(u64, HangupCause)> {
     let text = target.variable("execute_on_answer").or_else(|| target.variable("api_on_answer"))?;
     let text = String::from_utf8_lossy(text);
-    let mut words = text.split_whitespace();
+    let mut words = text.split(|c: char| c.is_whitespace() || c == ':');
     words.next().filter(|word| *word == "sched_hangup")?;
     let seconds = words.next()?.trim_start_matches('+').parse::<u64>().ok()?;
-    let cause = words.last().map_or(HangupCause::AllottedTimeout, |w| cause_of(w.as_bytes()));
+    let cause = words.next_back().map_or(HangupCause::AllottedTimeout, |w| cause_of(w.as_bytes()));
     Some((now + seconds.saturating_mul(1_000), cause))
 }
 

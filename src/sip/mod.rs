@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::base::ids::{GatewayId, InstanceId};
+use crate::base::ids::{CoreId, GatewayId, GatewayName, InstanceId};
 use crate::esl::sofia::{GatewayNews, GatewayState, RegState};
 use crate::keyring::Keyring;
 use crate::model::gateway::of_switch_name;
@@ -158,10 +158,23 @@ impl Accounts {
         }
     }
 
+    /// Whether calls go through a gateway on this FreeSWITCH, as far as is known. One that is not
+    /// ours is taken to carry them.
+    pub fn carries(&self, gateway: &GatewayName, core: Option<CoreId>) -> bool {
+        let Some(id) = of_switch_name(gateway.as_str()) else { return true };
+        let is_there = |node: &Node| core.is_none_or(|core| node.known().core == Some(core));
+        let stands = |node: &Node| node.known().standings.get(&id).map(|(standing, _)| *standing);
+        let mut known = self.0.nodes.iter().filter(|node| is_there(node)).map(stands).peekable();
+        known.peek().is_none()
+            || known.any(|standing| {
+                matches!(standing, None | Some(Standing::Registered | Standing::Ready))
+            })
+    }
+
     /// The link of this place is up.
-    pub fn up(&self, index: usize) {
+    pub fn up(&self, index: usize, core: CoreId) {
         if let Some(node) = self.0.nodes.get(index) {
-            node.up();
+            node.up(core);
         }
     }
 

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use super::breaker::Breaker;
-use crate::base::ids::{GatewayId, GatewayName};
+use crate::base::ids::{CoreId, GatewayId, GatewayName};
 use crate::esl::argument::{Refused, VariableName, Word};
 use crate::esl::command::Api;
 use crate::esl::sofia::{GatewayRow, GatewayState, SofiaApi, gateways};
@@ -35,6 +35,8 @@ pub(super) struct Node {
 pub(super) struct Known {
     /// The name by which it introduces itself.
     pub(super) switch: Option<String>,
+    /// Which run of it this is.
+    pub(super) core: Option<CoreId>,
     pub(super) up: bool,
     /// The marks that its gateways had when it was asked last.
     pub(super) marks: BTreeMap<GatewayId, String>,
@@ -56,9 +58,10 @@ impl Node {
     }
 
     /// The link is up, to a FreeSWITCH of which nothing is known.
-    pub(super) fn up(&self) {
+    pub(super) fn up(&self, core: CoreId) {
         let mut known = self.known();
         known.up = true;
+        known.core = Some(core);
         known.switch = None;
         known.marks.clear();
         known.networks.clear();

@@ -13,6 +13,7 @@ use super::extension::{ExtensionRow, StoredExtension};
 use super::gateway::{GatewayRow, StoredGateway};
 use super::limit::{LimitRow, StoredLimit};
 use super::number::NumberRow;
+use super::outbound::{LockRow, RouteRow, RulesRow, StoredLock, StoredRoute, StoredRules};
 use super::pool::{in_snapshot, on};
 use super::prompt::PromptRow;
 use super::room::{RoomRow, StoredRoom};
@@ -21,8 +22,8 @@ use super::sealed::FactKey;
 use super::tenant::TenantRow;
 use super::user::{StoredUser, UserRow};
 use super::{
-    Store, StoreError, api_key, blocked, extension, gateway, limit, now_ms, number, positive,
-    prompt, room, schedule, sealed, user,
+    Store, StoreError, api_key, blocked, extension, gateway, limit, now_ms, number, outbound,
+    positive, prompt, room, schedule, sealed, user,
 };
 use crate::base::ids::{FlowId, FlowName, TenantId};
 use crate::flow::program::Published;
@@ -63,6 +64,12 @@ pub(super) struct Facts {
     /// Those that open the passwords of the two.
     #[serde(default)]
     pub(super) keys: Vec<FactKey>,
+    #[serde(default)]
+    pub(super) routes: Vec<StoredRoute>,
+    #[serde(default)]
+    pub(super) rules: Vec<StoredRules>,
+    #[serde(default)]
+    pub(super) locks: Vec<StoredLock>,
     pub(super) versions: Vec<FlowVersion>,
 }
 
@@ -149,6 +156,9 @@ impl Facts {
             blocked: parse_each(rows.blocked)?,
             limits: parse_each(rows.limits)?,
             keys: rows.keys,
+            routes: parse_each(rows.routes)?,
+            rules: parse_each(rows.rules)?,
+            locks: parse_each(rows.locks)?,
             versions,
         })
     }
@@ -211,6 +221,9 @@ struct Rows {
     blocked: Vec<BlockRow>,
     limits: Vec<LimitRow>,
     keys: Vec<FactKey>,
+    routes: Vec<RouteRow>,
+    rules: Vec<RulesRow>,
+    locks: Vec<LockRow>,
     /// The document only of those not known.
     versions: Vec<(VersionRow, Option<String>)>,
 }
@@ -229,6 +242,24 @@ pub(super) async fn counter(store: &Store) -> Result<i64, StoreError> {
         sqlx::query_as::<_, (i64,)>(COUNTER).fetch_one(db).await?
     });
     Ok(counter)
+}
+
+/// Versions that calls may run: what new calls get, and what gave way after `$since`.
+macro_rules! heads {
+    ($tx:ident, $since:expr) => {{
+        let mut heads = sqlx::query_as::<_, VersionRow>(
+            "SELECT id, tenant, name, version, TRUE AS current FROM flow WHERE version > 0",
+        )
+        .fetch_all(&mut *$tx)
+        .await?;
+        let superseded = sqlx::query_as::<_, VersionRow>(SUPERSEDED)
+            .bind($since)
+            .bind(SUPERSEDED_MAX)
+            .fetch_all(&mut *$tx)
+            .await?;
+        heads.extend(superseded);
+        heads
+    }};
 }
 
 impl Rows {
@@ -254,17 +285,10 @@ impl Rows {
             let blocked = sqlx::query_as(blocked::ALL).fetch_all(&mut *tx).await?;
             let limits = sqlx::query_as(limit::ALL).fetch_all(&mut *tx).await?;
             let keys = sqlx::query_as(sealed::KEYS).fetch_all(&mut *tx).await?;
-            let mut heads = sqlx::query_as::<_, VersionRow>(
-                "SELECT id, tenant, name, version, TRUE AS current FROM flow WHERE version > 0",
-            )
-            .fetch_all(&mut *tx)
-            .await?;
-            let superseded = sqlx::query_as::<_, VersionRow>(SUPERSEDED)
-                .bind(since)
-                .bind(SUPERSEDED_MAX)
-                .fetch_all(&mut *tx)
-                .await?;
-            heads.extend(superseded);
+            let routes = sqlx::query_as(outbound::ROUTES).fetch_all(&mut *tx).await?;
+            let rules = sqlx::query_as(outbound::RULES).fetch_all(&mut *tx).await?;
+            let locks = sqlx::query_as(outbound::LOCKS).fetch_all(&mut *tx).await?;
+            let heads = heads!(tx, since);
             let mut versions = Vec::new();
             for head in heads {
                 let mut document = None;
@@ -294,6 +318,9 @@ impl Rows {
                 blocked,
                 limits,
                 keys,
+                routes,
+                rules,
+                locks,
                 versions,
             }
         }))

@@ -15,6 +15,7 @@ use super::config::{Config, DefaultFlow};
 use super::facts::Facts;
 use super::gateway::StoredGateway;
 use super::number::whole;
+use super::outbound;
 use super::resumed::Resumed;
 use super::room::StoredRoom;
 use super::schedule::{StoredSchedule, by_name};
@@ -31,6 +32,7 @@ use crate::flow::{Flow, Step};
 use crate::model::admission::TurnedAway;
 use crate::model::e164::NumberPlan;
 use crate::model::gateway::switch_name;
+use crate::model::outbound::Outbound;
 use crate::model::tenant::{NumberMatch, NumberRoute, Reach, StoredPrompt, Tenant};
 
 /// What is known of a call that asks for its flow. Empty texts count as absent.
@@ -92,6 +94,7 @@ impl Ground {
         Settings {
             gateways: tenant.gateways.clone(),
             own_gateways: BTreeMap::new(),
+            decides_outside: false,
             sip_hosts: tenant.sip_hosts.clone(),
             domain: tenant.domain.clone(),
             contexts: tenant.contexts.clone(),
@@ -152,6 +155,7 @@ pub(super) struct Own {
     /// Those of numbers whose conversations are recorded.
     recorded: BTreeMap<FlowName, Arc<Program>>,
     pub(super) around: Around,
+    outbound: Arc<Outbound>,
     /// What calls may run that began earlier, and what new ones get.
     pub(super) versions: Versions,
 }
@@ -239,6 +243,11 @@ impl Routes {
     pub fn around(&self, tenant: TenantId) -> Option<(Settings, BTreeMap<PromptName, PromptFile>)> {
         let around = &self.tenants.get(&tenant)?.around;
         Some((around.settings.clone(), around.prompts.clone()))
+    }
+
+    /// What a tenant has for calls to numbers outside.
+    pub fn outbound(&self, tenant: TenantId) -> Option<Arc<Outbound>> {
+        self.tenants.get(&tenant).map(|own| Arc::clone(&own.outbound))
     }
 
     /// The key of the HTTP API with this id.
@@ -399,6 +408,9 @@ impl Own {
         let own = facts.gateways.iter().filter(|one| one.tenant == tenant.id);
         around.add_gateways(own);
         around.add_schedules(facts.schedules.iter().filter(|one| one.tenant == tenant.id));
+        let screen = Screen::of(tenant.id, tenant.numbering.clone(), facts);
+        let outbound = outbound::picture(tenant, facts, &screen);
+        around.settings.decides_outside = outbound.decides();
         let mut versions = Versions::new();
         let mut flows = BTreeMap::new();
         for one in facts.versions.iter().filter(|one| one.tenant == tenant.id) {
@@ -413,12 +425,13 @@ impl Own {
         Self {
             exact: BTreeMap::new(),
             read: BTreeMap::new(),
-            screen: Screen::of(tenant.id, tenant.numbering.clone(), facts),
+            screen,
             given: tenant.gateways.clone(),
             patterns: Vec::new(),
             programs,
             recorded: BTreeMap::new(),
             around,
+            outbound: Arc::new(outbound),
             versions,
         }
     }

@@ -108,6 +108,11 @@ impl Screen {
         })
     }
 
+    /// How many calls a gateway may have at once, in both directions.
+    pub(super) fn calls_through(&self, gateway: &GatewayName) -> Option<u32> {
+        self.limits.get(&LimitOn::Gateway(gateway.clone()))?.calls
+    }
+
     /// The limits of a call, the narrowest first.
     pub(super) fn limits(
         &self,

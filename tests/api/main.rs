@@ -10,6 +10,7 @@ mod guards;
 mod limits;
 mod once;
 mod outage;
+mod outbound;
 mod people;
 mod prompts;
 mod recordings;

@@ -9,6 +9,7 @@ mod gathered;
 mod keys;
 mod monitor;
 mod operator;
+mod outbound;
 mod park;
 mod park_far;
 mod place;

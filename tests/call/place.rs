@@ -186,3 +186,39 @@ fn a_written_call_that_rings_is_read_back_and_still_waits() {
     assert!(taken.state().is_placed());
     assert!(written.len() < 1_500, "{} bytes", written.len());
 }
+
+#[test]
+fn whom_a_call_is_placed_to_is_called_by_the_next_gateway_when_the_first_fails() {
+    let mut program = Arc::unwrap_or_clone(flow());
+    program.settings.decides_outside = true;
+    let to = json!({ "number": { "number": "+1 555 0100" } });
+    let then = json!({ "flow": { "name": "main", "arguments": {} } });
+    let mut line = place(&placement(&to, &then), Arc::new(program)).unwrap();
+    assert!(line.orders().is_empty(), "it is not known by whom");
+    line.step("via first +15550100 503");
+    assert_eq!(line.orders(), ["place +15550100 via cw-first 20s as Sales +15550199"]);
+    line.step("wait 2s");
+    line.step("hangup NORMAL_TEMPORARY_FAILURE");
+    // The order itself says so too.
+    line.step("refused NORMAL_TEMPORARY_FAILURE");
+    line.step("via second +15550100");
+    assert!(line.orders().is_empty(), "the channel's name may not be free yet");
+    line.step("wait 500ms");
+    assert_eq!(line.orders(), ["place +15550100 via cw-second 17s500ms as Sales +15550199"]);
+    answer(&mut line);
+    assert_eq!(line.orders(), ["Hangup(NormalClearing)"], "{}", line.text);
+    assert!(line.record.is_none());
+}
+
+#[test]
+fn a_placed_call_that_is_refused_ends_with_the_reason() {
+    let mut program = Arc::unwrap_or_clone(flow());
+    program.settings.decides_outside = true;
+    let to = json!({ "number": { "number": "+1 555 0100" } });
+    let then = json!({ "flow": { "name": "main", "arguments": {} } });
+    let mut line = place(&placement(&to, &then), Arc::new(program)).unwrap();
+    line.step("denied");
+    let record = record(&line);
+    assert_eq!(record.termination.cause.name(), "OUTGOING_CALL_BARRED");
+    assert!(line.text.contains("is not called"), "{}", line.text);
+}

@@ -363,7 +363,7 @@ fn ending(dice: &mut Dice, action: &Action, cause: HangupCause, answered: bool) 
     match action {
         Action::Dial(_) => {
             let target = dice.chance(50).then_some(0);
-            Ending::Dialed(Dialed { answered, cause, target, other: None })
+            Ending::Dialed(Dialed { answered, cause, code: None, target, other: None })
         }
         Action::Record(_) => Ending::Recorded { length_ms: dice.below(9_000), terminator: None },
         Action::Play { .. } if dice.chance(3) => Ending::FileMissing { file: "x".into() },

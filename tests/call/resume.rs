@@ -200,7 +200,7 @@ fn a_dial_that_ended_meanwhile_is_not_dialed_again() {
         "targets": [{ "extension": "1" }, { "extension": "2" }], "next": "end" },
         "end": { "kind": "play", "prompts": ["bye"], "next": "end" } });
     let ended = |answered, cause, target| {
-        Some(Dialed { answered, cause, target, other: Some("b-leg".parse().unwrap()) })
+        Some(Dialed { answered, cause, code: None, target, other: Some("b-leg".parse().unwrap()) })
     };
     let mut line = Line::new(program(&[("main", &steps)]), Show::Moves);
     line.found.dialed = ended(false, HangupCause::UserBusy, None);

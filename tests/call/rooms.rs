@@ -266,7 +266,7 @@ fn nobody_is_invited_by_who_is_not_in_the_room_or_to_where_the_tenant_can_not_ca
         [
             "the caller is not in a room",
             "that is not an extension",
-            "that gateway is not the tenant's",
+            "gateway `x` is not the tenant's",
             "too many were invited by this call",
         ]
     );

@@ -210,7 +210,7 @@ impl Line {
         line
     }
 
-    fn write(&mut self, text: &str) {
+    pub(crate) fn write(&mut self, text: &str) {
         let ms = self.age_ms();
         writeln!(self.text, "{}.{:03} {text}", ms / 1_000, ms % 1_000).unwrap();
     }
@@ -245,6 +245,7 @@ impl Line {
             Output::Query(id, query) => {
                 let request = match query {
                     Query::Queue(query) => return self.line_asked(id, &query),
+                    Query::Outbound(query) => return self.outside_asked(id, &query),
                     Query::Http(request) => request,
                     Query::Room(query) => {
                         self.queries.push(id);
@@ -521,7 +522,7 @@ impl Line {
                 let other = to.is_none().then(|| "x-leg".parse().unwrap());
                 self.event(Event::Refers { to, other });
             }
-            _ => panic!("`{line}` is not a line of a script"),
+            _ => self.gateway(word, rest),
         }
         self.report_stopped();
     }
@@ -694,7 +695,8 @@ impl Line {
 fn dialed(answered: bool, rest: &str) -> Ending {
     let (cause, target) = rest.split_once(' ').unwrap_or((rest, ""));
     let cause = HangupCause::named(cause);
-    Ending::Dialed(Dialed { answered, cause, target: target.parse().ok(), other: None })
+    let code = target.strip_prefix("code=").and_then(|code| code.parse().ok());
+    Ending::Dialed(Dialed { answered, cause, code, target: target.parse().ok(), other: None })
 }
 
 fn joining(order: &JoinOrder) -> String {
@@ -726,7 +728,11 @@ fn seek(ask: &ParkAsk) -> String {
 fn dialed_at(address: &DialAddress) -> String {
     match address {
         DialAddress::Extension { extension, domain } => format!("{extension}@{domain}"),
-        DialAddress::Number { number, gateway } => format!("{number} via {gateway}"),
+        DialAddress::Number { number, gateway, most } => {
+            let most = most.map(|most| format!(" for {most}")).unwrap_or_default();
+            format!("{number} via {gateway}{most}")
+        }
+        DialAddress::Outside { .. } => panic!("the switch knows no gateway for it"),
         DialAddress::Sip { user, host } => format!("sip:{user}@{host}"),
     }
 }

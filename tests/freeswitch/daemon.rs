@@ -27,6 +27,13 @@ monitor:
   supervisors: { '3077540': { may: [listen, whisper, barge], groups: [agents] } }
 ";
 
+/// Numbers go without their 0 to the carrier that has no line, and then to the other.
+const ROUTE: &str = "
+prefix: '0'
+strip: 1
+gateways: [{ gateway: broken }, { gateway: carrier, order: 1 }]
+";
+
 /// A schedule that is open all day long.
 const SHOP: &str = "
 weekly: { mon: ['00:00-24:00'], tue: ['00:00-24:00'], wed: ['00:00-24:00'], thu: ['00:00-24:00'],
@@ -58,7 +65,13 @@ impl Daemon {
         fs::write(folder.join("callwright.toml"), settings).unwrap();
         let host = format!("127.0.0.1:{}", ports.phones);
         let tenant = ["tenant", "add", TENANT, "--domain", DOMAIN, "--sip-host", &host];
-        command_line(folder, &[&tenant[..], &["--context", "callwright"]].concat());
+        let carriers = ["--gateway", "broken", "--gateway", "carrier"];
+        let more = ["--context", "callwright"];
+        command_line(folder, &[&tenant[..], &more, &carriers].concat());
+        fs::write(folder.join("route.yaml"), ROUTE).unwrap();
+        command_line(folder, &["outbound", "route", "home", "route.yaml", "--tenant", TENANT]);
+        fs::write(folder.join("rules.yaml"), "denied: ['0900']").unwrap();
+        command_line(folder, &["outbound", "rules", "rules.yaml", "--tenant", TENANT]);
         fs::write(folder.join("talk.yaml"), TALK).unwrap();
         command_line(folder, &["tenant", "talk", TENANT, "talk.yaml"]);
         let music = folder.join("music.wav");

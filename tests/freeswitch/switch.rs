@@ -204,6 +204,8 @@ fn configure(folder: &Path, ports: Ports) {
     let conf = folder.join("freeswitch-conf");
     fs::copy(phones.join("profile.xml"), conf.join("sip_profiles/phones.xml")).unwrap();
     fs::copy(phones.join("dialplan.xml"), folder.join("dialplan/phones.xml")).unwrap();
+    let gateways = conf.join("sip_profiles/external/phones.xml");
+    fs::copy(phones.join("gateways.xml"), gateways).unwrap();
     fs::write(conf.join("directory/phones.xml"), directory(ports)).unwrap();
     let heard = folder.join("heard");
     fs::create_dir_all(&heard).unwrap();

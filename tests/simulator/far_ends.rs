@@ -74,9 +74,12 @@ fn a_key_pressed_while_it_rings_waits_and_keeps_nobody_busy() {
 
 #[test]
 fn a_conversation_can_have_a_limit() {
-    let string = "[execute_on_answer='sched_hangup +3 allotted_timeout']user/1";
-    let (sim, _) = bridged(&[("1", r#"{"answer":"0s"}"#)], string, 4_000);
-    assert_eq!(sim.channel.variable("bridge_hangup_cause"), Some(&b"ALLOTTED_TIMEOUT"[..]));
+    for order in ["'sched_hangup +3 allotted_timeout'", "sched_hangup:+3"] {
+        let string = format!("[execute_on_answer={order}]user/1");
+        let (sim, _) = bridged(&[("1", r#"{"answer":"0s"}"#)], &string, 4_000);
+        let cause = sim.channel.variable("bridge_hangup_cause");
+        assert_eq!(cause, Some(&b"ALLOTTED_TIMEOUT"[..]), "{order}");
+    }
 }
 
 #[test]

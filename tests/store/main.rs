@@ -15,6 +15,7 @@ mod gateways;
 mod limits;
 mod live;
 mod outage;
+mod outbound;
 mod park;
 mod people;
 mod post;

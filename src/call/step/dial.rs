@@ -114,7 +114,7 @@ impl ExpectOutcome {
         let cause = HangupCause::NormalClearing;
         let spoke = self.joined.is_some();
         let told = told.filter(|dialed| dialed.answered || !spoke);
-        let over = Dialed { answered: true, cause, target: None, other: None };
+        let over = Dialed::talked(cause);
         told.or_else(|| spoke.then_some(over))
     }
 
@@ -171,7 +171,10 @@ impl ExpectOutcome {
             ready.iter().map(|ready| (ready.place, call.add_leg(&ready.party))).collect();
         let (caller_name, caller_number) = caller_id(call, dial);
         let order = DialOrder {
-            targets: ready.into_iter().map(|ready| ready.target).collect(),
+            targets: (0..)
+                .zip(ready)
+                .map(|(position, ready)| DialTarget { position, ..ready.target })
+                .collect(),
             strategy: dial.strategy,
             caller_name,
             caller_number,
@@ -402,13 +405,13 @@ fn prepare(call: &Call, dial: &Dial, place: usize, target: &Target) -> Result<Re
     let party = if secret { "•••".to_owned() } else { party(&address) };
     let delay = if dial.strategy == Strategy::All { target.delay } else { Millis(0) };
     let timeout = target.timeout.unwrap_or(dial.timeout);
-    Ok(Ready { place, target: DialTarget { address, delay, timeout }, party })
+    Ok(Ready { place, target: DialTarget { position: 0, address, delay, timeout }, party })
 }
 
 fn party(address: &DialAddress) -> String {
     match address {
         DialAddress::Extension { extension, .. } => extension.clone(),
-        DialAddress::Number { number, .. } => number.clone(),
+        DialAddress::Number { number, .. } | DialAddress::Outside { number, .. } => number.clone(),
         DialAddress::Sip { user, host } => format!("{user}@{host}"),
     }
 }

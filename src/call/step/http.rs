@@ -96,7 +96,11 @@ impl ExpectReply {
                 }
             },
             Heard::Answer(
-                Answer::Room(_) | Answer::Park(_) | Answer::Queue(_) | Answer::Admit(_),
+                Answer::Room(_)
+                | Answer::Park(_)
+                | Answer::Queue(_)
+                | Answer::Admit(_)
+                | Answer::Outbound(_),
             )
             | Heard::Due(_)
             | Heard::Bridged(_)

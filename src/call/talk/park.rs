@@ -303,7 +303,9 @@ impl Call {
         let found = match answer {
             Answer::Park(found) => found.clone(),
             Answer::Http(_) => ParkFound::Unknown("no answer in time".into()),
-            Answer::Room(_) | Answer::Queue(_) | Answer::Admit(_) => return false,
+            Answer::Room(_) | Answer::Queue(_) | Answer::Admit(_) | Answer::Outbound(_) => {
+                return false;
+            }
         };
         match (stage, found) {
             (Stage::Asking, ParkFound::In(slot)) => self.has_slot(slot),
@@ -526,7 +528,7 @@ impl Call {
         self.set_parking_stage(Stage::Calling { to, leg, joined: false, late });
         let timeout = self.park_settings().call_back;
         let timeout = if timeout.ms() > 0 { timeout } else { ParkSettings::default().call_back };
-        let target = DialTarget { address: at, delay: Millis(0), timeout };
+        let target = DialTarget { position: 0, address: at, delay: Millis(0), timeout };
         let mut order = DialOrder::plain(vec![target]);
         if let Media::File { path, .. } = self.music() {
             order.ringback = RingTone::File { path };

@@ -105,7 +105,13 @@ impl Call {
         let Some(Asked { by, room }) = self.live.asked.take() else { return false };
         let found = match answer {
             Some(Answer::Room(found)) => found.clone(),
-            Some(Answer::Http(_) | Answer::Park(_) | Answer::Queue(_) | Answer::Admit(_))
+            Some(
+                Answer::Http(_)
+                | Answer::Park(_)
+                | Answer::Queue(_)
+                | Answer::Admit(_)
+                | Answer::Outbound(_),
+            )
             | None => crate::call::room::RoomFound::default(),
         };
         let settings = self.own_room(&room).unwrap_or_default();

@@ -113,7 +113,8 @@ impl Call {
         }
         self.worth_writing();
         let (delay, timeout) = (Millis(0), Millis(RING_MS));
-        let order = DialOrder::plain(vec![DialTarget { address: to.at, delay, timeout }]);
+        let order =
+            DialOrder::plain(vec![DialTarget { position: 0, address: to.at, delay, timeout }]);
         self.dial(order, RING_MS);
     }
 
@@ -206,19 +207,16 @@ impl Call {
                 domain: settings.domain.clone(),
             },
             Goal::Number { number, gateway } => {
-                let known = match gateway {
-                    Some(gateway) => settings.gateway(gateway),
-                    None => settings.first_gateway(),
-                };
-                let gateway = known.ok_or("that gateway is not the tenant's")?.clone();
                 let number = address::number(number).ok_or("that is not a number")?;
-                DialAddress::Number { number, gateway }
+                address::outside(number, gateway.as_ref(), settings)?
             }
             Goal::Room(_) => return Err("nobody can be called in a room".to_owned()),
         };
         let party = match &at {
             DialAddress::Extension { extension, .. } => extension.clone(),
-            DialAddress::Number { number, .. } => number.clone(),
+            DialAddress::Number { number, .. } | DialAddress::Outside { number, .. } => {
+                number.clone()
+            }
             DialAddress::Sip { user, host } => format!("{user}@{host}"),
         };
         Ok(Address { at, party })

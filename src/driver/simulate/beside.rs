@@ -224,7 +224,7 @@ impl Simulation<'_> {
                 Told::Recording(_, note) => self.beside.recordings.push(*note),
                 Told::Order(api, id) => self.order_beside(api, id),
                 Told::Query(id, query) => self.asked(id, query),
-                Told::Audit(_) | Told::Discard(..) => {}
+                Told::Audit(_) | Told::Discard(..) | Told::Outbound(_) => {}
                 Told::Answered(obeyed) => self.answered(obeyed),
                 Told::Follow(channel, heed) => self.follow(channel, heed),
                 Told::Ended(record) => self.told.records.push(*record),

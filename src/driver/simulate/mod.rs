@@ -26,6 +26,7 @@ use crate::base::now::Now;
 use crate::base::slot::Slot;
 use crate::call::admission::AdmitFound;
 use crate::call::input::{Answer, Command, HttpAnswer, HttpFailure};
+use crate::call::outbound::OutboundFound;
 use crate::call::output::{HttpRequest, Query, QueryId};
 use crate::call::park::{ParkAsk, ParkFound};
 use crate::call::room::{RoomFacts, RoomFound};
@@ -587,6 +588,12 @@ impl<'a> Simulation<'a> {
             Query::Admit(_) => {
                 let at_ms = self.now.mono_ms + ROOM_MS;
                 self.answers.insert((at_ms, id), Answer::Admit(AdmitFound::Admitted));
+            }
+            Query::Outbound(query) if query.is_told() => {}
+            Query::Outbound(_) => {
+                let at_ms = self.now.mono_ms + ROOM_MS;
+                let found = OutboundFound::Unknown;
+                self.answers.insert((at_ms, id), Answer::Outbound(found));
             }
             Query::Queue(query) => {
                 let found = self.line.ask(&query, &self.script.queue, self.now.mono_ms);

@@ -18,6 +18,8 @@ use crate::flow::talk::TalkSettings;
 
 /// The slots of a tenant that is none.
 const SLOTS: &str = "701-720";
+/// The gateway of numbers that name none.
+const ANY: &str = "any";
 
 /// A program whose flows have whatever they name.
 pub fn stage(main: FlowName, flows: BTreeMap<FlowName, Arc<Published>>) -> Program {
@@ -45,7 +47,7 @@ pub fn stage(main: FlowName, flows: BTreeMap<FlowName, Arc<Published>>) -> Progr
         rooms: Arc::new(rooms),
         schedules: Arc::new(always_open(named)),
         talk: TalkSettings { park, ..TalkSettings::default() },
-        gateways: gateways.collect(),
+        gateways: gateways.chain(ANY.parse()).collect(),
         sip_hosts: steps().flat_map(hosts_of).collect(),
         domain: "pbx.example.com".into(),
         contexts: std::iter::once("default".to_owned()).chain(contexts).collect(),
@@ -79,7 +81,7 @@ fn addresses(step: &Step) -> impl Iterator<Item = &Address> {
 
 fn gateways_of(step: &Step) -> impl Iterator<Item = &GatewayName> {
     addresses(step).filter_map(|address| match address {
-        Address::Number { gateway, .. } => Some(gateway),
+        Address::Number { gateway, .. } => gateway.as_ref(),
         Address::Extension { .. } | Address::Sip { .. } => None,
     })
 }

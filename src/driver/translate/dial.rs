@@ -9,7 +9,9 @@ use crate::base::ids::ChannelId;
 use crate::call::input::Dialed;
 use crate::call::output::{AcceptOrder, DialAddress, DialOrder, DialTarget, RingTone};
 use crate::esl::application::Application;
-use crate::esl::argument::{DialPart, DisplayName, FilePath, Host, Refused, VariableName, Word};
+use crate::esl::argument::{
+    DialPart, DisplayName, FilePath, Host, Refused, VariableName, Why, Word,
+};
 use crate::esl::command::Command;
 use crate::esl::dial_string::{DialString, DialValue, DialVariable, Leg, Target};
 use crate::esl::event::Event;
@@ -20,6 +22,8 @@ use crate::esl::token::ExecuteId;
 const TARGET: &str = "callwright_target";
 /// How the last dial ended; unset before each.
 const DISPOSITION: &str = "originate_disposition";
+/// With which code of its protocol the last leg ended; unset before each dial.
+const FAILED_BY: &str = "last_bridge_proto_specific_hangup_cause";
 /// On each leg: which dial it belongs to.
 const DIAL: &str = "callwright_dial";
 /// The ringing tone of North America: 440 and 480 Hz, 2 s of 6. A leading level keeps the value
@@ -41,11 +45,11 @@ pub fn settings(channel: &ChannelId, order: &DialOrder) -> Result<Command, Refus
         RingTone::File { path } => FilePath::new(path)?.as_str().to_owned(),
     };
     let cancel = order.cancel_key.as_ref().map_or("", |key| key.as_str());
-    let forget = [DISPOSITION, "originate_causes", "bridge_hangup_cause", "last_bridge_to", TARGET];
+    let last = ["originate_causes", "bridge_hangup_cause", "last_bridge_to", FAILED_BY];
+    let forget = std::iter::once(DISPOSITION).chain(last).chain([TARGET]);
     // What a phone asked for before it spoke with anybody (`sofia.c` sofia_handle_sip_i_refer).
     let asked = ["transfer_to", "transfer_destination"];
-    let mut variables: Vec<_> =
-        forget.into_iter().chain(asked).map(|name| pair(name, "")).collect();
+    let mut variables: Vec<_> = forget.chain(asked).map(|name| pair(name, "")).collect();
     variables.push(pair("import", TARGET));
     variables.push(pair("ringback", &ringback));
     variables.push(pair("transfer_ringback", &ringback));
@@ -69,10 +73,8 @@ pub fn bridge(
     profile: &Word,
     away: Option<Word>,
 ) -> Result<Application, Refused> {
-    let targets = order.targets.iter().enumerate();
-    let legs = targets
-        .map(|(position, target)| leg(position, target, profile))
-        .collect::<Result<Vec<_>, _>>()?;
+    let targets = order.targets.iter();
+    let legs = targets.map(|target| leg(target, profile)).collect::<Result<Vec<_>, _>>()?;
     let rings = order.targets.iter().map(|t| t.delay.whole_seconds() + t.timeout.whole_seconds());
     let accepting = order.accept.as_ref().map_or(0, accepting_s);
     let timeout = rings.max().unwrap_or(0) + accepting + SPARE_S;
@@ -107,16 +109,23 @@ const fn accepting_s(accept: &AcceptOrder) -> u64 {
     accept.timeout.whole_seconds() * ACCEPT_ROUNDS
 }
 
-fn leg(position: usize, target: &DialTarget, profile: &Word) -> Result<Leg, Refused> {
+fn leg(target: &DialTarget, profile: &Word) -> Result<Leg, Refused> {
     let mut variables = vec![
-        variable(TARGET, DialValue::Number(position as u64)),
+        variable(TARGET, DialValue::Number(target.position as u64)),
         variable("leg_timeout", DialValue::Number(target.timeout.whole_seconds().max(1))),
     ];
     if target.delay.ms() > 0 {
         let delay = DialValue::Number(target.delay.whole_seconds());
         variables.push(variable("leg_delay_start", delay));
     }
+    variables.extend(limit(&target.address));
     Ok(Leg { target: address(&target.address, profile)?, variables })
+}
+
+/// FreeSWITCH itself ends a conversation that lasts too long, even while nobody of us is there.
+pub(super) fn limit(address: &DialAddress) -> Option<DialVariable> {
+    let DialAddress::Number { most: Some(most), .. } = address else { return None };
+    Some(DialVariable::hang_up_after(most.whole_seconds().max(1)))
 }
 
 pub(super) fn address(address: &DialAddress, profile: &Word) -> Result<Target, Refused> {
@@ -124,8 +133,12 @@ pub(super) fn address(address: &DialAddress, profile: &Word) -> Result<Target, R
         DialAddress::Extension { extension, domain } => {
             Target::User { user: DialPart::new(extension)?, domain: Host::new(domain)? }
         }
-        DialAddress::Number { number, gateway } => {
+        DialAddress::Number { number, gateway, .. } => {
             Target::Gateway { gateway: gateway.clone(), number: DialPart::new(number)? }
+        }
+        // The call asks for the gateway before it orders anything.
+        DialAddress::Outside { .. } => {
+            return Err(Refused { argument: "gateway", why: Why::Empty });
         }
         DialAddress::Sip { user, host } => Target::Sip {
             profile: profile.clone(),
@@ -189,13 +202,14 @@ pub fn outcome(event: &Event) -> Dialed {
     let answered = matches!(disposition.as_str(), "SUCCESS" | "call accepted");
     if !answered {
         let cause = failure(&disposition, event);
-        return Dialed { answered, cause, target: None, other: None };
+        return Dialed { answered, code: code(event), ..Dialed::talked(cause) };
     }
     let cause =
         text("bridge_hangup_cause").map_or(HangupCause::NormalClearing, |c| HangupCause::named(&c));
     Dialed {
         answered,
         cause,
+        code: None,
         target: answering(event),
         other: text("last_bridge_to").and_then(|other| other.parse().ok()),
     }
@@ -209,6 +223,13 @@ const TELLING: [HangupCause; 4] = [
     HangupCause::CallRejected,
     HangupCause::UserBusy,
 ];
+
+/// The SIP code with which the last leg failed (`switch_channel.c` switch_channel_perform_hangup
+/// hands it to the caller's channel).
+fn code(event: &Event) -> Option<u16> {
+    let cause = event.variable(FAILED_BY)?.text().into_owned();
+    cause.strip_prefix("sip:")?.parse().ok()
+}
 
 /// The most telling of the legs' causes.
 fn failure(disposition: &str, event: &Event) -> HangupCause {
@@ -242,7 +263,7 @@ mod tests {
     use crate::esl::command::Execute;
 
     fn target(address: DialAddress) -> DialTarget {
-        DialTarget { address, delay: Millis(0), timeout: Millis(20_000) }
+        DialTarget { position: 0, address, delay: Millis(0), timeout: Millis(20_000) }
     }
 
     fn extension(extension: &str) -> DialTarget {
@@ -250,7 +271,8 @@ mod tests {
     }
 
     fn order(targets: Vec<DialTarget>) -> DialOrder {
-        DialOrder::plain(targets)
+        let placed = (0..).zip(targets).map(|(position, one)| DialTarget { position, ..one });
+        DialOrder::plain(placed.collect())
     }
 
     fn sent(order: &DialOrder) -> String {
@@ -274,6 +296,7 @@ mod tests {
             ..target(DialAddress::Number {
                 number: "+15550100".into(),
                 gateway: "carrier-1".parse().unwrap(),
+                most: Some(Millis(90_500)),
             })
         };
         let third =
@@ -286,7 +309,8 @@ mod tests {
         leg_timeout=20]user/1000@a.example,
         [callwright_target=1,
         leg_timeout=10,
-        leg_delay_start=6]sofia/gateway/carrier-1/+15550100,
+        leg_delay_start=6,
+        execute_on_answer=sched_hangup:+91]sofia/gateway/carrier-1/+15550100,
         [callwright_target=2,
         leg_timeout=20]sofia/external/bob@sip.example.org:5070
         ");
@@ -358,6 +382,7 @@ mod tests {
         originate_causes=;
         bridge_hangup_cause=;
         last_bridge_to=;
+        last_bridge_proto_specific_hangup_cause=;
         callwright_target=;
         transfer_to=;
         transfer_destination=;

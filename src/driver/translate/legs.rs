@@ -36,6 +36,7 @@ pub fn originate(
     variables.push(deaf_to_keys());
     variables.extend(shown(order.caller_name.as_deref(), order.caller_number.as_deref())?);
     variables.extend(dial::away(away));
+    variables.extend(dial::limit(&order.address));
     let then = match &order.then {
         Ordered::Park => Then::Park,
         Ordered::Eavesdrop { target, speaks } => {
@@ -67,6 +68,7 @@ pub fn place(
     let mut variables = ringing(order.timeout);
     variables.extend(shown(order.caller_name.as_deref(), order.caller_number.as_deref())?);
     variables.push(variable(STATE, DialValue::Sealed(state)));
+    variables.extend(dial::limit(&order.address));
     let target = dial::address(&order.address, profile)?;
     let then = Then::Dialplan { extension: DialPart::new(PLACED)?, context };
     Ok(leg(channel, None, target, variables, then))

@@ -76,7 +76,13 @@ fn targets(step: &StepName, dial: &Dial, world: &World, found: &mut Found) {
     for (at, target) in dial.targets.iter().enumerate() {
         match &target.to {
             Address::Extension { .. } => {}
-            Address::Number { gateway, .. } => {
+            Address::Number { gateway: None, .. } => {
+                if world.gateways.as_ref().is_some_and(BTreeSet::is_empty) {
+                    let message = "the tenant has no gateway by which a number could be called";
+                    found.error(place(step, &format!("targets.{at}")), "no-gateway", message);
+                }
+            }
+            Address::Number { gateway: Some(gateway), .. } => {
                 let path = place(step, &format!("targets.{at}.gateway"));
                 let message = format!("`{gateway}` is not one of the tenant's gateways");
                 let said = ("unknown-gateway", message);

@@ -166,7 +166,10 @@ fn request(http: &Http) -> Vec<String> {
 fn targets(dial: &Dial) -> Vec<String> {
     let target = |address: &Address| match address {
         Address::Extension { extension } => extension.source().to_owned(),
-        Address::Number { number, gateway } => format!("{} via {gateway}", number.source()),
+        Address::Number { number, gateway: Some(gateway) } => {
+            format!("{} via {gateway}", number.source())
+        }
+        Address::Number { number, gateway: None } => number.source().to_owned(),
         Address::Sip { sip } => sip.source().to_owned(),
     };
     let all = dial.targets.iter().map(|one| target(&one.to)).collect::<Vec<_>>().join(", ");

@@ -107,16 +107,13 @@ impl TryFrom<WrittenTarget> for Target {
         let WrittenTarget { extension, number, gateway, sip, delay, timeout } = written;
         let to = match (extension, number, gateway, sip) {
             (Some(extension), None, None, None) => Address::Extension { extension },
-            (None, Some(number), Some(gateway), None) => Address::Number { number, gateway },
+            (None, Some(number), gateway, None) => Address::Number { number, gateway },
             (None, None, None, Some(sip)) => Address::Sip { sip },
-            (None, Some(_), None, None) => {
-                return Err("a `number` needs the `gateway` that it is dialed through");
-            }
             (None, None, Some(_), None) => {
                 return Err("a `gateway` needs the `number` that is dialed through it");
             }
             _ => {
-                return Err("a target is one of `extension`, `number` with `gateway`, and `sip`");
+                return Err("a target is one of `extension`, `number` and `sip`");
             }
         };
         Ok(Self { to, delay, timeout })
@@ -129,8 +126,12 @@ impl TryFrom<WrittenTarget> for Target {
 pub enum Address {
     /// A user of the tenant's domain.
     Extension { extension: Template },
-    /// A number, through one of the tenant's gateways.
-    Number { number: Template, gateway: GatewayName },
+    /// A number, through one of the tenant's gateways; without one, as the tenant's routes say.
+    Number {
+        number: Template,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gateway: Option<GatewayName>,
+    },
     /// A SIP address (`user@host`) at a host that the operator allows.
     Sip { sip: Template },
 }

@@ -95,8 +95,7 @@ fn a_target_says_which_keys_go_together() {
         of_step(&format!(r#"{{"kind": "dial", "targets": [{target}], "next": "x"}}"#)).join("\n")
     };
     for (target, expected) in [
-        ("{}", "targets.0: a target is one of `extension`, `number` with `gateway`, and `sip`"),
-        (r#"{"number": "1"}"#, "targets.0: a `number` needs the `gateway`"),
+        ("{}", "targets.0: a target is one of `extension`, `number` and `sip`"),
         (r#"{"gateway": "g"}"#, "targets.0: a `gateway` needs the `number`"),
         (r#"{"extension": "1", "sip": "a@b"}"#, "a target is one of"),
         (r#"{"extnsion": "1"}"#, "targets.0.extnsion: `extnsion` means nothing here"),

@@ -11,6 +11,7 @@ mod lost;
 mod message;
 mod monitor;
 mod outlive;
+mod outside;
 mod park;
 mod recorded;
 mod room;
@@ -41,6 +42,8 @@ const CALLS: &[(&str, Scene)] = &[
     ("the_flow_goes_on_when_the_far_end_hangs_up", dial::the_flow_goes_on_after_the_far_end),
     ("busy_declined_and_silent_are_told_apart", dial::busy_declined_and_silent_are_told_apart),
     ("a_message_is_as_long_and_loud_as_spoken", message::is_as_long_and_loud_as_spoken),
+    ("the_next_carrier_is_tried", outside::the_next_carrier_has_what_the_first_could_not),
+    ("a_denied_number_is_not_called", outside::a_denied_number_is_not_called),
     ("an_http_answer_decides", http::an_answer_decides),
     ("a_broken_http_server_has_a_way_out", http::a_broken_server_has_a_way_out),
     ("a_changed_schedule_is_for_the_next", hours::a_changed_schedule_is_for_who_calls_afterwards),

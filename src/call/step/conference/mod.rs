@@ -178,9 +178,11 @@ fn settings(call: &Call, name: &RoomName) -> Option<RoomSettings> {
 fn found_in(answer: Answer) -> RoomFound {
     match answer {
         Answer::Room(found) => found,
-        Answer::Http(_) | Answer::Park(_) | Answer::Queue(_) | Answer::Admit(_) => {
-            RoomFound::default()
-        }
+        Answer::Http(_)
+        | Answer::Park(_)
+        | Answer::Queue(_)
+        | Answer::Admit(_)
+        | Answer::Outbound(_) => RoomFound::default(),
     }
 }
 

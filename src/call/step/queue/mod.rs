@@ -200,7 +200,11 @@ impl ExpectTarget {
             }
             Heard::Answer(Answer::Queue(found)) => self.found(call, queue, &found),
             Heard::Answer(
-                Answer::Http(_) | Answer::Room(_) | Answer::Park(_) | Answer::Admit(_),
+                Answer::Http(_)
+                | Answer::Room(_)
+                | Answer::Park(_)
+                | Answer::Admit(_)
+                | Answer::Outbound(_),
             ) => self.found(call, queue, &QueueFound::Unknown),
             Heard::Due(Timer::Waited) => queue.max_wait.map_or(Next::Wait, too_long),
             Heard::Due(Timer::Pause) => {
