@@ -25,6 +25,7 @@ mod outbound;
 mod pace;
 mod page;
 mod problem;
+mod profiles;
 mod prompts;
 mod range;
 mod recordings;
@@ -158,6 +159,7 @@ fn endpoints() -> Vec<Endpoint> {
         schedules::endpoints(),
         gateways::endpoints(),
         outbound::endpoints(),
+        profiles::endpoints(),
         extensions::endpoints(),
         calls::endpoints(),
         records::endpoints(),

@@ -26,6 +26,7 @@ pub mod inbound;
 mod json;
 pub mod originate;
 mod outstanding;
+pub mod profiles;
 pub mod reply;
 pub mod sofia;
 pub mod token;

@@ -2,17 +2,12 @@
 
 use std::fmt;
 
-use quick_xml::Reader;
-use quick_xml::events::Event as XmlEvent;
-
-use super::argument::{VariableName, Word};
+use super::argument::{FilePath, VariableName, Word};
 use super::event::Event;
+use super::profiles::{Fields, records};
 use crate::base::ids::GatewayName;
 
-/// Gateways in one answer, at most.
-const GATEWAYS_MAX: usize = 20_000;
-
-/// The commands about gateways (`mod_sofia.c` cmd_profile, cmd_xml_status,
+/// The commands about gateways and profiles (`mod_sofia.c` cmd_profile, cmd_xml_status,
 /// sofia_gateway_data_function).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SofiaApi {
@@ -20,12 +15,22 @@ pub enum SofiaApi {
     Gateways,
     /// Gives a gateway up: it unregisters first, and `sofia::gateway_delete` tells when it is gone.
     Kill { profile: Word, gateway: GatewayName },
-    /// Has a profile look for gateways that it does not have yet.
+    /// Has a profile read again what can change while it runs, and look for gateways that it does
+    /// not have yet.
     Rescan { profile: Word },
     /// Has a gateway register now.
     Register { profile: Word, gateway: GatewayName },
     /// Asks for a variable of the calls that go out through a gateway; nothing where it is unset.
     Variable { gateway: GatewayName, name: VariableName },
+    /// Asks for all profiles that run: see [`super::profiles::profiles`].
+    Profiles,
+    /// Asks for one: see [`super::profiles::profile`].
+    Profile { profile: Word },
+    /// Has a profile started, or more. That it can't be done is said without `-ERR`, and whether
+    /// it listens is only seen by asking for it.
+    Run { profile: Word, run: Run },
+    /// Asks whether a file is there: `true` or `false` (`mod_commands.c` file_exists_function).
+    FileExists { path: FilePath },
     /// Has FreeSWITCH read its lists of networks again (`mod_commands.c` reload_acl_function).
     ReloadAcl,
     /// Asks for the name by which this FreeSWITCH introduces itself.
@@ -46,8 +51,34 @@ impl fmt::Display for SofiaApi {
             Self::Variable { gateway, name } => {
                 write!(f, "sofia_gateway_data {gateway} ovar {}", name.as_str())
             }
+            Self::Profiles => f.write_str("sofia xmlstatus"),
+            Self::Profile { profile } => write!(f, "sofia xmlstatus profile {}", profile.as_str()),
+            Self::Run { profile, run } => {
+                write!(f, "sofia profile {} {}", profile.as_str(), run.name())
+            }
+            Self::FileExists { path } => write!(f, "file_exists {}", path.as_str()),
             Self::ReloadAcl => f.write_str("reloadacl"),
             Self::SwitchName => f.write_str("switchname"),
+        }
+    }
+}
+
+/// What is to be done with a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Run {
+    Start,
+    /// Refused in its first ten seconds.
+    Restart,
+    /// Refused in its first ten seconds.
+    Stop,
+}
+
+impl Run {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Restart => "restart",
+            Self::Stop => "stop",
         }
     }
 }
@@ -101,68 +132,18 @@ pub struct GatewayRow {
     pub up: bool,
 }
 
-/// Reads the answer to [`SofiaApi::Gateways`]. Only what has no characters of XML in it is read:
-/// FreeSWITCH does not escape the rest everywhere (`mod_sofia.c` xml_gateway_status).
+/// Reads the answer to [`SofiaApi::Gateways`].
 ///
 /// # Errors
 /// A sentence when it is not that answer.
 pub fn gateways(xml: &str) -> Result<Vec<GatewayRow>, String> {
-    let mut reader = Reader::from_str(xml);
-    reader.config_mut().check_end_names = false;
-    reader.config_mut().allow_dangling_amp = true;
-    let (mut rows, mut row, mut field) = (Vec::new(), None, Vec::new());
-    let mut whole = false;
-    loop {
-        match reader.read_event().map_err(|error| error.to_string())? {
-            XmlEvent::Start(tag) if tag.name().as_ref() == b"gateway" => {
-                row = Some(Draft::default())
-            }
-            XmlEvent::Start(tag) => field = tag.name().as_ref().to_vec(),
-            XmlEvent::Text(text) => {
-                if let Some(row) = &mut row {
-                    row.take(&field, &String::from_utf8_lossy(&text));
-                }
-            }
-            XmlEvent::End(tag) if tag.name().as_ref() == b"gateway" => {
-                rows.extend(row.take().and_then(Draft::done));
-            }
-            XmlEvent::End(tag) => {
-                field.clear();
-                whole |= tag.name().as_ref() == b"gateways";
-            }
-            XmlEvent::Eof => break,
-            _ => {}
-        }
-        if rows.len() > GATEWAYS_MAX {
-            return Err(format!("there are more than {GATEWAYS_MAX} gateways"));
-        }
-    }
-    if whole { Ok(rows) } else { Err("that is no list of gateways, or not all of it".to_owned()) }
-}
-
-#[derive(Debug, Default)]
-struct Draft {
-    name: String,
-    profile: String,
-    state: Option<RegState>,
-    up: bool,
-}
-
-impl Draft {
-    fn take(&mut self, field: &[u8], text: &str) {
-        match field {
-            b"name" => text.clone_into(&mut self.name),
-            b"profile" => text.clone_into(&mut self.profile),
-            b"state" => self.state = RegState::named(text),
-            b"status" => self.up = text == "UP",
-            _ => {}
-        }
-    }
-
-    fn done(self) -> Option<GatewayRow> {
-        let Self { name, profile, state, up } = self;
-        Some(GatewayRow { name, profile, state: state?, up })
-    }
+    let row = |mut fields: Fields| {
+        let mut take = |name: &str| fields.remove(name).unwrap_or_default();
+        let state = RegState::named(&take("state"))?;
+        let up = take("status") == "UP";
+        Some(GatewayRow { name: take("name"), profile: take("profile"), state, up })
+    };
+    Ok(records(xml, "gateways", "gateway")?.into_iter().filter_map(row).collect())
 }
 
 /// What is told of a gateway.

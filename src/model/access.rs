@@ -32,6 +32,8 @@ pub enum Role {
 pub enum Power {
     /// Add and change tenants: what the operator decides about them.
     TenantsManage,
+    /// The operator's Sofia profiles.
+    ProfilesManage,
     TenantRead,
     KeysManage,
     /// Mint tokens, which never have this power.
@@ -68,8 +70,9 @@ pub enum Power {
 
 impl Power {
     /// Every one, in the order of the documentation.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::TenantsManage,
+        Self::ProfilesManage,
         Self::TenantRead,
         Self::KeysManage,
         Self::TokensMint,
@@ -105,6 +108,7 @@ impl Power {
     pub const fn name(self) -> &'static str {
         match self {
             Self::TenantsManage => "tenants:manage",
+            Self::ProfilesManage => "profiles:manage",
             Self::TenantRead => "tenant:read",
             Self::KeysManage => "keys:manage",
             Self::TokensMint => "tokens:mint",
@@ -206,7 +210,7 @@ impl Role {
         let manages = matches!(self, Self::Operator | Self::Admin);
         let leads = manages || matches!(self, Self::Supervisor);
         match power {
-            Power::TenantsManage => matches!(self, Self::Operator),
+            Power::TenantsManage | Power::ProfilesManage => matches!(self, Self::Operator),
             Power::KeysManage
             | Power::TokensMint
             | Power::UsersWrite
@@ -290,6 +294,7 @@ mod tests {
         }
         for role in Role::ALL.into_iter().skip(1) {
             assert!(!role.may(Power::TenantsManage), "{role}");
+            assert!(!role.may(Power::ProfilesManage), "{role}");
         }
         assert!("calls:dance".parse::<Power>().is_err());
     }

@@ -12,6 +12,7 @@ pub mod live;
 pub mod monitor;
 pub mod outbound;
 pub mod park;
+pub mod profile;
 pub mod queue;
 pub mod record;
 pub mod recording;

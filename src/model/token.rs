@@ -11,7 +11,8 @@ use super::user::User;
 use crate::base::ids::{ApiKeyId, TenantId, TokenId, UserId};
 
 /// Powers that no token has: what is made with them lasts longer than it.
-const NEVER: [Power; 3] = [Power::TenantsManage, Power::KeysManage, Power::TokensMint];
+const NEVER: [Power; 4] =
+    [Power::TenantsManage, Power::ProfilesManage, Power::KeysManage, Power::TokensMint];
 
 /// What a token says, under a signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -7,6 +7,7 @@ use quick_xml::events::{BytesEnd, BytesStart, Event};
 
 use crate::sip::account::{Account, MARK};
 use crate::sip::picture::Phone;
+use crate::sip::profile::SofiaProfile;
 
 /// How `user/NUMBER@DOMAIN` finds a phone: by its registration. The usual `${sofia_contact(…)}` is
 /// an API call, which may be switched off.
@@ -92,6 +93,27 @@ fn gateway(document: &mut Document, account: &Account) {
     });
 }
 
+/// A Sofia profile, alone: FreeSWITCH's file has the others.
+pub(super) fn profile(profile: &SofiaProfile) -> String {
+    document("configuration", |document| {
+        document.within("configuration", &[("name", "sofia.conf")], |document| {
+            document.within("profiles", &[], |document| {
+                document.within("profile", &[("name", &profile.name)], |document| {
+                    document.within("domains", &[], |document| {
+                        let own = [("name", profile.domain), ("alias", "false"), ("parse", "true")];
+                        document.empty("domain", &own);
+                    });
+                    document.within("settings", &[], |document| {
+                        for (name, value) in &profile.params {
+                            document.param(name, value);
+                        }
+                    });
+                });
+            });
+        });
+    })
+}
+
 /// Networks as FreeSWITCH's lists take them from a domain's users (`switch_core.c`
 /// switch_load_network_lists).
 pub(super) fn networks(domain: &str, all: impl Iterator<Item = String>) -> String {
@@ -172,6 +194,25 @@ mod tests {
         let read = roxmltree::Document::parse(&text).unwrap();
         let found = read.descendants().filter(|node| node.has_tag_name("gateway")).count();
         assert_eq!(found, 1, "{text}");
+    }
+
+    #[test]
+    fn a_profile_is_told_alone_and_no_value_of_it_leaves_its_place() {
+        let hostile = "\"/></settings><profile name='x'> $${secret} & <!--";
+        let told = SofiaProfile::with_params("cw-a", vec![("sip-ip", hostile.to_owned())]);
+        let text = profile(&told);
+        assert!(!text.contains('$'), "FreeSWITCH would replace it: {text}");
+        let read = roxmltree::Document::parse(&text).unwrap();
+        let names = |tag: &str| {
+            let found = read.descendants().filter(|node| node.has_tag_name(tag));
+            found.filter_map(|node| node.attribute("name")).collect::<Vec<_>>()
+        };
+        assert_eq!((names("profile"), names("domain")), (vec!["cw-a"], vec!["callwright"]));
+        let param = read.descendants().find(|node| node.has_tag_name("param")).unwrap();
+        assert_eq!(param.attribute("value"), Some(hostile));
+        let path: Vec<_> = param.ancestors().map(|node| node.tag_name().name()).collect();
+        let expected = ["param", "settings", "profile", "profiles", "configuration", "section"];
+        assert_eq!(path[..6], expected);
     }
 
     #[test]

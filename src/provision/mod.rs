@@ -1,5 +1,6 @@
-//! Answers FreeSWITCH's mod_xml_curl: the gateways and phones of its directory. All comes from
-//! memory; of what is not ours it is said so, and FreeSWITCH's next source serves it.
+//! Answers FreeSWITCH's mod_xml_curl: the gateways and phones of its directory, and the operator's
+//! Sofia profiles. All comes from memory; of what is not ours it is said so, and FreeSWITCH's next
+//! source serves it.
 
 pub mod config;
 mod document;
@@ -106,6 +107,13 @@ impl Provision {
 
     fn answer(&self, fields: &BTreeMap<String, String>) -> Option<String> {
         let field = |name: &str| fields.get(name).map_or("", String::as_str);
+        if field("section") == "configuration" && field("key_value") == "sofia.conf" {
+            // Without a name it is asked for all, which is its own file's affair. Only what runs
+            // is read again (`sofia.c` config_sofia).
+            let starts = field("reconfig") != "true";
+            let profile = self.accounts.profile(field("profile"), field("hostname"), starts)?;
+            return Some(document::profile(&profile));
+        }
         if field("section") != "directory" || field("tag_name") != "domain" {
             return None;
         }

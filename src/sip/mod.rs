@@ -10,7 +10,10 @@ mod breaker;
 pub mod config;
 mod node;
 pub mod picture;
+pub mod profile;
+mod profiles;
 mod registrar;
+mod stage;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -37,12 +40,16 @@ use node::{Node, standing};
 use picture::Picture;
 use trial::Trials;
 
+pub use profiles::ProfileState;
+pub use stage::ProfileStanding;
 pub use trial::{Tried, TryError};
 
 /// Changes of state that wait for the database.
 const NOTES_MAX: usize = 4_096;
 /// How long the database may take for one.
 const NOTE: Duration = Duration::from_secs(5);
+/// How long the database may take to say whose turn it is.
+const TURN: Duration = Duration::from_secs(2);
 
 /// The domain of FreeSWITCH's directory in which profiles look for our gateways, and lists of
 /// networks for where their calls come from.
@@ -135,6 +142,7 @@ impl Accounts {
         let mut tasks = JoinSet::new();
         for index in 0..self.0.nodes.len() {
             tasks.spawn(registrar::run(self.clone(), index));
+            tasks.spawn(profiles::run(self.clone(), index));
         }
         let noted = self.0.noted.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(noted) = noted {
@@ -152,9 +160,13 @@ impl Accounts {
         let Inner { directory, keyring, config, .. } = &*self.0;
         let picture = Picture::draw(&directory.sip(), keyring, config, &before);
         let same = picture.accounts == before.accounts && picture.networks == before.networks;
+        let same_profiles = picture.profiles == before.profiles;
         self.0.picture.store(Arc::new(picture));
         if !same {
             self.0.nodes.iter().for_each(|node| node.wake.notify_one());
+        }
+        if !same_profiles {
+            self.0.nodes.iter().for_each(|node| node.profiles_wake.notify_one());
         }
     }
 
@@ -189,6 +201,7 @@ impl Accounts {
     pub fn missed(&self, index: usize) {
         if let Some(node) = self.0.nodes.get(index) {
             node.wake.notify_one();
+            node.profiles_wake.notify_one();
         }
     }
 

@@ -17,6 +17,7 @@ use crate::model::registration::Standing;
 use crate::switch::link::{Link, LinkError};
 
 use super::account::{Account, MARK};
+use super::stage::Stage;
 
 /// How long a gateway may take to be deleted: FreeSWITCH looks once a second.
 const DELETED: Duration = Duration::from_secs(10);
@@ -27,6 +28,9 @@ pub(super) struct Node {
     pub(super) link: Link,
     /// There is reason to compare.
     pub(super) wake: Notify,
+    /// There is reason to compare profiles.
+    pub(super) profiles_wake: Notify,
+    stage: Mutex<Stage>,
     state: Mutex<Known>,
     deleted: Notify,
 }
@@ -50,11 +54,22 @@ pub(super) struct Known {
 
 impl Node {
     pub(super) fn new(link: Link) -> Self {
-        Self { link, wake: Notify::new(), state: Mutex::default(), deleted: Notify::new() }
+        Self {
+            link,
+            wake: Notify::new(),
+            profiles_wake: Notify::new(),
+            stage: Mutex::default(),
+            state: Mutex::default(),
+            deleted: Notify::new(),
+        }
     }
 
     pub(super) fn known(&self) -> MutexGuard<'_, Known> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The link is up, to a FreeSWITCH of which nothing is known.
@@ -66,7 +81,9 @@ impl Node {
         known.marks.clear();
         known.networks.clear();
         drop(known);
+        *self.stage() = Stage::default();
         self.wake.notify_one();
+        self.profiles_wake.notify_one();
     }
 
     pub(super) fn down(&self) {
@@ -79,7 +96,7 @@ impl Node {
         }
     }
 
-    async fn ask(&self, sofia: SofiaApi) -> Result<String, LinkError> {
+    pub(super) async fn ask(&self, sofia: SofiaApi) -> Result<String, LinkError> {
         self.link.api(Api::Sofia(sofia)).await
     }
 
@@ -159,7 +176,7 @@ impl Node {
     }
 }
 
-fn word(profile: &str) -> Result<Word, Refused> {
+pub(super) fn word(profile: &str) -> Result<Word, Refused> {
     Word::new("profile", profile)
 }
 

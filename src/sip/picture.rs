@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::account::{Account, Secret};
 use super::config::Config;
+use super::profile::SofiaProfile;
 use crate::base::ids::{GatewayId, TenantId};
 use crate::base::masked::Masked;
 use crate::keyring::Keyring;
@@ -34,6 +35,8 @@ pub struct Picture {
     pub accounts: BTreeMap<GatewayId, Arc<Account>>,
     /// By domain and number.
     pub phones: BTreeMap<(String, String), Arc<Phone>>,
+    /// The operator's profiles, by name.
+    pub profiles: BTreeMap<String, Arc<SofiaProfile>>,
     /// Networks from which calls of gateways come.
     pub networks: BTreeSet<IpNet>,
     /// Passwords, by what they were sealed as: they are not opened again.
@@ -49,6 +52,10 @@ impl Picture {
         before: &Self,
     ) -> Self {
         let mut picture = Self::default();
+        for profile in &facts.profiles {
+            let made = SofiaProfile::new(profile, config);
+            picture.profiles.insert(made.name.clone(), Arc::new(made));
+        }
         for one in facts.gateways.iter().filter(|one| one.gateway.settings.enabled) {
             let (gateway, settings) = (&one.gateway, &one.gateway.settings);
             picture.networks.extend(settings.addresses.iter().copied());

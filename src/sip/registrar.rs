@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::account::Account;
 use super::node::Node;
 use super::trial;
-use super::{Accounts, Picture};
+use super::{Accounts, Picture, TURN};
 use crate::base::ids::{GatewayId, GatewayName};
 use crate::esl::sofia::{GatewayRow, RegState};
 use crate::model::gateway::{of_switch_name, switch_name};
@@ -22,8 +22,6 @@ const SAFETY: Duration = Duration::from_secs(60);
 /// After something did not work: at first, and at most.
 const RETRY: Duration = Duration::from_secs(2);
 const RETRY_MAX: Duration = Duration::from_secs(60);
-/// How long the database may take to say whose turn it is.
-const TURN: Duration = Duration::from_secs(2);
 
 /// Why a FreeSWITCH is not as it should be.
 #[derive(Debug, thiserror::Error)]

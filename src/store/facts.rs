@@ -15,6 +15,7 @@ use super::limit::{LimitRow, StoredLimit};
 use super::number::NumberRow;
 use super::outbound::{LockRow, RouteRow, RulesRow, StoredLock, StoredRoute, StoredRules};
 use super::pool::{in_snapshot, on};
+use super::profile::ProfileRow;
 use super::prompt::PromptRow;
 use super::room::{RoomRow, StoredRoom};
 use super::schedule::{ScheduleRow, StoredSchedule};
@@ -23,11 +24,12 @@ use super::tenant::TenantRow;
 use super::user::{StoredUser, UserRow};
 use super::{
     Store, StoreError, api_key, blocked, extension, gateway, limit, now_ms, number, outbound,
-    positive, prompt, room, schedule, sealed, user,
+    positive, profile, prompt, room, schedule, sealed, user,
 };
 use crate::base::ids::{FlowId, FlowName, TenantId};
 use crate::flow::program::Published;
 use crate::flow::{Flow, Limits};
+use crate::model::profile::Profile;
 use crate::model::tenant::{NumberRoute, StoredPrompt, Tenant};
 
 /// How long a version, or what a schedule said, is kept that is no longer current, in milliseconds:
@@ -61,7 +63,9 @@ pub(super) struct Facts {
     pub(super) blocked: Vec<StoredBlock>,
     #[serde(default)]
     pub(super) limits: Vec<StoredLimit>,
-    /// Those that open the passwords of the two.
+    #[serde(default)]
+    pub(super) profiles: Vec<Profile>,
+    /// Those that open passwords.
     #[serde(default)]
     pub(super) keys: Vec<FactKey>,
     #[serde(default)]
@@ -155,6 +159,7 @@ impl Facts {
             extensions: parse_each(rows.extensions)?,
             blocked: parse_each(rows.blocked)?,
             limits: parse_each(rows.limits)?,
+            profiles: parse_each(rows.profiles)?,
             keys: rows.keys,
             routes: parse_each(rows.routes)?,
             rules: parse_each(rows.rules)?,
@@ -220,6 +225,7 @@ struct Rows {
     extensions: Vec<ExtensionRow>,
     blocked: Vec<BlockRow>,
     limits: Vec<LimitRow>,
+    profiles: Vec<ProfileRow>,
     keys: Vec<FactKey>,
     routes: Vec<RouteRow>,
     rules: Vec<RulesRow>,
@@ -284,6 +290,7 @@ impl Rows {
             let extensions = sqlx::query_as(extension::ALL).fetch_all(&mut *tx).await?;
             let blocked = sqlx::query_as(blocked::ALL).fetch_all(&mut *tx).await?;
             let limits = sqlx::query_as(limit::ALL).fetch_all(&mut *tx).await?;
+            let profiles = sqlx::query_as(profile::ALL).fetch_all(&mut *tx).await?;
             let keys = sqlx::query_as(sealed::KEYS).fetch_all(&mut *tx).await?;
             let routes = sqlx::query_as(outbound::ROUTES).fetch_all(&mut *tx).await?;
             let rules = sqlx::query_as(outbound::RULES).fetch_all(&mut *tx).await?;
@@ -317,6 +324,7 @@ impl Rows {
                 extensions,
                 blocked,
                 limits,
+                profiles,
                 keys,
                 routes,
                 rules,

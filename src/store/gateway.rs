@@ -71,7 +71,8 @@ impl TenantScope {
     /// that it has.
     ///
     /// # Errors
-    /// The settings make no sense; another process made one of this name at the same moment.
+    /// The settings make no sense, or name a profile that is not there; another process made one of
+    /// this name at the same moment.
     pub async fn put_gateway(
         &self,
         id: GatewayId,
@@ -91,6 +92,9 @@ impl TenantScope {
             .map_err(|fault| StoreError::Field(fault.field, fault.why.to_owned()))?;
         if before.is_none() {
             self.room_for_gateway().await?;
+        }
+        if let Some(profile) = &settings.profile {
+            self.store.is_profile(profile).await?;
         }
         let text = serde_json::to_string(settings).map_err(StoreError::corrupt)?;
         let was = before.as_ref().map(|before| &before.gateway);

@@ -39,6 +39,7 @@ mod page;
 mod park;
 mod pool;
 mod post;
+mod profile;
 mod prompt;
 mod queue;
 mod recorder;

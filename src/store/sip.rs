@@ -7,12 +7,16 @@ use super::facts::Facts;
 use super::gateway::StoredGateway;
 use super::sealed::{TenantKeys, by_tenant};
 use crate::base::ids::TenantId;
+use crate::model::profile::Profile;
 
-/// All tenants' gateways and extensions, and the keys that open their passwords.
+/// The operator's profiles, all tenants' gateways and extensions, and the keys that open their
+/// passwords.
 #[derive(Debug, Clone, Default)]
 pub struct SipFacts {
     pub gateways: Vec<StoredGateway>,
     pub extensions: Vec<StoredExtension>,
+    /// The operator's.
+    pub profiles: Vec<Profile>,
     pub keys: TenantKeys,
     /// Tenants' SIP domains, in lower case.
     pub domains: BTreeMap<TenantId, String>,
@@ -25,6 +29,7 @@ impl SipFacts {
         Self {
             gateways: facts.gateways.clone(),
             extensions: facts.extensions.clone(),
+            profiles: facts.profiles.clone(),
             keys: by_tenant(&facts.keys),
             domains: facts.tenants.iter().map(domain).collect(),
         }

@@ -26,6 +26,7 @@ fn filled(path: &str, tenant: &str) -> String {
         ("{gateway}", "main"),
         ("{route}", "main"),
         ("{extension}", "main"),
+        ("{profile}", "cw-main"),
         ("{user}", "main"),
         ("{schedule}", "main"),
     ];

@@ -19,6 +19,7 @@ mod outbound;
 mod park;
 mod people;
 mod post;
+mod profiles;
 mod queues;
 mod recorder;
 mod recordings;
