@@ -219,6 +219,9 @@ impl Accounts {
 
     fn take(&self, node: &Node, id: GatewayId, state: GatewayState) {
         let mut known = node.known();
+        if known.forgets(id, &state) {
+            node.wake.notify_one();
+        }
         let before = known.standings.get(&id).map(|(standing, _)| *standing);
         let Some((now, code)) = standing(before, &state) else { return };
         known.standings.insert(id, (now, code));

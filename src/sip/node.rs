@@ -12,7 +12,7 @@ use super::breaker::Breaker;
 use crate::base::ids::{CoreId, GatewayId, GatewayName};
 use crate::esl::argument::{Refused, VariableName, Word};
 use crate::esl::command::Api;
-use crate::esl::sofia::{GatewayRow, GatewayState, SofiaApi, gateways};
+use crate::esl::sofia::{GatewayRow, GatewayState, RegState, SofiaApi, gateways};
 use crate::model::registration::Standing;
 use crate::switch::link::{Link, LinkError};
 
@@ -21,6 +21,8 @@ use super::stage::Stage;
 
 /// How long a gateway may take to be deleted: FreeSWITCH looks once a second.
 const DELETED: Duration = Duration::from_secs(10);
+/// The registrar's yes (RFC 3261 section 10.3).
+pub(super) const OK: u16 = 200;
 
 /// A FreeSWITCH whose gateways are ours.
 #[derive(Debug)]
@@ -45,11 +47,29 @@ pub(super) struct Known {
     /// The marks that its gateways had when it was asked last.
     pub(super) marks: BTreeMap<GatewayId, String>,
     pub(super) standings: BTreeMap<GatewayId, (Standing, Option<u16>)>,
+    /// Gateways that the registrar said yes to, of which FreeSWITCH has not said that it has it.
+    answered: BTreeSet<GatewayId>,
+    /// Gateways whose yes FreeSWITCH forgot.
+    pub(super) forgotten: BTreeSet<GatewayId>,
     pub(super) breakers: BTreeMap<GatewayId, Breaker>,
     /// The networks with which its lists were read last.
     networks: BTreeSet<IpNet>,
     /// Names whose end is awaited.
     awaited: BTreeSet<String>,
+}
+
+impl Known {
+    /// FreeSWITCH notes that it waits for an answer after it has asked (`sofia_reg.c`
+    /// sofia_reg_check_gateway): one that was faster is forgotten, and the gateway is down until
+    /// FreeSWITCH tires of waiting, a minute later. Says whether this has just happened.
+    pub(super) fn forgets(&mut self, id: GatewayId, now: &GatewayState) -> bool {
+        match now.state {
+            RegState::Registering if now.code == Some(OK) => drop(self.answered.insert(id)),
+            RegState::Trying if self.answered.remove(&id) => return self.forgotten.insert(id),
+            _ => drop(self.answered.remove(&id)),
+        }
+        false
+    }
 }
 
 impl Node {
@@ -80,6 +100,8 @@ impl Node {
         known.switch = None;
         known.marks.clear();
         known.networks.clear();
+        known.answered.clear();
+        known.forgotten.clear();
         drop(known);
         *self.stage() = Stage::default();
         self.wake.notify_one();
@@ -208,7 +230,6 @@ pub(super) fn standing(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::esl::sofia::RegState;
 
     fn heard(state: RegState, up: bool, code: Option<u16>) -> GatewayState {
         let (name, phrase, switch) = ("cw-1".into(), String::new(), "one".into());
@@ -229,6 +250,28 @@ mod tests {
         assert_eq!(standing(Some(Standing::Failed), &waits), None, "the code stays");
         let back = heard(RegState::Registered, true, None);
         assert_eq!(standing(Some(Standing::Failed), &back), Some((Standing::Registered, None)));
+    }
+
+    #[test]
+    fn an_answer_that_came_too_fast_is_known_to_be_forgotten() {
+        let id = |number| GatewayId(uuid::Uuid::from_u128(number));
+        let mut known = Known::default();
+        let mut tell = |number, state, code| known.forgets(id(number), &heard(state, false, code));
+        for (state, code) in [
+            (RegState::Trying, None),
+            (RegState::Registering, Some(401)),
+            (RegState::Trying, None),
+            (RegState::Registering, Some(OK)),
+            (RegState::Registered, None),
+            (RegState::Unregistered, None),
+            (RegState::Trying, None),
+        ] {
+            assert!(!tell(1, state, code), "{state:?}");
+        }
+        assert!(!tell(1, RegState::Registering, Some(OK)) && !tell(2, RegState::Trying, None));
+        assert!(tell(1, RegState::Trying, None));
+        assert!(!tell(1, RegState::Trying, None));
+        assert_eq!(known.forgotten, [id(1)].into());
     }
 
     #[test]

@@ -132,6 +132,11 @@ fn plan(wanted: &Wanted<'_>, rows: &[GatewayRow], marks: &BTreeMap<GatewayId, St
 async fn settle(accounts: &Accounts, node: &Node) -> Result<(), Unsettled> {
     let switch = node.switch().await?;
     let picture = accounts.picture();
+    let forgotten = std::mem::take(&mut node.known().forgotten);
+    for account in forgotten.iter().filter_map(|id| picture.accounts.get(id)) {
+        tracing::debug!(gateway = %account.name, "FreeSWITCH forgot an answer: it asks again");
+        node.register(account).await?;
+    }
     let rows = node.rows().await?;
     node.know_networks(&picture.networks).await?;
     let first = look(node, &picture, &rows).await?;
@@ -185,7 +190,11 @@ async fn carry_out(accounts: &Accounts, node: &Node) -> Result<(), Unsettled> {
     let rows = node.rows().await?;
     let plan = look(node, &picture, &rows).await?;
     for profile in &plan.rescan {
-        node.rescan(profile).await?;
+        match node.rescan(profile).await {
+            // Its gateways are told to be absent; those of other profiles need not wait for it.
+            Err(LinkError::Refused(why)) => tracing::debug!(profile, why, "a profile can't look"),
+            other => other?,
+        }
     }
     if plan.rescan.is_empty() {
         return Ok(());

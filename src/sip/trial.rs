@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
 use super::account::{Account, Secret};
-use super::node::{Node, standing};
+use super::node::{Node, OK, standing};
 use super::{Accounts, Locked, phrase};
 use crate::base::ids::GatewayName;
 use crate::esl::sofia::{GatewayState, RegState};
@@ -36,8 +36,6 @@ const LEFT_S: u64 = 60;
 const EXPIRES_S: u32 = 60;
 /// Nothing is tried twice.
 const RETRY_S: u32 = 3_600;
-/// The registrar's yes (RFC 3261 section 10.3).
-const OK: u16 = 200;
 /// The shortest interval that FreeSWITCH takes (`sofia.c` parse_gateways).
 const PING_S: u32 = 5;
 

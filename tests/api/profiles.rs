@@ -193,3 +193,41 @@ async fn what_is_wrong_with_a_profile_is_named_with_its_field() {
     );
     place.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_on_a_profile_that_is_not_there_keeps_no_other_waiting() {
+    let (place, switch, _) = place().await;
+    let tenant = place.tenant("acme").await;
+    let admin = place.asker(Some(tenant), Role::Admin).await;
+    for (name, on) in [("lost", Some("absent")), ("carrier", None)] {
+        let settings = json!({ "server": "sip.example", "username": "a", "profile": on });
+        let body = json!({ "settings": settings, "password": "p" });
+        let made = admin.put(&format!("/v1/tenants/acme/gateways/{name}"), &body).await;
+        assert_eq!(made.status, StatusCode::OK, "{made:?}");
+    }
+    until(&switch, "the gateway", |sofia| sofia.profiles["external"].gateways.len() == 1).await;
+    place.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_whose_answer_freeswitch_forgot_registers_again() {
+    let (place, switch, _) = place().await;
+    let tenant = place.tenant("acme").await;
+    let admin = place.asker(Some(tenant), Role::Admin).await;
+    let body = json!({ "settings": { "server": "a", "username": "a" }, "password": "p" });
+    admin.put("/v1/tenants/acme/gateways/carrier", &body).await;
+    until(&switch, "the gateway", |sofia| !sofia.profiles["external"].gateways.is_empty()).await;
+    let name = switch.lock().profiles["external"].gateways.keys().next().unwrap().clone();
+    let say = |state: &str, status: u16| {
+        switch.tell(&format!(
+            "Event-Subclass: sofia::gateway_state\nGateway: {name}\nState: {state}\n\
+             Ping-Status: DOWN\nStatus: {status}\nFreeSWITCH-Switchname: one\n\
+             Event-Date-Timestamp: 1700000000000001"
+        ));
+    };
+    say("REGISTER", 200);
+    say("TRYING", 0);
+    let order = format!("sofia profile external register {name}");
+    until(&switch, "it registers", |sofia| sofia.seen.contains(&order)).await;
+    place.end().await;
+}
