@@ -78,6 +78,8 @@ pub(in crate::call) fn action(action: &Action, party: impl Fn(&str) -> String) -
             format!("send keys to {channel}: {}", keys.keys())
         }
         Action::AskBack { channel } => format!("ask {channel} to take the call back"),
+        Action::PickUp => "answer".into(),
+        Action::Tell { channel, media } => format!("let {channel} hear {}", medium(media)),
         Action::Beep { channel } => format!("a tone for {channel}"),
         Action::RecordCall { path, change } => recording(path, *change),
         Action::Overlay { media, .. } => format!("let be heard besides: {}", medium(media)),

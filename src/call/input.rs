@@ -11,11 +11,11 @@ use super::queue::QueueFound;
 use super::room::{MemberOp, RoomFound, RoomNews};
 use crate::base::cause::HangupCause;
 use crate::base::digits::{Digit, Digits, Keying};
-use crate::base::ids::{ChannelId, StepName};
+use crate::base::ids::{ChannelId, PromptName, StepName};
 use crate::base::slot::Slot;
 use crate::flow::kind::record::RecordAction;
 use crate::model::monitor::Manner;
-use crate::model::talk::{Goal, Side};
+use crate::model::talk::{Goal, Hearers, Side};
 
 /// One input.
 #[derive(Debug, Clone, PartialEq)]
@@ -191,6 +191,15 @@ pub enum Command {
     Merge,
     /// The two are joined again; who was consulted is hung up.
     Cancel,
+    /// Answer a call that its flow has not answered yet; the flow goes on.
+    Answer,
+    /// Let a prompt be heard, in the place of the other party by who talks, and by a caller who does
+    /// not beside whatever plays. Nothing of the flow changes.
+    Play {
+        prompt: PromptName,
+        #[serde(default)]
+        to: Hearers,
+    },
     /// Send keys to one party's phone.
     Dtmf {
         #[serde(default)]

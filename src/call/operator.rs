@@ -61,6 +61,8 @@ impl Call {
             Command::Transfer { extension, context } => {
                 self.transfer_by_operator(by, &extension, context.as_deref())
             }
+            Command::Answer => self.answer_for_flow(),
+            Command::Play { prompt, to } => self.play_to(&prompt, to),
             Command::Dtmf { side, digits } => self.send_keys(side, digits),
             Command::Park { side, slot } => self.park(by, side, slot),
             Command::Retrieve { to } => self.retrieve_for(&to),

@@ -145,6 +145,10 @@ pub enum Action {
     Relay { channel: ChannelId, from: ChannelId, to: ChannelId },
     /// Send keys to a channel's phone, each so long. At once; a refusal is heard.
     SendKeys { channel: ChannelId, keys: Keying, length: Millis },
+    /// Answer the call beside what is being done. At once.
+    PickUp,
+    /// Let a channel that talks hear this in the place of the other one. At once.
+    Tell { channel: ChannelId, media: Media },
     /// Let another channel's phone hear a short tone, and nobody else. At once.
     Beep { channel: ChannelId },
     /// Record both parties from now on, or change such a recording. At once; that it began and

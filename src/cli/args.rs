@@ -10,7 +10,7 @@ use super::key::KeyCommand;
 use super::recording::RecordingCommand;
 use crate::base::cause::HangupCause;
 use crate::base::digits::Keying;
-use crate::base::ids::{CallId, FlowName, GatewayName, RoomName, StepName, TenantSlug};
+use crate::base::ids::{CallId, FlowName, GatewayName, PromptName, RoomName, StepName, TenantSlug};
 use crate::base::millis::Millis;
 use crate::base::slot::Slot;
 use crate::flow::kind::record::RecordAction;
@@ -410,6 +410,14 @@ pub enum CallCommand {
     Merge,
     /// Bring the two together again and hang up who is consulted
     Cancel,
+    /// Answer a call that its flow has not answered yet
+    Answer,
+    /// Let a prompt be heard: by who talks in the place of the other, else beside what plays
+    Play {
+        prompt: PromptName,
+        #[arg(long, default_value = "caller")]
+        leg: Legs,
+    },
     /// Send keys to one party's phone
     Dtmf {
         /// 0-9, *, #, A-D, and w for a pause of half a second

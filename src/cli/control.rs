@@ -13,7 +13,7 @@ use crate::control::ask::Peer;
 use crate::control::protocol::{Answer, Request, Status};
 use crate::driver::registry::{Scope, When};
 use crate::flow::room::Role;
-use crate::model::talk::{Goal, Side};
+use crate::model::talk::{Goal, Hearers, Side};
 
 use super::args::{self, CallCommand, InRoom, Leg, Legs};
 use super::screen::{GREEN, Screen, YELLOW, count, paint};
@@ -96,6 +96,10 @@ fn ordered(command: &CallCommand) -> anyhow::Result<input::Command> {
         CallCommand::Merge => input::Command::Merge,
         CallCommand::Complete => input::Command::Complete,
         CallCommand::Cancel => input::Command::Cancel,
+        CallCommand::Answer => input::Command::Answer,
+        CallCommand::Play { prompt, leg } => {
+            input::Command::Play { prompt: prompt.clone(), to: hearers(*leg) }
+        }
         CallCommand::Dtmf { digits, leg } => {
             input::Command::Dtmf { side: side(*leg), digits: digits.clone() }
         }
@@ -125,6 +129,14 @@ fn in_room(what: &InRoom) -> anyhow::Result<MemberOp> {
         InRoom::Kick => MemberOp::Kick,
         InRoom::Invite { to } => MemberOp::Invite { to: goal(to)?, role: Role::Member },
     })
+}
+
+const fn hearers(legs: Legs) -> Hearers {
+    match legs {
+        Legs::Caller => Hearers::Caller,
+        Legs::Far => Hearers::Far,
+        Legs::Both => Hearers::Both,
+    }
 }
 
 const fn side(leg: Leg) -> Side {

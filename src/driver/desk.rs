@@ -175,6 +175,8 @@ impl Desk {
             Action::Eavesdrop { channel, target, speaks } => {
                 Turn::api(Api::Eavesdrop { channel, eavesdrop: legs::eavesdrop(target, speaks) })
             }
+            Action::PickUp => Turn::api(Api::Answer { channel: self.channel.clone() }),
+            Action::Tell { channel, media } => Turn::api(legs::tell(channel, &media)?),
             Action::Beep { channel } => Turn::api(legs::beep(channel)),
             // Who has the keys does these.
             Action::Tie { .. } | Action::Bring { .. } | Action::Place(_) => Turn::default(),

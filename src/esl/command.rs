@@ -153,6 +153,11 @@ pub enum Api {
     Answer {
         channel: ChannelId,
     },
+    /// Lets the channel hear a sound once in the place of what it hears.
+    Tell {
+        channel: ChannelId,
+        sound: Sound,
+    },
     Transfer {
         channel: ChannelId,
         extension: DialPart,
@@ -389,6 +394,7 @@ impl Api {
             Self::Dump { channel } => format!("uuid_dump {channel} json"),
             Self::Exists { channel } => format!("uuid_exists {channel}"),
             Self::Answer { channel } => format!("uuid_answer {channel}"),
+            Self::Tell { channel, sound } => format!("uuid_displace {channel} start {sound} 0"),
             Self::Transfer { channel, extension, dialplan, context } => {
                 let words = [extension.as_str(), dialplan.as_str(), context.as_str()];
                 format!("uuid_transfer {channel} {}", words.join(" "))

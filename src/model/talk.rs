@@ -42,6 +42,26 @@ impl fmt::Display for Side {
     }
 }
 
+/// Who hears something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Hearers {
+    #[default]
+    Caller,
+    Far,
+    Both,
+}
+
+impl fmt::Display for Hearers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Caller => Side::Caller.fmt(f),
+            Self::Far => Side::Far.fmt(f),
+            Self::Both => f.write_str("both parties"),
+        }
+    }
+}
+
 /// To whom a party is moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

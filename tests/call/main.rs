@@ -22,3 +22,4 @@ mod rooms;
 mod steps;
 mod support;
 mod talk;
+mod tell;

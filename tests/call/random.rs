@@ -302,7 +302,10 @@ fn an_order(dice: &mut Dice) -> Command {
     let to = json!({ "extension": "300" });
     let side = dice.of(&["caller", "far"]);
     let room = json!({ "room": dice.of(&["open", "talk"]) });
-    let order = match dice.below(20) {
+    let hearers = dice.of(&["caller", "far", "both"]);
+    let order = match dice.below(22) {
+        20 => json!("answer"),
+        21 => json!({ "play": { "prompt": "menu", "to": hearers } }),
         15 => json!({ "room": { "mute": dice.chance(50) } }),
         16 => json!({ "far_in_room": "kick" }),
         17..=19 => json!({ "room": { "invite": { "to": to, "role": "moderator" } } }),

@@ -14,7 +14,7 @@ use callwright::call::input::{
     Answer, Command, Dialed, Ending, Event, FarNews, HttpAnswer, HttpFailure, Input, Ordered,
 };
 use callwright::call::output::{
-    Action, ActionId, DialAddress, Output, Query, QueryId, RecordChange, Then,
+    Action, ActionId, DialAddress, Media, Output, Query, QueryId, RecordChange, Then,
 };
 use callwright::call::park::{ParkAsk, ParkFound};
 use callwright::call::queue::{QueueAsk, QueueFound, QueueQuery, Standing};
@@ -343,6 +343,8 @@ impl Line {
             | Action::Bring { .. }
             | Action::Connect { .. }
             | Action::Await { .. }
+            | Action::PickUp
+            | Action::Tell { .. }
             | Action::Follow { .. }
             | Action::Originate(_)
             | Action::Limit { .. }
@@ -822,6 +824,9 @@ fn moved(action: &Action) -> String {
             format!("connect {one} {other}{}", if *keep { ", keep" } else { "" })
         }
         Action::Await { channel, .. } => format!("await {channel}"),
+        Action::Tell { channel, media: Media::File { name, .. } } => {
+            format!("tell {channel} {name}")
+        }
         Action::AskBack { channel } => format!("ask {channel} back"),
         Action::Hold { held, other, on, .. } => {
             format!("{} {held} against {other}", if *on { "hold" } else { "free" })

@@ -17,6 +17,7 @@ pub(in crate::call) mod record;
 mod refer;
 mod room;
 mod tape;
+mod tell;
 mod tie;
 mod transfer;
 

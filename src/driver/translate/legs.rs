@@ -201,6 +201,14 @@ pub fn send_to_us(channel: &ChannelId, context: Word, later_s: u32) -> Api {
     }
 }
 
+/// Lets a channel hear this in the place of what it hears.
+///
+/// # Errors
+/// Something that can't be carried safely.
+pub fn tell(channel: ChannelId, media: &Media) -> Result<Api, Refused> {
+    Ok(Api::Tell { channel, sound: media::sound(media)? })
+}
+
 /// Lets a channel hear this, and hangs it up.
 ///
 /// # Errors
