@@ -68,6 +68,7 @@ impl Exchange {
         if plan.candidates.is_empty() {
             return refused(query, Refusal::NoGateway);
         }
+        outbound.show(&mut plan, &wanted.calling);
         if plan.emergency {
             return self.help(query, wanted, plan, outbound);
         }
@@ -156,13 +157,14 @@ fn by(plan: Plan, place: usize, most: Option<Millis>, remark: Option<String>) ->
     if place >= candidates.len() {
         return OutboundFound::Refused(Refusal::NoGateway);
     }
-    let Candidate { name, trunk, number } = candidates.swap_remove(place);
+    let Candidate { name, trunk, number, shown } = candidates.swap_remove(place);
     OutboundFound::By(Box::new(Way {
         gateway: trunk.switch,
         name,
         number,
         route,
         most,
+        shown,
         fails_over: if more { fails_over } else { Vec::new() },
         remark,
     }))
@@ -188,6 +190,7 @@ mod tests {
     use super::*;
     use crate::base::ids::{CallId, InstanceId, TenantId};
     use crate::keyring::Keyring;
+    use crate::model::outbound::{Calling, Shown};
     use crate::store::{Config, Database, NewTenant};
     use crate::vault::keys::OperatorKeys;
 
@@ -210,7 +213,8 @@ mod tests {
         let gateways = ["first", "second"].map(|name| name.parse().unwrap()).to_vec();
         let new = NewTenant { gateways, ..NewTenant::named("acme".parse().unwrap()) };
         let tenant = store.operator().create_tenant(&new).await.unwrap().id;
-        let rules = json!({ "denied": ["+900"], "minutes_per_day": 10 });
+        let caller = json!({ "show": "number", "number": "+4930" });
+        let rules = json!({ "denied": ["+900"], "minutes_per_day": 10, "caller": caller });
         let rules = serde_json::from_value(rules).unwrap();
         store.tenant(tenant).set_outbound_rules(&rules).await.unwrap();
         let directory = Directory::start(&store, &config).await.unwrap();
@@ -223,7 +227,9 @@ mod tests {
     impl Place {
         async fn ask(&self, number: &str) -> OutboundFound {
             let (leg, number) = (1, number.to_owned());
-            let wanted = Wanted { leg, number, gateway: None, tried: vec![], instead_of: None };
+            let calling = Calling { number: "200".into(), extension: None };
+            let (tried, instead_of) = (Vec::new(), None);
+            let wanted = Wanted { leg, number, calling, gateway: None, tried, instead_of };
             let (tenant, call) = (self.tenant, CallId(Uuid::now_v7()));
             let ask = OutboundAsk::Begin(Box::new(wanted));
             self.exchange.ask(OutboundQuery { tenant, call, ask }, None).await
@@ -265,11 +271,14 @@ mod tests {
         let place = place().await;
         let counted = way(place.ask("+4930").await);
         assert_eq!((counted.remark, counted.most), (None, Some(Millis(600_000))));
+        let shown = Some(Shown::As { number: "+4930".into(), name: None });
+        assert_eq!(counted.shown, shown);
         let url = format!("sqlite:{}", place.folder.path().join("test.db").display());
         let mut holder = SqliteConnection::connect(&url).await.unwrap();
         holder.execute("BEGIN IMMEDIATE").await.unwrap();
         let uncounted = way(place.ask("+4930").await);
         assert_eq!(uncounted.remark.as_deref(), Some("not counted: the database is away"));
+        assert_eq!(uncounted.shown, shown);
         assert_eq!(place.ask("00900").await, OutboundFound::Refused(Refusal::Denied));
     }
 }

@@ -50,7 +50,7 @@ pub(in crate::call) fn outside(
     }
     let gateway = named.or_else(|| settings.first_gateway());
     let gateway = gateway.ok_or("the tenant has no gateway")?.clone();
-    Ok(DialAddress::Number { number, gateway, most: None })
+    Ok(DialAddress::Number { number, gateway, most: None, shown: None })
 }
 
 /// An extension or SIP user: letters, digits and a few signs.

@@ -22,6 +22,7 @@ use crate::flow::kind::http::Method;
 use crate::flow::program::SpeechEngine;
 use crate::flow::prompt::{SayKind, TonePrompt};
 use crate::model::audit::AuditEntry;
+use crate::model::outbound::Shown;
 use crate::model::record::{CallRecord, RecordingNote};
 use crate::model::timeline::Entry;
 
@@ -306,6 +307,9 @@ pub enum DialAddress {
         /// So long a conversation lasts at most.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         most: Option<Millis>,
+        /// Who is shown, where it is not whom the order names.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shown: Option<Box<Shown>>,
     },
     /// A number of which it is asked first by which gateway it is called. `gateway` is
     /// FreeSWITCH's name of the one that was named. The switch never gets this.

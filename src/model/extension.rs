@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::outbound::is_number;
 use super::sip::SipUser;
 use crate::base::ids::ExtensionId;
 
@@ -18,6 +19,10 @@ pub struct ExtensionSettings {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 100))]
     pub name: String,
+    /// The number that its calls to numbers outside show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), regex(pattern = r"^\+?[0-9]+$"))]
+    pub outside: Option<String>,
     /// Whether it may not register or call.
     #[serde(default)]
     pub disabled: bool,
@@ -25,11 +30,16 @@ pub struct ExtensionSettings {
 
 impl ExtensionSettings {
     /// # Errors
-    /// A sentence.
-    pub fn check(&self) -> Result<(), &'static str> {
+    /// The field, and a sentence.
+    pub fn check(&self) -> Result<(), (&'static str, &'static str)> {
         let shown = |c: char| !c.is_control() && !r#""\<>$"#.contains(c);
         if self.name.len() > NAME_MAX || !self.name.chars().all(shown) {
-            return Err("a name has at most 100 bytes, and none of `\"\\<>$`");
+            let field = "settings.name";
+            return Err((field, "a name has at most 100 bytes, and none of `\"\\<>$`"));
+        }
+        if self.outside.as_ref().is_some_and(|number| !is_number(number)) {
+            let field = "settings.outside";
+            return Err((field, "expected a number of up to 32 digits, with at most a + before"));
         }
         Ok(())
     }

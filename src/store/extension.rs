@@ -74,7 +74,7 @@ impl TenantScope {
         settings: &ExtensionSettings,
         secret: Option<Sealed>,
     ) -> Result<StoredExtension, StoreError> {
-        settings.check().map_err(|why| StoreError::Field("settings.name", why.to_owned()))?;
+        settings.check().map_err(|(field, why)| StoreError::Field(field, why.to_owned()))?;
         let before = match self.extension(number).await {
             Ok(found) => Some(found),
             Err(StoreError::NotFound { .. }) => None,

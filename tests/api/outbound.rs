@@ -57,9 +57,14 @@ async fn what_may_be_called_is_laid_down_and_a_lock_is_shown_and_opened() {
     let help = open.body["emergency"].as_array().unwrap();
     assert!(help.contains(&json!("112")) && help.contains(&json!("911")), "{open:?}");
     let rules = json!({ "denied": ["+88"], "calls": 5, "fraud": {
-        "window": 60, "calls": 3, "prefixes": ["+900"], "unseen_digits": 3 } });
+        "window": 60, "calls": 3, "prefixes": ["+900"], "unseen_digits": 3 },
+        "caller": { "show": "own", "number": "+4930100", "name": "Acme" } });
     let laid = admin.put(path, &rules).await;
     assert_eq!((laid.status, &laid.body["calls"]), (StatusCode::OK, &json!(5)), "{laid:?}");
+    assert_eq!(laid.body["caller"], rules["caller"]);
+    let nobody = json!({ "caller": { "show": "own", "number": "nobody" } });
+    let wrong = admin.put(path, &nobody).await;
+    assert_eq!((wrong.status, &wrong.body["field"]), (REFUSED, &json!("caller")), "{wrong:?}");
     let wrong = admin.put(path, &json!({ "fraud": { "window": 60, "calls": 3 } })).await;
     assert_eq!((wrong.status, &wrong.body["field"]), (REFUSED, &json!("fraud")));
 

@@ -7,7 +7,7 @@ use callwright::call::input::{Answer, Input};
 use callwright::call::outbound::{OutboundAsk, OutboundFound, OutboundQuery, Way};
 use callwright::call::output::QueryId;
 use callwright::flow::program::Program;
-use callwright::model::outbound::Refusal;
+use callwright::model::outbound::{Refusal, Shown};
 use callwright::model::record::LegRecord;
 use serde_json::{Value, json};
 
@@ -31,8 +31,8 @@ impl Line {
         self.write(&text);
     }
 
-    /// `via NAME NUMBER [CODES] [for=SECONDS]` answers the question, and so do the refusals by their
-    /// names.
+    /// `via NAME NUMBER [CODES] [for=SECONDS] [as=NUMBER]` answers the question, and so do the
+    /// refusals by their names.
     pub(crate) fn gateway(&mut self, word: &str, rest: &str) {
         let mut words = rest.split(' ');
         let found = match word {
@@ -40,7 +40,7 @@ impl Line {
                 let name = words.next().unwrap();
                 let number = words.next().unwrap().to_owned();
                 let seconds = rest.split_once("for=").map(|(_, text)| text.parse().unwrap());
-                let codes = words.next().filter(|word| !word.starts_with("for="));
+                let codes = words.next().filter(|word| !word.contains('='));
                 let codes = codes.map(|codes| codes.split(',')).into_iter().flatten();
                 let codes = codes.map(|code| code.parse().unwrap());
                 OutboundFound::By(Box::new(Way {
@@ -48,6 +48,9 @@ impl Line {
                     name: name.parse().unwrap(),
                     number,
                     route: None,
+                    shown: rest
+                        .split_once("as=")
+                        .map(|(_, number)| Shown::As { number: number.to_owned(), name: None }),
                     most: seconds.map(|seconds: u64| Millis(seconds * 1_000)),
                     fails_over: codes.collect(),
                     remark: None,
@@ -142,6 +145,17 @@ fn a_conversation_may_last_as_long_as_minutes_are_left() {
     let line = line(&one(), "via first 1 for=90");
     assert!(line.text.contains("by the gateway first, for 1m30s at most"), "{}", line.text);
     assert!(line.text.contains("! dial 1 via cw-first for 1m30s +0s 20s"), "{}", line.text);
+}
+
+#[test]
+fn who_calls_is_told_and_who_is_to_be_shown_is_shown() {
+    let line = line(&one(), "via first 1 as=+4930100");
+    assert!(line.text.contains("by the gateway first, showing +4930100"), "{}", line.text);
+    assert!(
+        line.text.contains("! dial 1 via cw-first as As { number: \"+4930100\""),
+        "{}",
+        line.text
+    );
 }
 
 #[test]

@@ -730,9 +730,10 @@ fn seek(ask: &ParkAsk) -> String {
 fn dialed_at(address: &DialAddress) -> String {
     match address {
         DialAddress::Extension { extension, domain } => format!("{extension}@{domain}"),
-        DialAddress::Number { number, gateway, most } => {
+        DialAddress::Number { number, gateway, most, shown } => {
             let most = most.map(|most| format!(" for {most}")).unwrap_or_default();
-            format!("{number} via {gateway}{most}")
+            let shown = shown.as_ref().map(|shown| format!(" as {shown:?}")).unwrap_or_default();
+            format!("{number} via {gateway}{most}{shown}")
         }
         DialAddress::Outside { .. } => panic!("the switch knows no gateway for it"),
         DialAddress::Sip { user, host } => format!("sip:{user}@{host}"),

@@ -3,16 +3,21 @@
 use callwright::base::ids::{CallId, GatewayName};
 use callwright::base::millis::Millis;
 use callwright::call::admission::AdmitFound;
+use callwright::keyring::Keyring;
 use callwright::model::admission::{CallLimit, CallLimits, LimitOn, Measure, Over};
+use callwright::model::extension::ExtensionSettings;
 use callwright::model::live::LiveCall;
 use callwright::model::outbound::{Candidate, Outbound, Refusal, Route, Rules, Trunk};
 use callwright::store::{
-    ActFilter, Claimed, Directory, NewLeg, NewTenant, StoreError, TenantScope,
+    ActFilter, Claimed, Directory, NewLeg, NewNumber, NewTenant, SecretOf, StoreError, TenantScope,
 };
+use callwright::vault::keys::OperatorKeys;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::bench::{Bench, call_id, live, on_both};
+use crate::bench::{Bench, call_id, live, name, on_both, publish};
+
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 fn call(number: u128) -> CallId {
     CallId(Uuid::from_u128(number))
@@ -20,7 +25,7 @@ fn call(number: u128) -> CallId {
 
 fn candidate(name: &str, most: Option<u32>) -> Candidate {
     let trunk = Trunk { switch: format!("cw-{name}").parse().unwrap(), most };
-    Candidate { name: name.parse().unwrap(), trunk, number: "1".into() }
+    Candidate { name: name.parse().unwrap(), trunk, number: "1".into(), shown: None }
 }
 
 fn ruled(rules: &serde_json::Value) -> Outbound {
@@ -74,6 +79,33 @@ async fn routes_are_kept_checked_and_told_to_routing(bench: Bench) {
     let log = scope.log(&ActFilter::default(), None, 10).await.unwrap();
     let deeds: Vec<_> = log.items.iter().map(|act| act.what.as_str()).collect();
     assert_eq!(deeds[..2], ["route.remove", "route.put"], "{deeds:?}");
+}
+
+async fn own_numbers_and_what_extensions_show_are_known_to_routing(bench: Bench) {
+    let scope = acme(&bench).await;
+    publish(&bench.store, scope.id(), "main", "main").await;
+    for number in ["030 100200", "100"] {
+        scope.put_number(&NewNumber::exact(number, name("main"))).await.unwrap();
+    }
+    let directory = Directory::start(&bench.store, &bench.config).await.unwrap();
+    let known = directory.routes().outbound(scope.id()).unwrap();
+    assert_eq!(known.numbers, ["030 100200".to_owned()].into(), "a short one is not known outside");
+    assert!(!known.decides());
+    let outside = Some("+4930100200".to_owned());
+    let settings = ExtensionSettings { outside, ..ExtensionSettings::default() };
+    let number = "200".parse().unwrap();
+    let id = scope.extension_id(&number).await.unwrap();
+    let keyring = Keyring::new(&bench.store, OperatorKeys::read(KEY).unwrap());
+    let label = SecretOf::Extension.label(id);
+    let sealed = keyring.seal(scope.id(), &label, "phone").await.unwrap();
+    scope.put_extension(id, &number, &settings, Some(sealed)).await.unwrap();
+    directory.refresh().await.unwrap();
+    let known = directory.routes().outbound(scope.id()).unwrap();
+    assert_eq!(known.extensions["200"], "+4930100200");
+    assert!(known.decides());
+    let wrong = ExtensionSettings { outside: Some("x".into()), ..settings };
+    let refused = scope.put_extension(id, &number, &wrong, None).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Field("settings.outside", _)), "{refused}");
 }
 
 async fn two_processes_give_a_gateways_last_channel_to_one_call(bench: Bench) {
@@ -245,6 +277,7 @@ async fn numbers_that_were_called_long_ago_are_not_suspicious(bench: Bench) {
 
 on_both!(
     routes_are_kept_checked_and_told_to_routing,
+    own_numbers_and_what_extensions_show_are_known_to_routing,
     two_processes_give_a_gateways_last_channel_to_one_call,
     a_leg_counts_until_it_is_over_and_its_minutes_from_then_on,
     what_a_killed_process_could_not_say_is_found_and_its_talk_counts,

@@ -79,11 +79,11 @@ impl Call {
         }
         let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
         self.notice(format!("the gateway {} does not carry the call: {cause}{code}", way.name));
-        let Wanted { number, gateway, mut tried, leg, .. } = one.wanted.clone();
+        let Wanted { number, calling, gateway, mut tried, leg, .. } = one.wanted.clone();
         tried.push(way.gateway.clone());
         // Who counts takes the new leg for the old one.
         self.state.counted.retain(|counted| counted.leg != leg);
-        let wanted = Wanted { leg: 0, number, gateway, tried, instead_of: Some(leg) };
+        let wanted = Wanted { leg: 0, number, calling, gateway, tried, instead_of: Some(leg) };
         let again = self.seek(one.position, one.place, wanted);
         self.state.counters.actions += 1;
         let id = ActionId(self.state.counters.actions);

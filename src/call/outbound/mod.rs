@@ -15,7 +15,7 @@ use super::Call;
 use super::output::{Query, QueryId};
 use crate::base::ids::{CallId, GatewayName, RouteName, TenantId};
 use crate::base::millis::Millis;
-use crate::model::outbound::Refusal;
+use crate::model::outbound::{Calling, Refusal, Shown};
 
 pub(in crate::call) use outgoing::Outgoing;
 
@@ -43,6 +43,8 @@ pub enum OutboundAsk {
 pub struct Wanted {
     pub leg: u32,
     pub number: String,
+    /// Who calls, as it would be shown.
+    pub calling: Calling,
     /// FreeSWITCH's name of the gateway, where one was named.
     pub gateway: Option<GatewayName>,
     /// Gateways that have failed already, as FreeSWITCH names them.
@@ -78,6 +80,8 @@ pub struct Way {
     pub route: Option<RouteName>,
     /// A conversation may last so long, until no minutes are left.
     pub most: Option<Millis>,
+    /// Who is shown, where it is not who would be.
+    pub shown: Option<Shown>,
     /// SIP codes after which another gateway may be asked for; empty where there is none.
     pub fails_over: Vec<u16>,
     /// What is to be known of it besides.

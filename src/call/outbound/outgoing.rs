@@ -83,9 +83,12 @@ impl Outgoing {
         let rest = |timeout: Millis| Millis(timeout.ms().saturating_sub(spent_ms));
         let way = |position| {
             let one = self.tries.iter().find(|one| one.position == position)?;
-            let Some(Ok(Way { number, gateway, most, .. })) = &one.found else { return None };
-            let (number, gateway, most) = (number.clone(), gateway.clone(), *most);
-            Some(DialAddress::Number { number, gateway, most })
+            let Some(Ok(Way { number, gateway, most, shown, .. })) = &one.found else {
+                return None;
+            };
+            let (number, gateway) = (number.clone(), gateway.clone());
+            let shown = shown.clone().map(Box::new);
+            Some(DialAddress::Number { number, gateway, most: *most, shown })
         };
         let mut action = self.action.clone();
         match &mut action {

@@ -8,7 +8,7 @@ use crate::call::input::{Answer, Dialed, Ending, FarNews};
 use crate::call::output::{Action, ActionId, QueryId};
 use crate::call::timer::Timer;
 use crate::call::{Call, describe};
-use crate::model::outbound::Refusal;
+use crate::model::outbound::{Calling, Refusal, Shown};
 use crate::model::record::LegRecord;
 use crate::model::timeline::What;
 
@@ -55,11 +55,13 @@ impl Call {
             }
             _ => 0,
         };
+        let calling = self.calling(&action);
         let mut tries = Vec::new();
         for (position, number, gateway) in numbers {
             self.uncount_place(first + position);
             let (tried, instead_of) = (Vec::new(), None);
-            let wanted = Wanted { leg: 0, number, gateway, tried, instead_of };
+            let calling = calling.clone();
+            let wanted = Wanted { leg: 0, number, calling, gateway, tried, instead_of };
             tries.push(self.seek(position, first + position, wanted));
         }
         let now_ms = self.state.age_ms;
@@ -75,6 +77,26 @@ impl Call {
         });
         self.await_outside();
         None
+    }
+
+    /// Who is shown unless something else is laid down.
+    fn calling(&self, action: &Action) -> Calling {
+        let named = match action {
+            Action::Dial(order) => order.caller_number.clone(),
+            Action::Originate(order) => order.caller_number.clone(),
+            Action::Place(order) => order.caller_number.clone(),
+            _ => None,
+        };
+        let arrival = &self.state.arrival;
+        // Legs that are called besides are always given a number: the caller's, if nobody else's.
+        let other = named.filter(|number| *number != arrival.caller_number);
+        match other {
+            Some(number) => Calling { number, extension: None },
+            None => Calling {
+                number: arrival.caller_number.clone(),
+                extension: arrival.extension().map(str::to_owned),
+            },
+        }
     }
 
     /// What is called in the place of something that was forgotten does not count for it.
@@ -134,6 +156,7 @@ impl Call {
                     number: wanted.number.clone(),
                     route: None,
                     most: None,
+                    shown: None,
                     fails_over: Vec::new(),
                     remark: Some("nobody says by which gateway".to_owned()),
                 })
@@ -179,8 +202,12 @@ impl Call {
                 Some(Ok(way)) => {
                     let route = way.route.as_ref().map(|route| format!(", by the route {route}"));
                     let most = way.most.map(|most| format!(", for {most} at most"));
+                    let shown = way.shown.as_ref().map(|shown| match shown {
+                        Shown::As { number, .. } => format!(", showing {}", self.party(number)),
+                        Shown::Nobody => ", showing nobody".to_owned(),
+                    });
                     let remark = way.remark.as_ref().map(|remark| format!(" ({remark})"));
-                    let more: String = [route, most, remark].into_iter().flatten().collect();
+                    let more: String = [route, most, shown, remark].into_iter().flatten().collect();
                     format!("{number} is called by the gateway {}{more}", way.name)
                 }
                 Some(Err(refusal)) => format!("{number} is not called: {refusal}"),

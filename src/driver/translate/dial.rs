@@ -16,6 +16,7 @@ use crate::esl::command::Command;
 use crate::esl::dial_string::{DialString, DialValue, DialVariable, Leg, Target};
 use crate::esl::event::Event;
 use crate::esl::token::ExecuteId;
+use crate::model::outbound::Shown;
 
 /// On each leg: which target it is. FreeSWITCH copies what the caller's variable `import` names
 /// from the leg that answered (`switch_ivr_originate.c` switch_process_import).
@@ -118,14 +119,31 @@ fn leg(target: &DialTarget, profile: &Word) -> Result<Leg, Refused> {
         let delay = DialValue::Number(target.delay.whole_seconds());
         variables.push(variable("leg_delay_start", delay));
     }
-    variables.extend(limit(&target.address));
+    variables.extend(outside(&target.address)?);
     Ok(Leg { target: address(&target.address, profile)?, variables })
 }
 
-/// FreeSWITCH itself ends a conversation that lasts too long, even while nobody of us is there.
-pub(super) fn limit(address: &DialAddress) -> Option<DialVariable> {
-    let DialAddress::Number { most: Some(most), .. } = address else { return None };
-    Some(DialVariable::hang_up_after(most.whole_seconds().max(1)))
+/// What a leg to a number outside has besides. FreeSWITCH itself ends a conversation that lasts too
+/// long, even while nobody of us is there; who is shown by the leg is shown before whom the order
+/// names (`switch_ivr_originate.c` switch_ivr_originate).
+pub(super) fn outside(address: &DialAddress) -> Result<Vec<DialVariable>, Refused> {
+    let DialAddress::Number { most, shown, .. } = address else { return Ok(Vec::new()) };
+    let limit = most.map(|most| DialVariable::hang_up_after(most.whole_seconds().max(1)));
+    let mut variables: Vec<_> = limit.into_iter().collect();
+    let (number, name) = match shown.as_deref() {
+        None => return Ok(variables),
+        Some(Shown::As { number, name }) => (number.as_str(), name.as_deref().unwrap_or(number)),
+        Some(Shown::Nobody) => {
+            let hidden = DialValue::Word(Word::new("privacy", "hide_name.hide_number")?);
+            variables.push(variable("origination_privacy", hidden));
+            ("anonymous", "Anonymous")
+        }
+    };
+    let name = DisplayName::cleaned(name).map(DialValue::Name);
+    variables.extend(name.map(|name| variable("origination_caller_id_name", name)));
+    let number = DialValue::Part(DialPart::new(number)?);
+    variables.push(variable("origination_caller_id_number", number));
+    Ok(variables)
 }
 
 pub(super) fn address(address: &DialAddress, profile: &Word) -> Result<Target, Refused> {
@@ -297,6 +315,7 @@ mod tests {
                 number: "+15550100".into(),
                 gateway: "carrier-1".parse().unwrap(),
                 most: Some(Millis(90_500)),
+                shown: Some(Box::new(Shown::As { number: "+4930100".into(), name: None })),
             })
         };
         let third =
@@ -310,7 +329,9 @@ mod tests {
         [callwright_target=1,
         leg_timeout=10,
         leg_delay_start=6,
-        execute_on_answer=sched_hangup:+91]sofia/gateway/carrier-1/+15550100,
+        execute_on_answer=sched_hangup:+91,
+        origination_caller_id_name=+4930100,
+        origination_caller_id_number=+4930100]sofia/gateway/carrier-1/+15550100,
         [callwright_target=2,
         leg_timeout=20]sofia/external/bob@sip.example.org:5070
         ");
@@ -352,6 +373,28 @@ mod tests {
         group_confirm_timeout=20}[callwright_target=0,
         leg_timeout=20]user/1000@a.example
         ");
+    }
+
+    #[test]
+    fn who_is_not_to_be_shown_goes_out_as_nobody() {
+        let number = DialAddress::Number {
+            number: "1".into(),
+            gateway: "carrier-1".parse().unwrap(),
+            most: None,
+            shown: Some(Box::new(Shown::Nobody)),
+        };
+        let mut order = order(vec![target(number)]);
+        order.caller_number = Some("+15550199".into());
+        let sent = sent(&order);
+        let (all, leg) = sent.split_once('[').unwrap();
+        assert!(all.contains("origination_caller_id_number=+15550199"), "{all}");
+        for part in [
+            "origination_privacy=hide_name.hide_number",
+            "origination_caller_id_name=Anonymous",
+            "origination_caller_id_number=anonymous",
+        ] {
+            assert!(leg.contains(part), "{leg}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::base::cause::HangupCause;
 use crate::base::digits::Digits;
 use crate::base::ids::ChannelId;
 use crate::base::millis::Millis;
-use crate::call::output::{Media, OriginateOrder, PlaceOrder, Then as Ordered};
+use crate::call::output::{DialAddress, Media, OriginateOrder, PlaceOrder, Then as Ordered};
 use crate::call::{BROUGHT, Tie};
 use crate::esl::application::Sound;
 use crate::esl::argument::{DialPart, DisplayName, Refused, Sealed, Tones, VariableValue, Word};
@@ -36,7 +36,7 @@ pub fn originate(
     variables.push(deaf_to_keys());
     variables.extend(shown(order.caller_name.as_deref(), order.caller_number.as_deref())?);
     variables.extend(dial::away(away));
-    variables.extend(dial::limit(&order.address));
+    outside(&mut variables, &order.address)?;
     let then = match &order.then {
         Ordered::Park => Then::Park,
         Ordered::Eavesdrop { target, speaks } => {
@@ -68,10 +68,18 @@ pub fn place(
     let mut variables = ringing(order.timeout);
     variables.extend(shown(order.caller_name.as_deref(), order.caller_number.as_deref())?);
     variables.push(variable(STATE, DialValue::Sealed(state)));
-    variables.extend(dial::limit(&order.address));
+    outside(&mut variables, &order.address)?;
     let target = dial::address(&order.address, profile)?;
     let then = Then::Dialplan { extension: DialPart::new(PLACED)?, context };
     Ok(leg(channel, None, target, variables, then))
+}
+
+/// Adds what a leg to a number outside has besides, and takes out what that replaces.
+fn outside(variables: &mut Vec<DialVariable>, address: &DialAddress) -> Result<(), Refused> {
+    let more = dial::outside(address)?;
+    variables.retain(|known| more.iter().all(|new| new.name != known.name));
+    variables.extend(more);
+    Ok(())
 }
 
 /// Nothing that a network plays counts as an answer, and it rings so long.

@@ -1,5 +1,6 @@
 //! Calls to numbers outside: by which gateways they go, and which of them may be made at all.
 
+mod caller;
 mod dialed;
 mod plan;
 mod prefix;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::cause::HangupCause;
 use crate::base::ids::GatewayName;
 
+pub use caller::{CallerRule, Calling, Shown, is_number};
 pub use dialed::Dialed;
 pub use plan::{Candidate, Outbound, Plan, Trunk};
 pub use prefix::{NotPrefix, Prefix};
@@ -49,6 +51,9 @@ pub struct Route {
     #[serde(default = "fails_over")]
     #[schemars(length(max = 32), inner(range(min = 400, max = 699)))]
     pub fails_over: Vec<u16>,
+    /// Who is shown, where it is not as the tenant's rules say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<CallerRule>,
 }
 
 fn fails_over() -> Vec<u16> {
@@ -67,6 +72,9 @@ pub struct RouteGateway {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1_000))]
     pub weight: u16,
+    /// Who is shown, where it is not as the route says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<CallerRule>,
 }
 
 const fn one() -> u16 {
@@ -89,7 +97,7 @@ impl Route {
     /// By these gateways, one after another, for all numbers.
     pub fn by(gateways: impl IntoIterator<Item = GatewayName>) -> Self {
         let gateways = gateways.into_iter().zip(0..);
-        let gateway = |(gateway, order)| RouteGateway { gateway, order, weight: 1 };
+        let gateway = |(gateway, order)| RouteGateway { gateway, order, weight: 1, caller: None };
         Self {
             order: 0,
             prefix: Prefix::default(),
@@ -97,6 +105,7 @@ impl Route {
             prepend: Prefix::default(),
             gateways: gateways.map(gateway).collect(),
             fails_over: fails_over(),
+            caller: None,
         }
     }
 
@@ -123,7 +132,8 @@ impl Route {
         if self.fails_over.iter().any(|code| !(400..=699).contains(code)) {
             return fault("fails_over", "expected SIP codes of 400 to 699");
         }
-        Ok(())
+        let each = self.gateways.iter().filter_map(|one| one.caller.as_ref());
+        each.chain(&self.caller).try_for_each(|rule| rule.check("caller"))
     }
 
     /// The number as its gateways get it; none where nothing is left of it.
@@ -212,6 +222,8 @@ mod tests {
         let field = |route: Route| route.check().unwrap_err().field;
         assert_eq!(field(Route { gateways: Vec::new(), ..route.clone() }), "gateways");
         assert_eq!(field(Route { fails_over: vec![200], ..route.clone() }), "fails_over");
+        let caller = Some(CallerRule::Number { number: "x".into(), name: None });
+        assert_eq!(field(Route { caller, ..route.clone() }), "caller");
         assert_eq!(field(Route { strip: 21, ..route }), "strip");
         let twice = ["a", "a"].map(|name| name.parse().unwrap());
         assert_eq!(field(Route::by(twice)), "gateways");

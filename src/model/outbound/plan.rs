@@ -1,9 +1,9 @@
 //! Which gateways a number is tried by, in which order: a picture of one moment, without I/O.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use super::{Dialed, Lock, Refusal, Route, RouteGateway, Rules};
+use super::{CallerRule, Calling, Dialed, Lock, Refusal, Route, RouteGateway, Rules, Shown};
 use crate::base::ids::{GatewayName, RouteName};
 use crate::model::e164::NumberPlan;
 
@@ -16,6 +16,9 @@ pub struct Outbound {
     pub locked: Option<Lock>,
     /// How the tenant's numbers are written.
     pub numbering: Option<NumberPlan>,
+    /// The tenant's own numbers, as they are written, and those that its extensions show outside.
+    pub numbers: BTreeSet<String>,
+    pub extensions: BTreeMap<String, String>,
     trunks: BTreeMap<GatewayName, Trunk>,
     /// An IANA time zone.
     pub timezone: String,
@@ -38,6 +41,8 @@ pub struct Candidate {
     pub trunk: Trunk,
     /// The number as the gateway gets it.
     pub number: String,
+    /// Who is shown, where it is not who would be.
+    pub shown: Option<Shown>,
 }
 
 /// How a number is called.
@@ -77,6 +82,7 @@ impl Outbound {
         !self.routes.is_empty()
             || self.locked.is_some()
             || !self.rules.are_open()
+            || !self.extensions.is_empty()
             || self.trunks.values().any(|trunk| trunk.most.is_some())
     }
 
@@ -122,6 +128,27 @@ impl Outbound {
         Dialed::new(number, self.numbering.as_ref())
     }
 
+    /// Says of each gateway who is shown by it. Who calls for help is never hidden.
+    pub fn show(&self, plan: &mut Plan, calling: &Calling) {
+        let is_it = |(name, _): &&(RouteName, Route)| Some(name) == plan.route.as_ref();
+        let route = self.routes.iter().find(is_it).map(|(_, route)| route);
+        let outside = calling.extension.as_ref().and_then(|number| self.extensions.get(number));
+        let is_own = |number: &str| {
+            let number = self.dialed(number);
+            self.numbers.iter().any(|own| self.dialed(own).plainest() == number.plainest())
+        };
+        for one in &mut plan.candidates {
+            let entry =
+                route.and_then(|route| route.gateways.iter().find(|e| e.gateway == one.name));
+            let nearest = entry.and_then(|entry| entry.caller.as_ref());
+            let nearest = nearest.or_else(|| route.and_then(|route| route.caller.as_ref()));
+            let rule = nearest.or(self.rules.caller.as_ref()).unwrap_or(&CallerRule::Caller);
+            let hides = plan.emergency && *rule == CallerRule::Anonymous;
+            let rule = if hides { &CallerRule::Caller } else { rule };
+            one.shown = rule.shows(&calling.number, outside.map(String::as_str), is_own);
+        }
+    }
+
     /// Without any route the first gateway is taken, and has the number as it was dialed. Help is
     /// called by the number that was dialed, unless a route is there for just that number.
     fn by_routes(&self, plan: &mut Plan, dialed: &Dialed<'_>, number: &str, seed: u64) {
@@ -138,7 +165,7 @@ impl Outbound {
             let turns = turns(&route.gateways, seed).into_iter();
             plan.candidates.extend(turns.filter_map(|name| {
                 let trunk = self.trunks.get(name)?.clone();
-                Some(Candidate { name: name.clone(), trunk, number: sent.clone() })
+                Some(Candidate { name: name.clone(), trunk, number: sent.clone(), shown: None })
             }));
         } else if self.routes.is_empty() {
             plan.candidates.extend(self.known(|_, _| true, number).take(1));
@@ -159,6 +186,7 @@ impl Outbound {
                 name: name.clone(),
                 trunk: trunk.clone(),
                 number: number.clone(),
+                shown: None,
             },
         )
     }
@@ -293,6 +321,32 @@ mod tests {
         assert_eq!(tried(&outbound, "30", None), ["c:004930"]);
         let own = r#"own {"prefix": "112", "prepend": "9", "gateways": [{"gateway": "b"}]}"#;
         assert_eq!(tried(&laid_down(&[abroad, own]), "112", None)[0], "b:9112");
+    }
+
+    #[test]
+    fn the_nearest_rule_says_who_is_shown_and_nobody_hides_who_calls_for_help() {
+        let route = r#"all {"caller": {"show": "number", "number": "1"}, "gateways": [
+            {"gateway": "a"}, {"gateway": "b", "caller": {"show": "anonymous"}}]}"#;
+        let britain = r#"britain {"prefix": "+44", "gateways": [{"gateway": "c"}]}"#;
+        let mut outbound = laid_down(&[route, britain]);
+        outbound.numbering = Some(NumberPlan::of("49"));
+        outbound.numbers = ["030 100200".to_owned()].into();
+        outbound.extensions = [("200".to_owned(), "+4930100200".to_owned())].into();
+        let own = r#"{"caller": {"show": "own", "number": "+4930100299"}}"#;
+        outbound.rules = serde_json::from_str(own).unwrap();
+        let shows = |number: &str, by: &str, caller: &str, extension: Option<&str>| {
+            let mut plan = outbound.plan(number, None, 0).unwrap();
+            let extension = extension.map(str::to_owned);
+            outbound.show(&mut plan, &Calling { number: caller.into(), extension });
+            plan.candidates.iter().find(|one| one.name == name(by)).unwrap().shown.clone()
+        };
+        let shown = |number: &str| Some(Shown::As { number: number.into(), name: None });
+        assert_eq!(shows("+331234567", "a", "200", None), shown("1"), "the route's");
+        assert_eq!(shows("+331234567", "b", "200", None), Some(Shown::Nobody), "the gateway's");
+        assert_eq!(shows("112", "b", "200", Some("200")), shown("+4930100200"));
+        assert_eq!(shows("+442012345", "c", "0049 30 100200", None), None, "its own");
+        assert_eq!(shows("+442012345", "c", "+18005550100", None), shown("+4930100299"));
+        assert_eq!(shows("+442012345", "c", "201", Some("201")), shown("+4930100299"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Dialed, OutboundFault, Prefix, fault};
+use super::{CallerRule, Dialed, OutboundFault, Prefix, fault};
 use crate::model::e164::NumberPlan;
 
 /// Prefixes and emergency numbers, each at most.
@@ -53,6 +53,9 @@ pub struct Rules {
     /// Numbers that are called whatever is denied, used up, full or locked.
     #[schemars(length(max = 1_000))]
     pub emergency: Vec<Prefix>,
+    /// Who is shown. A call for help shows whoever calls in the place of nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller: Option<CallerRule>,
 }
 
 impl Default for Rules {
@@ -66,6 +69,7 @@ impl Default for Rules {
             calls: None,
             per_second: None,
             fraud: None,
+            caller: None,
             emergency: EMERGENCY.iter().map(|number| number.parse().unwrap()).collect(),
         }
     }
@@ -165,6 +169,7 @@ impl Rules {
                 return fault(field, "that is more than 10000000");
             }
         }
+        self.caller.as_ref().map_or(Ok(()), |rule| rule.check("caller"))?;
         self.fraud.as_ref().map_or(Ok(()), FraudRule::check)
     }
 
@@ -195,9 +200,10 @@ impl Rules {
             || self.fraud.is_some()
     }
 
-    /// Whether they refuse nothing.
+    /// Whether they refuse and change nothing.
     pub const fn are_open(&self) -> bool {
-        self.allowed.is_empty() && self.denied.is_empty() && !self.counts()
+        let refuse = !self.allowed.is_empty() || !self.denied.is_empty() || self.counts();
+        !refuse && self.caller.is_none()
     }
 }
 

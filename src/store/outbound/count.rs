@@ -134,7 +134,7 @@ mod tests {
 
     fn candidate(name: &str, most: Option<u32>) -> Candidate {
         let trunk = Trunk { switch: format!("cw-{name}").parse().unwrap(), most };
-        Candidate { name: name.parse().unwrap(), trunk, number: "1".into() }
+        Candidate { name: name.parse().unwrap(), trunk, number: "1".into(), shown: None }
     }
 
     fn up(gateways: &[(&str, i64)]) -> Counts {
