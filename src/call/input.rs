@@ -193,8 +193,8 @@ pub enum Command {
     Cancel,
     /// Answer a call that its flow has not answered yet; the flow goes on.
     Answer,
-    /// Let a prompt be heard, in the place of the other party by who talks, and by a caller who does
-    /// not beside whatever plays. Nothing of the flow changes.
+    /// Let a prompt be heard, in the place of the other party by who talks, and by a caller who
+    /// does not beside whatever plays. Nothing of the flow changes.
     Play {
         prompt: PromptName,
         #[serde(default)]

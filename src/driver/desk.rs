@@ -152,10 +152,8 @@ impl Desk {
                 Turn { heeded: true, ..Turn::api(api) }
             }
             Action::Overlay { media, far } => {
-                let sound = media::sound(&media)?;
                 let hearers = std::iter::once(self.channel.clone()).chain(far);
-                let overlay = |channel| Api::Overlay { channel, sound: sound.clone() };
-                Turn::of(hearers.map(|hearer| Command::Api(overlay(hearer))).collect())
+                Turn::of(legs::overlay(hearers, &media)?)
             }
             Action::Join { other, keep } => self.join_channel(&other, keep)?,
             Action::Return { other } => self.stay_joined(&other)?,

@@ -217,6 +217,19 @@ pub fn tell(channel: ChannelId, media: &Media) -> Result<Api, Refused> {
     Ok(Api::Tell { channel, sound: media::sound(media)? })
 }
 
+/// Lets channels hear this beside what they hear.
+///
+/// # Errors
+/// Something that can't be carried safely.
+pub fn overlay(
+    hearers: impl Iterator<Item = ChannelId>,
+    media: &Media,
+) -> Result<Vec<Command>, Refused> {
+    let sound = media::sound(media)?;
+    let overlay = |channel| Command::Api(Api::Overlay { channel, sound: sound.clone() });
+    Ok(hearers.map(overlay).collect())
+}
+
 /// Lets a channel hear this, and hangs it up.
 ///
 /// # Errors
