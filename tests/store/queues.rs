@@ -240,7 +240,7 @@ async fn a_conversation_keeps_its_target_as_long_as_its_call_is_up(bench: Bench)
 /// Whatever callers do at once, no target is two callers'.
 async fn no_target_is_ever_two_callers_at_once(bench: Bench) {
     let acme = bench.tenant("acme").await.id;
-    let moves = proptest::collection::vec(0_u8..6, 20..40);
+    let moves = proptest::collection::vec(0_u8..6, 40..80);
     let mut runner = TestRunner::deterministic();
     let held: Arc<Mutex<BTreeMap<String, CallId>>> = Arc::default();
     let mut callers = Vec::new();
