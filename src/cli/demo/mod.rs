@@ -70,6 +70,7 @@ fn settings(folder: &Path) -> Config {
     config.store.spool = folder.join("spool");
     config.store.message_directory = folder.join("messages").to_string_lossy().into_owned();
     config.recordings.store = folder.join("recordings").to_string_lossy().into_owned();
+    config.handover.keys = folder.join("callwright.key");
     config.http.allow_private = config.switch.allow.clone();
     config
 }
@@ -112,4 +113,20 @@ fn tell(news: News<'_>, screen: Screen) {
         }
     };
     drop(printed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_writes_into_the_folder_that_is_thrown_away_only() {
+        let folder = Path::new("/away");
+        let config = settings(folder);
+        assert!(config.handover.keys.starts_with(folder));
+        assert!(config.store.spool.starts_with(folder));
+        assert!(Path::new(&config.store.message_directory).starts_with(folder));
+        assert!(Path::new(&config.recordings.store).starts_with(folder));
+        assert_eq!(config.store.database, Database::Sqlite(folder.join("demo.db")));
+    }
 }
