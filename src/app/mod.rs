@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -42,9 +42,10 @@ use crate::flow::program::Program;
 use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
 use crate::model::record::{CallRecord, RecordingNote};
+use crate::model::sip::MediaEncryption;
 use crate::model::timeline::Entry;
 use crate::sip::Accounts;
-use crate::store::{Asked, Caller, Directory, Instance, Operator, Recorder, Settled, Store};
+use crate::store::{Asked, Caller, Directory, Instance, Operator, Recorder, Settled, Sound, Store};
 use crate::switch::limits::Gate;
 use crate::switch::link::LinkEvents;
 use crate::switch::listener::{Listener, bind};
@@ -117,6 +118,7 @@ impl Daemon {
         let gate = Arc::new(Gate::new(&config.limits));
         let listener = Listener::on(socket, config.switch.clone(), Arc::clone(&gate))?;
         let profile = Word::new("profile", &config.dial.profile).context("dial.profile")?;
+        let encryption = asked_by(&directory, config.dial.profile.clone());
         let context = Word::new("context", &config.dial.context).context("dial.context")?;
         let keys = Arc::new(key_file::load(&config.handover.keys)?);
         let instance = InstanceId(uuid::Uuid::now_v7());
@@ -129,7 +131,7 @@ impl Daemon {
             router: Box::new(ByDirectory(directory.clone())),
             sink: Box::new(Kept { recorder: recorder.clone(), watch: Box::new(watch) }),
             http: Http::new(&config.http)?,
-            settings: Settings { profile, context, keys, instance },
+            settings: Settings { profile, encryption, context, keys, instance },
             clock: Clock::start(),
             registry: Registry::default(),
             counters: Counters::default(),
@@ -205,6 +207,23 @@ impl Daemon {
     }
 }
 
+/// What a profile asks of its calls' sound, as long as somebody wants to know.
+fn asked_by(directory: &Directory, profile: String) -> watch::Receiver<MediaEncryption> {
+    let (tell, told) = watch::channel(directory.routes().encryption(&profile));
+    let (directory, mut pictures) = (directory.clone(), directory.pictures());
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                () = tell.closed() => return,
+                // We hold the directory: it is never closed.
+                _ = pictures.changed() => {}
+            }
+            tell.send_replace(directory.routes().encryption(&profile));
+        }
+    });
+    told
+}
+
 /// What looks after calls beside their own connections.
 struct Watch {
     links: Arc<Links>,
@@ -263,6 +282,7 @@ fn asked(inquiry: &Inquiry) -> Asked<'_> {
         address: inquiry.address.as_deref(),
         domain_uuid: inquiry.domain_uuid.as_deref(),
         domain_name: inquiry.domain_name.as_deref(),
+        profile: inquiry.profile.as_deref(),
     }
 }
 
@@ -279,6 +299,7 @@ impl Router for ByDirectory {
             number: &inquiry.caller_number,
             private: inquiry.private,
             own_phone: inquiry.own_phone,
+            sound: Sound { encrypted: inquiry.encrypted, encrypted_only: inquiry.encrypted_only },
         };
         let routes = self.0.routes();
         routes.arrive(&asked(inquiry), &caller).map_err(|none| none.word().to_owned())

@@ -106,6 +106,8 @@ pub enum RejectReason {
     Forbidden,
     /// 503 Service Unavailable
     Congestion,
+    /// 488 Not Acceptable Here
+    NotAcceptable,
 }
 
 impl RejectReason {
@@ -119,6 +121,7 @@ impl RejectReason {
             Self::Unavailable => HangupCause::SubscriberAbsent,
             Self::Forbidden => HangupCause::OutgoingCallBarred,
             Self::Congestion => HangupCause::NormalCircuitCongestion,
+            Self::NotAcceptable => HangupCause::IncompatibleDestination,
         }
     }
 }

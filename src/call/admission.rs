@@ -37,6 +37,8 @@ pub struct Arriving {
     pub program: Arc<Program>,
     pub screening: Screening,
     pub via: Via,
+    /// Its sound has to stay encrypted.
+    pub encrypted: bool,
     /// The caller's number and the dialed one, where the tenant's plan reads them otherwise.
     pub caller_number: Option<String>,
     pub dialed: Option<String>,
@@ -46,7 +48,7 @@ impl Arriving {
     /// One that nobody looks at any further.
     pub fn plain(program: Arc<Program>) -> Self {
         let (screening, via) = (Screening::default(), Via::default());
-        Self { program, screening, via, caller_number: None, dialed: None }
+        Self { program, screening, via, encrypted: false, caller_number: None, dialed: None }
     }
 }
 

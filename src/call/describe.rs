@@ -127,6 +127,7 @@ pub(in crate::call) const fn declined(reason: RejectReason) -> &'static str {
         RejectReason::Unavailable => "unavailable",
         RejectReason::Forbidden => "forbidden",
         RejectReason::Congestion => "congestion",
+        RejectReason::NotAcceptable => "not acceptable",
     }
 }
 

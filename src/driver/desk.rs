@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::translate::dial::Outlet;
 use super::translate::variables::{self, Former};
 use super::translate::{dial, legs, media, room};
 use crate::base::cause::HangupCause;
@@ -42,7 +43,7 @@ const RECORD_MS: &str = "record_ms";
 #[derive(Debug)]
 pub struct Desk {
     channel: ChannelId,
-    profile: Word,
+    outlet: Outlet,
     former: Former,
     tasks: BTreeMap<ActionId, Task>,
     /// Legs that are being called.
@@ -107,10 +108,10 @@ struct Stopping {
 }
 
 impl Desk {
-    pub const fn new(channel: ChannelId, profile: Word, former: Former) -> Self {
+    pub const fn new(channel: ChannelId, outlet: Outlet, former: Former) -> Self {
         let tasks = BTreeMap::new();
         let called = BTreeMap::new();
-        Self { channel, profile, former, tasks, called, stopping: None, limited: None, utc: false }
+        Self { channel, outlet, former, tasks, called, stopping: None, limited: None, utc: false }
     }
 
     /// Takes an order.
@@ -134,8 +135,8 @@ impl Desk {
             Action::JoinRoom(order) => self.join(id, &order)?,
             Action::Room { room, order, by } => self.in_room(&room, &order, by.as_ref())?,
             Action::Originate(order) => {
-                let (profile, away) = (&self.profile, self.former.transfers());
-                let api = legs::originate(&order, &self.channel, profile, away)?;
+                let (outlet, away) = (&self.outlet, self.former.transfers());
+                let api = legs::originate(&order, &self.channel, outlet, away)?;
                 self.aside(id, order.channel, api)
             }
             Action::Relay { channel, from, to } => {
@@ -188,9 +189,9 @@ impl Desk {
         })
     }
 
-    /// The Sofia profile through which SIP addresses are dialed.
-    pub const fn profile(&self) -> &Word {
-        &self.profile
+    /// How SIP addresses are dialed.
+    pub const fn outlet(&self) -> &Outlet {
+        &self.outlet
     }
 
     /// Whether FreeSWITCH has this order.
@@ -292,7 +293,7 @@ impl Desk {
     fn dial(&mut self, id: ActionId, order: &DialOrder) -> Result<Turn, Refused> {
         let execute = execute_id(id, 0);
         let settings = dial::settings(&self.channel, order)?;
-        let application = dial::bridge(order, execute, &self.profile, self.former.transfers())?;
+        let application = dial::bridge(order, execute, &self.outlet, self.former.transfers())?;
         let limit = |limit: Millis| u32::try_from(limit.whole_seconds());
         let time_limit_s = order.time_limit.and_then(|length| limit(length).ok());
         let dialing = Dialing { execute, time_limit_s, joined: false };

@@ -140,10 +140,12 @@ pub enum Rule {
     NumberCallsPerSecond,
     GatewayCalls,
     GatewayCallsPerSecond,
+    /// Where it came in, calls have to be encrypted.
+    Unencrypted,
 }
 
 impl Rule {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::BlockedCaller,
         Self::TenantCalls,
         Self::TenantCallsPerSecond,
@@ -151,6 +153,7 @@ impl Rule {
         Self::NumberCallsPerSecond,
         Self::GatewayCalls,
         Self::GatewayCallsPerSecond,
+        Self::Unencrypted,
     ];
 
     pub const fn of(on: &LimitOn, measure: Measure) -> Self {
@@ -178,6 +181,7 @@ impl Rule {
             Self::NumberCallsPerSecond => "number_calls_per_second",
             Self::GatewayCalls => "gateway_calls",
             Self::GatewayCallsPerSecond => "gateway_calls_per_second",
+            Self::Unencrypted => "unencrypted",
         }
     }
 }
@@ -213,6 +217,16 @@ impl TurnedAway {
             block: Some(blocked.id),
             reason: reason.to_owned(),
             instead: blocked.instead.clone(),
+        }
+    }
+
+    /// Its sound is not encrypted, and `whose` calls have to be.
+    pub fn unencrypted(whose: &str) -> Self {
+        Self {
+            rule: Rule::Unencrypted,
+            block: None,
+            reason: format!("{whose} takes encrypted calls only, and this one brings no SRTP"),
+            instead: Instead::Decline(RejectReason::NotAcceptable),
         }
     }
 
@@ -252,6 +266,7 @@ impl TurnedAway {
                 | Rule::NumberCallsPerSecond
                 | Rule::GatewayCallsPerSecond,
             ) => RejectReason::Congestion,
+            (Instead::Flow(_), Rule::Unencrypted) => RejectReason::NotAcceptable,
         }
     }
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::outbound::is_number;
-use super::sip::SipUser;
+use super::sip::{MediaEncryption, SipUser};
 use crate::base::ids::ExtensionId;
 
 /// Longest name, in bytes.
@@ -23,6 +23,9 @@ pub struct ExtensionSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = r"^\+?[0-9]+$"))]
     pub outside: Option<String>,
+    /// Whether the sound of its calls is encrypted; where the profile is stricter, that counts.
+    #[serde(default, skip_serializing_if = "MediaEncryption::is_off")]
+    pub encryption: MediaEncryption,
     /// Whether it may not register or call.
     #[serde(default)]
     pub disabled: bool,

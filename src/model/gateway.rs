@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::sip::{AuthWord, Codec, ProfileName, SipHost, SipUser};
+use super::sip::{AuthWord, Codec, MediaEncryption, ProfileName, SipHost, SipUser};
 use crate::base::ids::{GatewayId, GatewayName};
 
 /// Codecs and addresses of one gateway, each at most.
@@ -110,6 +110,9 @@ pub struct GatewaySettings {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub codecs: Vec<Codec>,
+    /// Whether the sound of its calls is encrypted; where the profile is stricter, that counts.
+    #[serde(default, skip_serializing_if = "MediaEncryption::is_off")]
+    pub encryption: MediaEncryption,
     /// Calls at once, in and out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
@@ -166,6 +169,7 @@ impl GatewaySettings {
             caller_in: CallerIn::default(),
             dialed_in: DialedIn::default(),
             codecs: Vec::new(),
+            encryption: MediaEncryption::default(),
             channels: None,
             addresses: Vec::new(),
             profile: None,

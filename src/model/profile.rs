@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gateway::Transport;
-use super::sip::{Codec, ProfileName};
+use super::sip::{Codec, MediaEncryption, ProfileName};
 
 /// What the names of these profiles begin with: FreeSWITCH's own files have others.
 pub const PREFIX: &str = "cw-";
@@ -85,6 +85,10 @@ pub struct ProfileSettings {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub codecs: Vec<Codec>,
+    /// Whether the sound of calls over it is encrypted; where a gateway or an extension is
+    /// stricter, that counts. A change is in force for the next call.
+    #[serde(default, skip_serializing_if = "MediaEncryption::is_off")]
+    pub encryption: MediaEncryption,
     #[serde(default)]
     pub restart: RestartWhen,
     #[serde(default = "yes")]

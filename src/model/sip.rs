@@ -142,6 +142,49 @@ fn is_host(text: &str) -> bool {
     host && port
 }
 
+/// Whether sound is encrypted (SRTP). Both sides tell their keys in SIP (RFC 4568): whoever can
+/// read that can decrypt, so it takes TLS as the transport to keep sound from those who see both.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaEncryption {
+    /// Calls are made without. A call that comes in with it has it.
+    #[default]
+    Off,
+    /// Calls are offered with and without, in two media lines, of which the other side takes one;
+    /// not every SIP device can read that. A call that comes in has it if it brings it.
+    Optional,
+    /// No call without it: the other side declines what it can't do, and a call that comes in
+    /// without is declined with 488, be it a call for help.
+    Required,
+}
+
+impl MediaEncryption {
+    /// Whether nothing is said of it.
+    pub fn is_off(&self) -> bool {
+        *self == Self::Off
+    }
+
+    /// FreeSWITCH's word for it, for legs that it calls; none where nothing is said
+    /// (`switch_core_media.c` switch_core_session_parse_crypto_prefs).
+    pub const fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Off => None,
+            Self::Optional => Some("optional"),
+            Self::Required => Some("mandatory"),
+        }
+    }
+}
+
+/// The channel variable that has [`MediaEncryption::word`] for legs that FreeSWITCH calls.
+pub const ENCRYPTION_OUT: &str = "rtp_secure_media_outbound";
+/// The same for calls that come in.
+pub const ENCRYPTION_IN: &str = "rtp_secure_media_inbound";
+/// The channel variable that is `required` where calls come in with encrypted sound only. We
+/// decline the others and write that down; FreeSWITCH alone would decline them unseen.
+pub const ENCRYPTED_ONLY: (&str, &str) = ("callwright_encryption", "required");
+
 /// A password: any characters but control characters. It is wiped when it is dropped, and shown
 /// nowhere.
 #[derive(Clone, PartialEq, Eq, Deserialize)]

@@ -5,6 +5,7 @@ use quick_xml::Writer;
 use quick_xml::escape::escape;
 use quick_xml::events::{BytesEnd, BytesStart, Event};
 
+use crate::model::sip::{ENCRYPTED_ONLY, ENCRYPTION_OUT, MediaEncryption};
 use crate::sip::account::{Account, MARK};
 use crate::sip::picture::Phone;
 use crate::sip::profile::SofiaProfile;
@@ -12,7 +13,8 @@ use crate::sip::profile::SofiaProfile;
 /// How `user/NUMBER@DOMAIN` finds a phone: by its registration. The usual `${sofia_contact(…)}` is
 /// an API call, which may be switched off.
 const DIAL: &str = "{^^:sip_invite_domain=${dialed_domain}:\
-     presence_id=${dialed_user}@${dialed_domain}}sofia/PROFILE/${dialed_user}%${dialed_domain}";
+     presence_id=${dialed_user}@${dialed_domain}}";
+const LEG: &str = "sofia/PROFILE/${dialed_user}%${dialed_domain}";
 
 /// A document that is being written.
 struct Document(Writer<Vec<u8>>);
@@ -127,13 +129,24 @@ pub(super) fn networks(domain: &str, all: impl Iterator<Item = String>) -> Strin
     })
 }
 
-/// A phone.
-pub(super) fn phone(domain: &str, phone: &Phone, profile: &str, context: &str) -> String {
+/// A phone, the profiles at which it may have registered, each with what it asks for calls, and
+/// what is asked by the profile over which it speaks itself.
+pub(super) fn phone(
+    domain: &str,
+    phone: &Phone,
+    context: &str,
+    profiles: &[(String, MediaEncryption)],
+    asks: MediaEncryption,
+) -> String {
+    let leg = |(profile, asks): &(String, MediaEncryption)| {
+        let asked = phone.encryption.max(*asks).word();
+        let asked = asked.map(|word| format!("[{ENCRYPTION_OUT}={word}]"));
+        format!("{}{}", asked.unwrap_or_default(), LEG.replace("PROFILE", profile))
+    };
+    let dial = format!("{DIAL}{}", profiles.iter().map(leg).collect::<Vec<_>>().join(","));
     document("directory", |document| {
         document.within("domain", &[("name", domain)], |document| {
-            document.within("params", &[], |document| {
-                document.param("dial-string", &DIAL.replace("PROFILE", profile));
-            });
+            document.within("params", &[], |document| document.param("dial-string", &dial));
             document.within("user", &[("id", &phone.number)], |document| {
                 document.within("params", &[], |document| {
                     document.param("a1-hash", phone.a1_hash.reveal());
@@ -146,6 +159,10 @@ pub(super) fn phone(domain: &str, phone: &Phone, profile: &str, context: &str) -
                         ("effective_caller_id_number", &phone.number),
                         ("effective_caller_id_name", shown),
                     ] {
+                        document.empty("variable", &[("name", name), ("value", value)]);
+                    }
+                    if phone.encryption.max(asks) == MediaEncryption::Required {
+                        let (name, value) = ENCRYPTED_ONLY;
                         document.empty("variable", &[("name", name), ("value", value)]);
                     }
                 });
@@ -221,18 +238,31 @@ mod tests {
             tenant: crate::base::ids::TenantId(uuid::Uuid::nil()),
             number: "1001".into(),
             shown: String::new(),
+            encryption: MediaEncryption::Off,
             a1_hash: Masked::new(Zeroizing::new("abcdef".into())),
         };
-        let text = phone("acme.example", &told, "internal", "callwright");
-        let read = roxmltree::Document::parse(&text).unwrap();
-        let value = |name: &str| {
+        let (off, only) = (MediaEncryption::Off, MediaEncryption::Required);
+        let value = |name: &str, profiles: &[(&str, MediaEncryption)], asks| {
+            let all = profiles.iter().map(|(name, asks)| ((*name).to_owned(), *asks));
+            let all: Vec<_> = all.collect();
+            let text = phone("acme.example", &told, "callwright", &all, asks);
+            let read = roxmltree::Document::parse(&text).unwrap();
             let node = read.descendants().find(|node| node.attribute("name") == Some(name));
             node.and_then(|node| node.attribute("value")).map(str::to_owned)
         };
-        assert_eq!(value("a1-hash").as_deref(), Some("abcdef"));
-        assert_eq!(value("password"), None);
-        assert_eq!(value("effective_caller_id_name").as_deref(), Some("1001"));
-        let dial = value("dial-string").unwrap();
-        assert!(dial.ends_with("sofia/internal/${dialed_user}%${dialed_domain}"), "{dial}");
+        let plain = |name: &str| value(name, &[("internal", off)], off);
+        assert_eq!(plain("a1-hash").as_deref(), Some("abcdef"));
+        assert_eq!(plain("password"), None);
+        assert_eq!(plain("effective_caller_id_name").as_deref(), Some("1001"));
+        let dial = plain("dial-string").unwrap();
+        assert!(dial.ends_with("}sofia/internal/${dialed_user}%${dialed_domain}"), "{dial}");
+        assert_eq!(plain("callwright_encryption"), None);
+        let strict = value("callwright_encryption", &[("internal", off)], only);
+        assert_eq!(strict.as_deref(), Some("required"));
+        let both = value("dial-string", &[("cw-a", only), ("internal", off)], off).unwrap();
+        let legs = "}[rtp_secure_media_outbound=mandatory]\
+                    sofia/cw-a/${dialed_user}%${dialed_domain},\
+                    sofia/internal/${dialed_user}%${dialed_domain}";
+        assert!(both.ends_with(legs), "{both}");
     }
 }

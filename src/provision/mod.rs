@@ -136,8 +136,11 @@ impl Provision {
         let picture = self.accounts.picture();
         let phone = picture.phones.get(&(domain.clone(), field("user").to_owned()))?;
         let config = self.accounts.config();
-        let (profile, context) = (config.phone_profile.as_str(), config.context.as_str());
-        Some(document::phone(&domain, phone, profile, context))
+        // Where the phone speaks itself, it is told by which profile (`sofia_reg.c`
+        // sofia_reg_parse_auth).
+        let asks = picture.encryption(field("sip_profile"));
+        let profiles = picture.phone_profiles(config.phone_profile.as_str());
+        Some(document::phone(&domain, phone, config.context.as_str(), &profiles, asks))
     }
 }
 

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use crate::base::ids::GatewayName;
 use crate::base::masked::Masked;
 use crate::model::gateway::{CallerIn, DialedIn, GatewaySettings};
+use crate::model::sip::{ENCRYPTED_ONLY, ENCRYPTION_OUT, MediaEncryption};
 use crate::vault::hex;
 
 /// The variable of a gateway by which it is seen which settings FreeSWITCH has.
@@ -98,7 +99,15 @@ fn variables(settings: &GatewaySettings) -> Vec<(&'static str, String)> {
     if !codecs.is_empty() {
         variables.push(("absolute_codec_string", codecs.join(",")));
     }
+    variables.extend(encryption(settings.encryption));
     variables
+}
+
+/// The variables of calls that are encrypted so.
+pub fn encryption(asked: MediaEncryption) -> Vec<(&'static str, String)> {
+    let out = asked.word().map(|word| (ENCRYPTION_OUT, word.to_owned()));
+    let only = (asked == MediaEncryption::Required).then_some(ENCRYPTED_ONLY);
+    out.into_iter().chain(only.map(|(name, word)| (name, word.to_owned()))).collect()
 }
 
 #[cfg(test)]
@@ -123,6 +132,19 @@ mod tests {
     }
 
     #[test]
+    fn encryption_is_asked_of_legs_and_told_of_calls_that_come_in() {
+        let of = |encryption| {
+            let plain = GatewaySettings::at("sip.example".parse().unwrap());
+            let made = account(&GatewaySettings { encryption, ..plain }, 0);
+            made.variables.into_iter().skip(1).map(|(name, value)| format!("{name}={value}"))
+        };
+        assert_eq!(of(MediaEncryption::Off).count(), 0);
+        assert!(of(MediaEncryption::Optional).eq(["rtp_secure_media_outbound=optional"]));
+        let required = ["rtp_secure_media_outbound=mandatory", "callwright_encryption=required"];
+        assert!(of(MediaEncryption::Required).eq(required));
+    }
+
+    #[test]
     fn the_mark_is_another_for_whatever_freeswitch_must_load_again_and_for_nothing_else() {
         let plain = GatewaySettings::at("sip.example".parse().unwrap());
         let mark = account(&plain, 0).mark;
@@ -137,6 +159,7 @@ mod tests {
             GatewaySettings { ping_s: Some(30), ..plain.clone() },
             GatewaySettings { codecs: vec!["PCMA".parse().unwrap()], ..plain.clone() },
             GatewaySettings { caller_in: CallerIn::From, ..plain.clone() },
+            GatewaySettings { encryption: MediaEncryption::Required, ..plain.clone() },
             GatewaySettings { register: false, ..plain },
         ] {
             assert_ne!(account(&other, 0).mark, mark);

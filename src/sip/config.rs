@@ -13,7 +13,7 @@ pub struct Config {
     /// The Sofia profile on which accounts are tried out; it has no others. Default:
     /// `callwright_try`.
     pub try_profile: ProfileName,
-    /// The Sofia profile at which phones register. Default: `internal`.
+    /// The Sofia profile of FreeSWITCH's own at which phones register. Default: `internal`.
     pub phone_profile: ProfileName,
     /// The dialplan context into which calls from gateways and phones come. Default: `callwright`.
     pub context: ProfileName,

@@ -14,7 +14,8 @@ use super::profile::SofiaProfile;
 use crate::base::ids::{GatewayId, TenantId};
 use crate::base::masked::Masked;
 use crate::keyring::Keyring;
-use crate::model::gateway::switch_name;
+use crate::model::gateway::{GatewaySettings, switch_name};
+use crate::model::sip::MediaEncryption;
 use crate::store::{Sealed, SecretOf, SipFacts};
 use crate::vault::hex;
 
@@ -25,6 +26,7 @@ pub struct Phone {
     pub number: String,
     /// Whom others see.
     pub shown: String,
+    pub encryption: MediaEncryption,
     /// MD5 of user, realm and password: what digest authentication needs of it (RFC 2617 3.2.2.2).
     pub a1_hash: Secret,
 }
@@ -69,7 +71,9 @@ impl Picture {
             let profile = settings.profile.as_ref().unwrap_or(&config.profile).as_str();
             let name = switch_name(gateway.id);
             let secret = (password.flatten(), one.secret_revision);
-            let account = Account::new(name, settings, profile, config.context.as_str(), secret);
+            let encryption = settings.encryption.max(picture.encryption(profile));
+            let settings = GatewaySettings { encryption, ..settings.clone() };
+            let account = Account::new(name, &settings, profile, config.context.as_str(), secret);
             picture.accounts.insert(gateway.id, Arc::new(account));
         }
         for one in facts.extensions.iter().filter(|one| !one.extension.settings.disabled) {
@@ -87,12 +91,27 @@ impl Picture {
             let phone = Phone {
                 tenant: one.tenant,
                 shown: extension.settings.name.clone(),
+                encryption: extension.settings.encryption,
                 a1_hash: a1_hash(&number, domain, password.reveal()),
                 number: number.clone(),
             };
             picture.phones.insert((domain.clone(), number), Arc::new(phone));
         }
         picture
+    }
+
+    /// What a profile asks for all its calls: FreeSWITCH's own ask for nothing.
+    pub fn encryption(&self, profile: &str) -> MediaEncryption {
+        self.profiles.get(profile).map(|profile| profile.encryption).unwrap_or_default()
+    }
+
+    /// The profiles at which phones may have registered, and what each asks for its calls:
+    /// `usual` last, by whose answer it is known that a phone is nowhere.
+    pub fn phone_profiles(&self, usual: &str) -> Vec<(String, MediaEncryption)> {
+        let ours = self.profiles.values().filter(|one| one.of_phones && one.enabled);
+        let others = ours.map(|one| one.name.as_str()).filter(|name| *name != usual);
+        let all = others.chain([usual]);
+        all.map(|name| (name.to_owned(), self.encryption(name))).collect()
     }
 
     fn open(

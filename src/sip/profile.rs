@@ -7,6 +7,7 @@ use super::GATEWAY_DOMAIN;
 use super::config::Config;
 use crate::model::gateway::Transport;
 use crate::model::profile::{Profile, ProfileFor, ProfileSettings, ProfileTls, RestartWhen};
+use crate::model::sip::MediaEncryption;
 use crate::vault::hex;
 
 /// Bytes of a digest that make half a mark.
@@ -81,9 +82,13 @@ pub struct SofiaProfile {
     /// The domain in which it looks for gateways.
     pub domain: &'static str,
     pub params: Vec<(&'static str, String)>,
+    /// FreeSWITCH has no parameter for it: each call is told.
+    pub encryption: MediaEncryption,
     pub(super) mark: Mark,
     pub(super) restart: RestartWhen,
     pub(super) enabled: bool,
+    /// Whether phones register at it.
+    pub(super) of_phones: bool,
     /// The file that TLS needs.
     pub(super) certificate: Option<String>,
     /// Ports and the address where it is to listen.
@@ -102,9 +107,11 @@ impl SofiaProfile {
             name: profile.name.to_string(),
             domain: GATEWAY_DOMAIN,
             params,
+            encryption: settings.encryption,
             mark,
             restart: settings.restart,
             enabled: settings.enabled,
+            of_phones: settings.whom == ProfileFor::Phones,
             certificate: settings.tls.as_ref().map(|tls| format!("{}/agent.pem", tls.certificates)),
             listens: (ports, settings.address.map(|address| address.to_string())),
         }
@@ -250,8 +257,10 @@ pub(super) mod tests {
             |list: &str| profile(&PLAIN.replace('}', &format!(r#", "codecs": [{list}]}}"#))).mark;
         assert_ne!(codecs(r#""PCMA""#), codecs(r#""PCMU""#));
         assert!(codecs(r#""PCMA""#).starts_as(&codecs(r#""PCMU""#)));
-        let same = profile(&PLAIN.replace('}', r#", "restart": "now"}"#)).mark;
-        assert_eq!(same, plain, "FreeSWITCH need not know");
+        for change in [r#""restart": "now""#, r#""encryption": "required""#] {
+            let same = profile(&PLAIN.replace('}', &format!(", {change}}}"))).mark;
+            assert_eq!(same, plain, "its profile need not know of {change}");
+        }
         for other in ["", "example.com", "callwright", "callwright-1"] {
             assert_eq!(Mark::read(other), None, "{other}");
         }

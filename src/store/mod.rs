@@ -103,7 +103,7 @@ pub use resumed::NoProgram;
 pub use room::StoredRoom;
 pub use routes::{Asked, Ground, NoRoute, Routes};
 pub use schedule::StoredSchedule;
-pub use screen::Caller;
+pub use screen::{Caller, Sound};
 pub use sealed::{Sealed, SecretOf, TenantKeys};
 pub use sip::SipFacts;
 pub use taking::{Fate, Measured, RunningRoom};

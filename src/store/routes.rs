@@ -33,6 +33,8 @@ use crate::model::admission::TurnedAway;
 use crate::model::e164::NumberPlan;
 use crate::model::gateway::switch_name;
 use crate::model::outbound::Outbound;
+use crate::model::profile::Profile;
+use crate::model::sip::MediaEncryption;
 use crate::model::tenant::{NumberMatch, NumberRoute, Reach, StoredPrompt, Tenant};
 
 /// What is known of a call that asks for its flow. Empty texts count as absent.
@@ -46,6 +48,8 @@ pub struct Asked<'a> {
     /// The variables that FusionPBX sets.
     pub domain_uuid: Option<&'a str>,
     pub domain_name: Option<&'a str>,
+    /// The Sofia profile.
+    pub profile: Option<&'a str>,
 }
 
 /// Why a call gets no flow.
@@ -130,6 +134,8 @@ pub struct Routes {
     domains: BTreeMap<String, TenantId>,
     gateways: BTreeMap<GatewayName, TenantId>,
     trunks: Trunks,
+    /// What the operator's profiles ask of their calls.
+    encryptions: BTreeMap<String, MediaEncryption>,
     exact: BTreeMap<String, (TenantId, Lead)>,
     /// The same for tenants that read numbers by these plans.
     plans: BTreeMap<NumberPlan, BTreeMap<String, (TenantId, Lead)>>,
@@ -215,7 +221,30 @@ impl Routes {
         let Some(own) = self.tenants.get(&tenant) else { return Ok(Arriving::plain(program)) };
         let through = known.filter(|(whose, _)| *whose == tenant).and_then(|(_, through)| through);
         let given = || own.given.iter().find(|name| asked.gateway == Some(name.as_str()));
-        Ok(own.screened(program, asked.dialed, caller, lead, through.or_else(given)))
+        let arriving = own.screened(program, asked.dialed, caller, lead, through.or_else(given));
+        Ok(self.heard(arriving, asked, caller))
+    }
+
+    /// Declines a call whose sound has to be encrypted and is not.
+    fn heard(&self, mut arriving: Arriving, asked: &Asked<'_>, caller: &Caller<'_>) -> Arriving {
+        let strict = |profile: &&str| self.encryption(profile) == MediaEncryption::Required;
+        let profile = asked.profile.filter(strict);
+        let profile = profile.map(|profile| format!("the SIP profile `{profile}`"));
+        let gateway = || self.trunks.encrypted_only(asked.gateway, asked.address);
+        let gateway = || gateway().map(|gateway| format!("the gateway `{gateway}`"));
+        let told = if caller.own_phone { "the extension" } else { "the gateway" };
+        let told = || caller.sound.encrypted_only.then(|| told.to_owned());
+        let Some(whose) = profile.or_else(gateway).or_else(told) else { return arriving };
+        arriving.encrypted = true;
+        if !caller.sound.encrypted {
+            arriving.screening.turned_away = Some(TurnedAway::unencrypted(&whose));
+        }
+        arriving
+    }
+
+    /// What a profile asks of its calls.
+    pub fn encryption(&self, profile: &str) -> MediaEncryption {
+        self.encryptions.get(profile).copied().unwrap_or_default()
     }
 
     /// The program of a tenant's number, for whoever is known to be the tenant's own; none where
@@ -332,6 +361,8 @@ impl Routes {
             }
         }
         routes.trunks = Trunks::of_all(&facts.gateways);
+        let asks = |profile: &Profile| (profile.name.to_string(), profile.settings.encryption);
+        routes.encryptions = facts.profiles.iter().map(asks).collect();
         routes.default = default_flow(&facts.tenants, ground);
         for number in &facts.numbers {
             routes.add(number.clone(), before);
@@ -458,6 +489,7 @@ impl Own {
             caller_number: self.screen.read(caller.number),
             dialed: self.screen.read(dialed),
             via: Via { number, gateway: gateway.cloned(), ..Via::default() },
+            encrypted: false,
         }
     }
 

@@ -22,6 +22,15 @@ pub struct Caller<'a> {
     /// It is a phone of the tenant's own: never blocked and never one too many, for it may call for
     /// help.
     pub own_phone: bool,
+    pub sound: Sound,
+}
+
+/// Whether a call's sound is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sound {
+    pub encrypted: bool,
+    /// FreeSWITCH was told that it has to be.
+    pub encrypted_only: bool,
 }
 
 impl Caller<'_> {

@@ -10,6 +10,7 @@ use super::routes::NoRoute;
 use crate::base::ids::{GatewayId, GatewayName, TenantId};
 use crate::base::networks;
 use crate::model::gateway::of_switch_name;
+use crate::model::sip::MediaEncryption;
 
 /// The gateways that are in use.
 #[derive(Debug, Default)]
@@ -22,6 +23,7 @@ struct Trunk {
     tenant: TenantId,
     name: GatewayName,
     registers: bool,
+    encrypted_only: bool,
     addresses: Vec<IpNet>,
 }
 
@@ -32,7 +34,8 @@ impl Trunks {
             let settings = &one.gateway.settings;
             let (tenant, registers) = (one.tenant, settings.register);
             let (name, addresses) = (one.gateway.name.clone(), settings.addresses.clone());
-            let trunk = Trunk { tenant, name, registers, addresses };
+            let encrypted_only = settings.encryption == MediaEncryption::Required;
+            let trunk = Trunk { tenant, name, registers, encrypted_only, addresses };
             (one.gateway.id, trunk)
         });
         Self { known: known.collect() }
@@ -54,16 +57,31 @@ impl Trunks {
             return if may { Ok(found) } else { Err(NoRoute::GatewayAddress) };
         }
         let (None | Some(""), Some(from)) = (gateway, address) else { return Ok(None) };
-        let still = self
-            .known
-            .values()
-            .filter(|trunk| !trunk.registers && networks::hold(&trunk.addresses, from));
-        let still: Vec<&Trunk> = still.collect();
+        let still: Vec<_> = self.at(from).collect();
         let Some((first, others)) = still.split_first() else { return Ok(None) };
         if others.iter().any(|other| other.tenant != first.tenant) {
             return Ok(None);
         }
         Ok(Some((first.tenant, others.is_empty().then_some(&first.name))))
+    }
+
+    /// Those that do not register and whose calls come from this address.
+    fn at(&self, from: IpAddr) -> impl Iterator<Item = &Trunk> {
+        let trunks = self.known.values();
+        trunks.filter(move |trunk| !trunk.registers && networks::hold(&trunk.addresses, from))
+    }
+
+    /// The gateway that takes encrypted calls only, of those through which the call may have come.
+    pub(super) fn encrypted_only(
+        &self,
+        gateway: Option<&str>,
+        address: Option<&str>,
+    ) -> Option<&GatewayName> {
+        let known = gateway.and_then(of_switch_name).and_then(|id| self.known.get(&id));
+        let unnamed = gateway.is_none_or(str::is_empty);
+        let from = address.filter(|_| unnamed).and_then(|text| text.parse::<IpAddr>().ok());
+        let mut may = known.into_iter().chain(from.into_iter().flat_map(|from| self.at(from)));
+        may.find(|trunk| trunk.encrypted_only).map(|trunk| &trunk.name)
     }
 }
 
@@ -117,6 +135,27 @@ mod tests {
         assert_eq!(found(&trunks, &name(11), "2001:db8::1"), Ok(Some(1)));
         assert_eq!(found(&trunks, &name(11), "198.51.100.1"), Err(NoRoute::GatewayAddress));
         assert_eq!(found(&trunks, &name(11), ""), Err(NoRoute::GatewayAddress));
+    }
+
+    #[test]
+    fn of_the_gateways_at_an_address_one_is_enough_to_want_encrypted_calls_only() {
+        let mut all = vec![
+            gateway(1, 11, false, &["192.0.2.0/24"]),
+            gateway(1, 12, false, &["192.0.2.9/32"]),
+            gateway(1, 13, true, &[]),
+        ];
+        let wants = |all: &[StoredGateway], gateway: &str, address: &str| {
+            let trunks = Trunks::of_all(all);
+            trunks.encrypted_only(Some(gateway), Some(address)).is_some()
+        };
+        assert!(!wants(&all, "", "192.0.2.9") && !wants(&all, &name(13), "192.0.2.9"));
+        for one in [1, 2] {
+            all[one].gateway.settings.encryption = MediaEncryption::Required;
+        }
+        assert!(wants(&all, "", "192.0.2.9"));
+        assert!(!wants(&all, "", "192.0.2.8"));
+        assert!(wants(&all, &name(13), "198.51.100.1"));
+        assert!(!wants(&all, &name(11), "192.0.2.9"), "it has said by which it comes");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod audit;
 mod bench;
 mod cluster;
 mod directory;
+mod encryption;
 mod flows;
 mod gateways;
 mod limits;

@@ -111,11 +111,14 @@ impl Session {
             Err(reason) => return self.refuse(Some(channel), mode(facts), &reason, now),
         };
         let Some((arrival, arriving)) = arrived(facts, self.call, arriving) else { return };
-        let Arriving { program, screening, .. } = arriving;
+        let Arriving { program, screening, encrypted, .. } = arriving;
         let turned = screening.turned_away.as_ref().map(|turned| turned.rule);
         self.offers.extend(turned.map(Offer::TurnedAway));
         let mask = program.settings.mask_parties;
         let call = Call::begin_screened(arrival, program, screening, now);
+        if encrypted {
+            self.say(&[variables::stay_encrypted(channel)]);
+        }
         self.run(call, channel, facts, Former::of(facts), mask, settings, now);
     }
 

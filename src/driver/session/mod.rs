@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use tokio::sync::watch;
 
 use doubt::Doubt;
 use origin::Origin;
@@ -26,6 +27,7 @@ use running::{Joined, Running};
 use super::registry::Heed;
 use super::seal::{KeyError, Keys};
 use super::translate::arrival::Inquiry;
+use super::translate::dial::Outlet;
 use super::translate::{SUBSCRIBED, event, far, hangup_cause, hung_up_by_caller, refers, replaced};
 use crate::base::cause::HangupCause;
 use crate::base::ids::{CallId, ChannelId, CoreId, FlowName, InstanceId, PromptName, TenantId};
@@ -46,6 +48,7 @@ use crate::model::admission::Rule;
 use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
 use crate::model::record::{CallRecord, RecordingNote};
+use crate::model::sip::MediaEncryption;
 use crate::model::timeline::Entry;
 
 /// How long FreeSWITCH keeps the connection open after the call's end, in seconds. We leave as soon
@@ -170,11 +173,13 @@ pub enum Offer {
     Adrift(Box<Running>),
 }
 
-/// What never changes from call to call.
+/// What all calls have in common.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The Sofia profile through which SIP addresses are dialed.
     pub profile: Word,
+    /// What that profile asks of their sound.
+    pub encryption: watch::Receiver<MediaEncryption>,
     /// The dialplan's context into which calls come that we place.
     pub context: Word,
     /// What seals the state of calls on their channels.
@@ -191,7 +196,13 @@ impl Settings {
     pub fn alone(profile: Word) -> Result<Self, KeyError> {
         let keys = Arc::new(Keys::ephemeral()?);
         let instance = InstanceId(uuid::Uuid::nil());
-        Ok(Self { context: profile.clone(), profile, keys, instance })
+        let (_, encryption) = watch::channel(MediaEncryption::default());
+        Ok(Self { context: profile.clone(), profile, encryption, keys, instance })
+    }
+
+    /// How a call that begins now dials SIP addresses.
+    pub(super) fn outlet(&self) -> Outlet {
+        Outlet { profile: self.profile.clone(), encryption: *self.encryption.borrow() }
     }
 }
 

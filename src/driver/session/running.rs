@@ -73,7 +73,7 @@ impl Running {
         settings: &Settings,
     ) -> Self {
         let unsaid = variables::ours().into_iter().chain(former.forced()).collect();
-        let desk = Desk::new(channel.clone(), settings.profile.clone(), former.clone());
+        let desk = Desk::new(channel.clone(), settings.outlet(), former.clone());
         Self {
             call,
             desk,
@@ -126,9 +126,9 @@ impl Running {
     /// Why that can't be, in words.
     pub(in crate::driver) fn place(&self, order: &PlaceOrder) -> Result<Api, String> {
         let state = self.sealed().map_err(|error| error.to_string())?;
-        let (profile, context) = (self.desk.profile(), self.context.clone());
+        let (outlet, context) = (self.desk.outlet(), self.context.clone());
         let state = Sealed::new(state.as_str()).map_err(|refused| refused.to_string())?;
-        legs::place(self.channel.clone(), order, state, profile, context)
+        legs::place(self.channel.clone(), order, state, outlet, context)
             .map_err(|refused| refused.to_string())
     }
 

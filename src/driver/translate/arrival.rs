@@ -6,6 +6,7 @@ use crate::base::ids::CallId;
 use crate::call::admission::Arriving;
 use crate::call::arrival::{Arrival, OWN_PHONE, Via};
 use crate::esl::event::Event;
+use crate::model::sip::ENCRYPTED_ONLY;
 
 /// Longest text taken from a channel, in bytes; the rest is left behind.
 const TEXT_MAX: usize = 4_096;
@@ -26,6 +27,12 @@ pub struct Inquiry {
     pub private: bool,
     /// The caller is a phone of the tenant's, which has shown its password.
     pub own_phone: bool,
+    /// The Sofia profile over which it came.
+    pub profile: Option<String>,
+    /// Its sound is encrypted.
+    pub encrypted: bool,
+    /// FreeSWITCH was told that it has to be.
+    pub encrypted_only: bool,
 }
 
 /// How the dialplan's `socket` action was written.
@@ -53,7 +60,27 @@ pub fn inquiry(event: &Event) -> Inquiry {
         // `switch_caller.c` switch_caller_profile_event_set_data.
         private: event.header("Caller-Privacy-Hide-Number").is_some_and(|word| word == "true"),
         own_phone: variable(event, OWN_PHONE[0]).is_some_and(|word| word == "true"),
+        profile: variable(event, "sofia_profile_name"),
+        encrypted: is_encrypted(event),
+        encrypted_only: variable(event, ENCRYPTED_ONLY.0)
+            .is_some_and(|word| word == ENCRYPTED_ONLY.1),
     }
+}
+
+/// Where FreeSWITCH has not read the offer yet (`sofia.c` sofia_handle_sip_i_state).
+const LATER: &str = "DELAYED NEGOTIATION";
+
+/// Whether the sound of a call that comes in is encrypted, or is as soon as there is any. It is
+/// known where FreeSWITCH has read the offer; some profiles have it do so only when it needs sound,
+/// and with DTLS the keys come still later.
+fn is_encrypted(event: &Event) -> bool {
+    let read = variable(event, "rtp_has_crypto").is_some_and(|suite| !suite.is_empty());
+    let later = variable(event, "endpoint_disposition").is_some_and(|how| how == LATER);
+    let offer = variable(event, "switch_r_sdp").unwrap_or_default();
+    let media = offer.lines().filter_map(|line| line.strip_prefix("m=audio ")?.split(' ').nth(1));
+    let protocols: Vec<_> = media.map(|word| word.strip_suffix('F').unwrap_or(word)).collect();
+    let dtls = protocols.contains(&"UDP/TLS/RTP/SAVP") && offer.contains("\na=fingerprint:");
+    read || dtls || later && protocols.contains(&"RTP/SAVP")
 }
 
 /// The call's facts; `None` when the channel has no usable identity.
@@ -126,4 +153,33 @@ fn cut(text: &str) -> String {
         end -= 1;
     }
     text.get(..end).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn encrypted(suite: &str, disposition: &str, offer: &str) -> bool {
+        let facts = json!({ "variable_rtp_has_crypto": suite,
+            "variable_endpoint_disposition": disposition, "variable_switch_r_sdp": offer });
+        inquiry(&Event::from_json(facts.to_string().as_bytes()).unwrap()).encrypted
+    }
+
+    #[test]
+    fn a_call_is_encrypted_where_freeswitch_says_so_or_can_still_only_be() {
+        let plain = "v=0\r\nm=audio 4000 RTP/AVP 0\r\n";
+        let srtp = "v=0\r\nm=audio 4000 RTP/SAVP 0\r\na=crypto:1 x inline:y\r\n";
+        let dtls = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=fingerprint:sha-256 A\r\n";
+        let suite = "AES_CM_128_HMAC_SHA1_80";
+        assert!(encrypted(suite, "RECEIVED", srtp));
+        assert!(encrypted("", LATER, srtp));
+        assert!(encrypted("", "RECEIVED", dtls));
+        assert!(!encrypted("", "RECEIVED", srtp), "none of its suites was taken");
+        assert!(!encrypted("", LATER, plain));
+        assert!(!encrypted("", "RECEIVED", plain));
+        assert!(!encrypted("", LATER, &format!("{plain}a=x:RTP/SAVP\r\n")));
+        assert!(!encrypted("", "RECEIVED", &dtls.replace("fingerprint", "x")));
+    }
 }

@@ -17,6 +17,7 @@ use crate::esl::dial_string::{DialString, DialValue, DialVariable, Leg, Target};
 use crate::esl::event::Event;
 use crate::esl::token::ExecuteId;
 use crate::model::outbound::Shown;
+use crate::model::sip::{ENCRYPTION_OUT, MediaEncryption};
 
 /// On each leg: which target it is. FreeSWITCH copies what the caller's variable `import` names
 /// from the leg that answered (`switch_ivr_originate.c` switch_process_import).
@@ -34,6 +35,13 @@ const RINGING: &str = "v=-13;%(2000,4000,440,480)";
 const SPARE_S: u64 = 2;
 /// Times to think that an accepting far end has in all, the accept prompt included.
 const ACCEPT_ROUNDS: u64 = 2;
+
+/// By which Sofia profile SIP addresses are called, and what it asks of the sound.
+#[derive(Debug, Clone)]
+pub struct Outlet {
+    pub profile: Word,
+    pub encryption: MediaEncryption,
+}
 
 /// What the caller's channel needs to know before a dial, and to forget of an earlier one.
 ///
@@ -71,11 +79,11 @@ pub fn mark(dial: ExecuteId) -> (VariableName, Word) {
 pub fn bridge(
     order: &DialOrder,
     id: ExecuteId,
-    profile: &Word,
+    outlet: &Outlet,
     away: Option<Word>,
 ) -> Result<Application, Refused> {
     let targets = order.targets.iter();
-    let legs = targets.map(|target| leg(target, profile)).collect::<Result<Vec<_>, _>>()?;
+    let legs = targets.map(|target| leg(target, outlet)).collect::<Result<Vec<_>, _>>()?;
     let rings = order.targets.iter().map(|t| t.delay.whole_seconds() + t.timeout.whole_seconds());
     let accepting = order.accept.as_ref().map_or(0, accepting_s);
     let timeout = rings.max().unwrap_or(0) + accepting + SPARE_S;
@@ -110,7 +118,7 @@ const fn accepting_s(accept: &AcceptOrder) -> u64 {
     accept.timeout.whole_seconds() * ACCEPT_ROUNDS
 }
 
-fn leg(target: &DialTarget, profile: &Word) -> Result<Leg, Refused> {
+fn leg(target: &DialTarget, outlet: &Outlet) -> Result<Leg, Refused> {
     let mut variables = vec![
         variable(TARGET, DialValue::Number(target.position as u64)),
         variable("leg_timeout", DialValue::Number(target.timeout.whole_seconds().max(1))),
@@ -119,15 +127,27 @@ fn leg(target: &DialTarget, profile: &Word) -> Result<Leg, Refused> {
         let delay = DialValue::Number(target.delay.whole_seconds());
         variables.push(variable("leg_delay_start", delay));
     }
-    variables.extend(outside(&target.address)?);
-    Ok(Leg { target: address(&target.address, profile)?, variables })
+    variables.extend(outside(&target.address, outlet)?);
+    Ok(Leg { target: address(&target.address, &outlet.profile)?, variables })
 }
 
-/// What a leg to a number outside has besides. FreeSWITCH itself ends a conversation that lasts too
+/// What a leg out of the house has besides. FreeSWITCH itself ends a conversation that lasts too
 /// long, even while nobody of us is there; who is shown by the leg is shown before whom the order
 /// names (`switch_ivr_originate.c` switch_ivr_originate).
-pub(super) fn outside(address: &DialAddress) -> Result<Vec<DialVariable>, Refused> {
-    let DialAddress::Number { most, shown, .. } = address else { return Ok(Vec::new()) };
+pub(super) fn outside(
+    address: &DialAddress,
+    outlet: &Outlet,
+) -> Result<Vec<DialVariable>, Refused> {
+    let (most, shown) = match address {
+        DialAddress::Number { most, shown, .. } => (most, shown),
+        // A gateway and a phone tell FreeSWITCH by themselves.
+        DialAddress::Sip { .. } => {
+            let asked = outlet.encryption.word().map(|word| Word::new("encryption", word));
+            let asked = asked.transpose()?.map(DialValue::Word);
+            return Ok(asked.map(|word| variable(ENCRYPTION_OUT, word)).into_iter().collect());
+        }
+        _ => return Ok(Vec::new()),
+    };
     let limit = most.map(|most| DialVariable::hang_up_after(most.whole_seconds().max(1)));
     let mut variables: Vec<_> = limit.into_iter().collect();
     let (number, name) = match shown.as_deref() {
@@ -295,7 +315,8 @@ mod tests {
 
     fn sent(order: &DialOrder) -> String {
         let profile = Word::new("profile", "external").unwrap();
-        match bridge(order, ExecuteId(1), &profile, None) {
+        let outlet = Outlet { profile, encryption: MediaEncryption::Optional };
+        match bridge(order, ExecuteId(1), &outlet, None) {
             Ok(application) => {
                 let command = Command::Execute(Execute::new(ExecuteId(1), application));
                 let bytes = command.encode().unwrap();
@@ -333,7 +354,8 @@ mod tests {
         origination_caller_id_name=+4930100,
         origination_caller_id_number=+4930100]sofia/gateway/carrier-1/+15550100,
         [callwright_target=2,
-        leg_timeout=20]sofia/external/bob@sip.example.org:5070
+        leg_timeout=20,
+        rtp_secure_media_outbound=optional]sofia/external/bob@sip.example.org:5070
         ");
     }
 

@@ -1,6 +1,6 @@
 //! Legs that a call orders besides the caller's and those that it dials.
 
-use super::dial::{self, variable};
+use super::dial::{self, Outlet, variable};
 use super::media;
 use super::room;
 use super::variables::{self, STATE, TIE, pair, set};
@@ -29,14 +29,14 @@ const REFUSED: &str = "v=-18;%(240,240,425);loops=6";
 pub fn originate(
     order: &OriginateOrder,
     beside: &ChannelId,
-    profile: &Word,
+    outlet: &Outlet,
     away: Option<Word>,
 ) -> Result<Api, Refused> {
     let mut variables = ringing(order.timeout);
     variables.push(deaf_to_keys());
     variables.extend(shown(order.caller_name.as_deref(), order.caller_number.as_deref())?);
     variables.extend(dial::away(away));
-    outside(&mut variables, &order.address)?;
+    outside(&mut variables, &order.address, outlet)?;
     let then = match &order.then {
         Ordered::Park => Then::Park,
         Ordered::Eavesdrop { target, speaks } => {
@@ -47,7 +47,7 @@ pub fn originate(
             Then::Conference { join: room::join(join)?, refused: Tones::new(REFUSED)? }
         }
     };
-    let target = dial::address(&order.address, profile)?;
+    let target = dial::address(&order.address, &outlet.profile)?;
     Ok(leg(order.channel.clone(), Some(beside.clone()), target, variables, then))
 }
 
@@ -62,21 +62,25 @@ pub fn place(
     channel: ChannelId,
     order: &PlaceOrder,
     state: Sealed,
-    profile: &Word,
+    outlet: &Outlet,
     context: Word,
 ) -> Result<Api, Refused> {
     let mut variables = ringing(order.timeout);
     variables.extend(shown(order.caller_name.as_deref(), order.caller_number.as_deref())?);
     variables.push(variable(STATE, DialValue::Sealed(state)));
-    outside(&mut variables, &order.address)?;
-    let target = dial::address(&order.address, profile)?;
+    outside(&mut variables, &order.address, outlet)?;
+    let target = dial::address(&order.address, &outlet.profile)?;
     let then = Then::Dialplan { extension: DialPart::new(PLACED)?, context };
     Ok(leg(channel, None, target, variables, then))
 }
 
-/// Adds what a leg to a number outside has besides, and takes out what that replaces.
-fn outside(variables: &mut Vec<DialVariable>, address: &DialAddress) -> Result<(), Refused> {
-    let more = dial::outside(address)?;
+/// Adds what a leg out of the house has besides, and takes out what that replaces.
+fn outside(
+    variables: &mut Vec<DialVariable>,
+    address: &DialAddress,
+    outlet: &Outlet,
+) -> Result<(), Refused> {
+    let more = dial::outside(address, outlet)?;
     variables.retain(|known| more.iter().all(|new| new.name != known.name));
     variables.extend(more);
     Ok(())

@@ -9,6 +9,7 @@ use crate::base::ids::ChannelId;
 use crate::esl::argument::{Refused, VariableName, VariableValue, Word};
 use crate::esl::command::{Api, Command};
 use crate::esl::event::Event;
+use crate::model::sip::{ENCRYPTION_IN, MediaEncryption};
 
 /// What makes a channel fit for a call of ours: no key ends a sound unless it is told to, and a
 /// dial's end leaves the caller with us (`mod_dptools.c` on_dtmf, `switch_channel.c`
@@ -125,6 +126,13 @@ pub fn tie_name() -> VariableName {
 /// The name of the variable with the context that brings a far party to us.
 pub fn transfers_name() -> VariableName {
     named(FORCED[1])
+}
+
+/// Keeps the sound of the channel encrypted: an offer without keys is declined from now on, be it
+/// the first one that FreeSWITCH reads or a later one.
+pub fn stay_encrypted(channel: &ChannelId) -> Command {
+    let word = MediaEncryption::Required.word().unwrap_or_default();
+    set(channel, vec![pair(ENCRYPTION_IN, word)])
 }
 
 /// Has a broken connection cut what plays, and the dialplan go on at once.

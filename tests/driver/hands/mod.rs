@@ -27,10 +27,10 @@ const RANDOM_CALLS_VARIABLE: &str = "CALLWRIGHT_RANDOM_CALLS";
 pub(crate) fn settings() -> Settings {
     let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     Settings {
-        profile: Word::new("profile", "external").unwrap(),
         context: Word::new("context", "callwright").unwrap(),
         keys: Arc::new(Keys::read(key).unwrap()),
         instance: InstanceId(Uuid::from_u128(1)),
+        ..Settings::alone(Word::new("profile", "external").unwrap()).unwrap()
     }
 }
 
