@@ -185,6 +185,8 @@ fn whom(settings: &ProfileSettings) -> Params {
             let mut params = given(&[
                 ("auth-calls", "true"),
                 ("accept-blind-reg", "false"),
+                // A phone is known in its own domain, whomever it calls.
+                ("challenge-realm", "auto_from"),
                 ("inbound-reg-force-matching-username", "true"),
                 ("log-auth-failures", "true"),
                 ("nonce-ttl", "60"),
@@ -274,6 +276,7 @@ pub(super) mod tests {
         let phones = profile(r#"{"for": "phones", "port": 5070}"#);
         assert_eq!(param(&phones, "auth-calls"), Some("true"));
         assert_eq!(param(&phones, "accept-blind-reg"), Some("false"));
+        assert_eq!(param(&phones, "challenge-realm"), Some("auto_from"));
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Daemon {
     /// Sets up a tenant with every flow in `flows/`, then serves. A flow's number is the first word
     /// of its file's name.
     pub(crate) fn start(folder: &Path, ports: Ports, values: &[(&str, String)]) -> Self {
-        let (port, event) = (ports.daemon, ports.event);
+        let Ports { daemon: port, event, api, xml_curl, .. } = ports;
         let control = folder.join("control.sock").display().to_string();
         let messages = folder.join("messages").display().to_string();
         let spool = folder.join("spool").display().to_string();
@@ -59,6 +59,8 @@ impl Daemon {
              [control]\nsocket = \"{control}\"\n\
              [[link]]\naddress = \"127.0.0.1:{event}\"\npassword = \"{PASSWORD}\"\n\
              [store]\nmessage_directory = \"{messages}\"\nspool = \"{spool}\"\n\
+             [api]\nlisten = \"127.0.0.1:{api}\"\n\
+             [xml_curl]\nlisten = \"127.0.0.1:{xml_curl}\"\npassword = \"{PASSWORD}\"\n\
              [http]\nallow_private = [\"127.0.0.0/8\"]\n\
              [log]\nfilter = \"info,callwright=debug\"\n"
         );

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "it says what ran, and loudly when nothing did")]
 
+mod api;
 mod daemon;
 mod invite;
 mod link;

@@ -37,11 +37,16 @@ impl<'a> Phone<'a> {
     /// Calls `number` and runs an application on the phone's leg (`name:argument`) on the phone's
     /// leg once there is sound.
     pub(crate) fn call_speaking(lab: &'a Lab, number: &str, application: &str) -> Self {
+        let to = format!("sofia/phones/{number}@127.0.0.1:{}", lab.switch.ports.external);
+        Self::call_by(lab, &to, application)
+    }
+
+    /// The same by a dial string.
+    pub(crate) fn call_by(lab: &'a Lab, to: &str, application: &str) -> Self {
         let count = CALLS.fetch_add(1, Ordering::Relaxed);
         let own = format!("+1555010{count:04}");
         let uuid = format!("00000000-0000-4000-8000-{:012x}", u64::from(count) + 1);
         let recording = lab.folder().join(format!("phone-{count}.wav"));
-        let ports = lab.switch.ports;
         let variables = [
             format!("origination_uuid={uuid}"),
             format!("origination_caller_id_number={own}"),
@@ -54,7 +59,6 @@ impl<'a> Phone<'a> {
             "send_silence_when_idle=-1".to_owned(),
         ];
         let variables = variables.join(",");
-        let to = format!("sofia/phones/{number}@127.0.0.1:{}", ports.external);
         // Two applications of the `inline` dialplan, parted by `^`.
         let then = format!("m:^:record_session:{}^{application}", recording.display());
         lab.switch.begin(&format!("originate {{{variables}}}{to} '{then}' inline"));

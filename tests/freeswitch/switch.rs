@@ -25,19 +25,24 @@ pub(crate) struct Ports {
     pub(crate) external: u16,
     pub(crate) phones: u16,
     pub(crate) daemon: u16,
+    pub(crate) api: u16,
+    pub(crate) xml_curl: u16,
+    /// Of a profile that the daemon keeps.
+    pub(crate) desks: u16,
     rtp: u16,
 }
 
 impl Ports {
     fn free() -> Self {
-        let udp: Vec<_> = (0..3).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
-        let tcp: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let udp: Vec<_> = (0..4).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        let tcp: Vec<_> = (0..4).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let udp: Vec<u16> = udp.iter().map(|s| s.local_addr().unwrap().port()).collect();
         let tcp: Vec<u16> = tcp.iter().map(|s| s.local_addr().unwrap().port()).collect();
         // Below the ports that the kernel gives out; FreeSWITCH tries each before it uses it.
         let rtp = 12_000 + u16::try_from(std::process::id() % 40).unwrap() * 400;
-        let [internal, external, phones] = udp[..] else { unreachable!() };
-        Self { event: tcp[0], daemon: tcp[1], internal, external, phones, rtp }
+        let [internal, external, phones, desks] = udp[..] else { unreachable!() };
+        let [event, daemon, api, xml_curl] = tcp[..] else { unreachable!() };
+        Self { event, internal, external, phones, daemon, api, xml_curl, desks, rtp }
     }
 }
 
@@ -207,6 +212,8 @@ fn configure(folder: &Path, ports: Ports) {
     let gateways = conf.join("sip_profiles/external/phones.xml");
     fs::copy(phones.join("gateways.xml"), gateways).unwrap();
     fs::write(conf.join("directory/phones.xml"), directory(ports)).unwrap();
+    // Whoever registers is put there by its scene.
+    fs::create_dir_all(conf.join("sip_profiles/phones")).unwrap();
     let heard = folder.join("heard");
     fs::create_dir_all(&heard).unwrap();
     let settings = [
@@ -217,6 +224,8 @@ fn configure(folder: &Path, ports: Ports) {
         ("event_socket_port", ports.event.to_string()),
         ("event_socket_password", PASSWORD.to_owned()),
         ("callwright_address", format!("127.0.0.1:{}", ports.daemon)),
+        ("callwright_xml_curl", format!("http://127.0.0.1:{}/freeswitch", ports.xml_curl)),
+        ("callwright_xml_curl_password", PASSWORD.to_owned()),
         // The announcement as one tone that the tests know.
         ("callwright_announcement", "tone_stream://%(1000,0,1900)".to_owned()),
     ];

@@ -1,5 +1,6 @@
 //! What is claimed of real calls.
 
+mod desks;
 mod dial;
 mod hangup;
 mod hostile;
@@ -64,6 +65,7 @@ const OTHERS: &[(&str, Scene)] = &[
     ("who_is_parked_waits", park::who_is_parked_waits_with_music_for_who_calls_the_slot),
     ("a_room_mutes_kicks_and_is_locked", room::a_room_mutes_kicks_and_is_locked),
     ("a_supervisor_is_heard_by_whom_it_should", monitor::a_supervisor_is_heard_by_whom_it_should),
+    ("phones_of_our_own_profile", desks::phones_register_on_a_profile_of_ours_and_call),
     ("callers_wait_in_line", line::callers_wait_in_line_for_the_one_agent),
 ];
 
