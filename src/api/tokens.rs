@@ -1,6 +1,6 @@
 //! Tokens for browsers. A token is what it says of itself, signed with the operator's key: every
 //! node reads it without asking anybody, and holds it against the key and the user as they are
-//! now. So it ends with either of them, and otherwise by itself.
+//! now. So it ends with either of them, when it is revoked, and otherwise by itself.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,8 +15,9 @@ use uuid::Uuid;
 
 use super::Api;
 use super::endpoint::{Asked, Endpoint};
+use super::page::{Page, Part, cursor, next};
 use super::problem::Problem;
-use super::reply::{Nothing, Reply, Secret};
+use super::reply::{DONE, Done, Nothing, Reply, Secret};
 use crate::base::ids::{TokenId, UserName};
 use crate::model::access::{Power, Role};
 use crate::model::token::{Bearer, Token, TooMuch};
@@ -37,13 +38,41 @@ const TTL_MAX_S: u64 = 3_600;
 const TTL_USUAL_S: u64 = 900;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    vec![Endpoint::new(
-        Method::POST,
-        "/v1/tenants/{tenant}/tokens",
-        Power::TokensMint,
-        "Mint a token for a browser, which is shown this once",
-        mint,
-    )]
+    let (all, one) = ("/v1/tenants/{tenant}/tokens", "/v1/tenants/{tenant}/tokens/{token}");
+    let mints = Power::TokensMint;
+    vec![
+        Endpoint::new(Method::GET, all, mints, "Tokens that are neither over nor revoked", list),
+        Endpoint::new(
+            Method::POST,
+            all,
+            mints,
+            "Mint a token for a browser, which is shown this once",
+            mint,
+        ),
+        Endpoint::new(
+            Method::DELETE,
+            one,
+            mints,
+            "Revoke a token, which counts on no node any more",
+            revoke,
+        ),
+    ]
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct OneToken {
+    token: TokenId,
+}
+
+async fn list(asked: Asked<TenantScope, Nothing, Part>) -> Result<Reply<Page<Token>>, Problem> {
+    let (after, limit) = (cursor(asked.query.cursor.as_deref())?, asked.query.limit.0);
+    let page = asked.whose.tokens(after, limit).await?;
+    Ok(Reply(Page { items: page.items, next: next(page.next) }))
+}
+
+async fn revoke(asked: Asked<TenantScope, OneToken>) -> Result<Done, Problem> {
+    asked.whose.revoke_token(asked.path.token).await?;
+    Ok(DONE)
 }
 
 /// Whom a token is for: `user` or `label`, and what it may do.
@@ -185,7 +214,8 @@ impl Api {
         let token = self.read(text).filter(|token| token.expires > now)?;
         let key = routes.api_key(token.key)?.key.clone();
         let of_tenant = key.tenant.is_none_or(|tenant| tenant == token.tenant);
-        if !of_tenant || key.is_over(now) || !key.may(Power::TokensMint) {
+        let revoked = routes.is_revoked(token.id);
+        if revoked || !of_tenant || key.is_over(now) || !key.may(Power::TokensMint) {
             return None;
         }
         let user = match token.user {

@@ -21,12 +21,13 @@ use super::room::{RoomRow, StoredRoom};
 use super::schedule::{ScheduleRow, StoredSchedule};
 use super::sealed::FactKey;
 use super::tenant::TenantRow;
+use super::token::RevokedRow;
 use super::user::{StoredUser, UserRow};
 use super::{
     Store, StoreError, api_key, blocked, extension, gateway, limit, now_ms, number, outbound,
-    positive, profile, prompt, room, schedule, sealed, user,
+    positive, profile, prompt, room, schedule, sealed, token, user,
 };
-use crate::base::ids::{FlowId, FlowName, TenantId};
+use crate::base::ids::{FlowId, FlowName, TenantId, TokenId};
 use crate::flow::program::Published;
 use crate::flow::{Flow, Limits};
 use crate::model::profile::Profile;
@@ -53,6 +54,8 @@ pub(super) struct Facts {
     pub(super) schedules: Vec<StoredSchedule>,
     #[serde(default)]
     pub(super) users: Vec<StoredUser>,
+    #[serde(default)]
+    pub(super) revoked: Vec<TokenId>,
     #[serde(default)]
     pub(super) api_keys: Vec<KnownKey>,
     #[serde(default)]
@@ -154,6 +157,7 @@ impl Facts {
             rooms: parse_each(rows.rooms)?,
             schedules: parse_each(rows.schedules)?,
             users: parse_each(rows.users)?,
+            revoked: parse_each(rows.revoked)?,
             api_keys: parse_each(rows.api_keys)?,
             gateways: parse_each(rows.gateways)?,
             extensions: parse_each(rows.extensions)?,
@@ -220,6 +224,7 @@ struct Rows {
     rooms: Vec<RoomRow>,
     schedules: Vec<ScheduleRow>,
     users: Vec<UserRow>,
+    revoked: Vec<RevokedRow>,
     api_keys: Vec<ApiKeyRow>,
     gateways: Vec<GatewayRow>,
     extensions: Vec<ExtensionRow>,
@@ -285,6 +290,7 @@ impl Rows {
                 .fetch_all(&mut *tx)
                 .await?;
             let users = sqlx::query_as(user::ALL).fetch_all(&mut *tx).await?;
+            let revoked = sqlx::query_as(token::REVOKED).fetch_all(&mut *tx).await?;
             let api_keys = sqlx::query_as(api_key::ALL).fetch_all(&mut *tx).await?;
             let gateways = sqlx::query_as(gateway::ALL).fetch_all(&mut *tx).await?;
             let extensions = sqlx::query_as(extension::ALL).fetch_all(&mut *tx).await?;
@@ -319,6 +325,7 @@ impl Rows {
                 rooms,
                 schedules,
                 users,
+                revoked,
                 api_keys,
                 gateways,
                 extensions,

@@ -56,6 +56,7 @@ mod sketch;
 mod spool;
 mod taking;
 mod tenant;
+mod token;
 mod trace;
 mod trunks;
 mod turn;

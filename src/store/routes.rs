@@ -4,7 +4,7 @@
 //! the provider's address, else by the number. Within a tenant, exact numbers come before patterns,
 //! and patterns in their order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use regex::Regex;
@@ -22,7 +22,9 @@ use super::schedule::{StoredSchedule, by_name};
 use super::screen::{Caller, Screen};
 use super::trunks::Trunks;
 use super::user::StoredUser;
-use crate::base::ids::{ApiKeyId, FlowName, GatewayName, PromptName, TenantId, TenantSlug, UserId};
+use crate::base::ids::{
+    ApiKeyId, FlowName, GatewayName, PromptName, TenantId, TenantSlug, TokenId, UserId,
+};
 use crate::base::millis::Millis;
 use crate::call::admission::{Arriving, Screening};
 use crate::call::arrival::Via;
@@ -144,6 +146,7 @@ pub struct Routes {
     slugs: BTreeMap<TenantSlug, TenantId>,
     api_keys: BTreeMap<ApiKeyId, Arc<KnownKey>>,
     users: BTreeMap<UserId, Arc<StoredUser>>,
+    revoked: BTreeSet<TokenId>,
     pub(super) resumed: Resumed,
 }
 
@@ -289,6 +292,11 @@ impl Routes {
         self.users.get(&id).filter(|stored| stored.tenant == tenant).cloned()
     }
 
+    /// Whether a token was revoked before its time is over.
+    pub fn is_revoked(&self, id: TokenId) -> bool {
+        self.revoked.contains(&id)
+    }
+
     /// The tenant with this slug.
     pub fn tenant_named(&self, slug: &TenantSlug) -> Option<TenantId> {
         self.slugs.get(slug).copied()
@@ -342,6 +350,7 @@ impl Routes {
         routes.api_keys = facts.api_keys.iter().map(known).collect();
         let user = |stored: &StoredUser| (stored.user.id, Arc::new(stored.clone()));
         routes.users = facts.users.iter().map(user).collect();
+        routes.revoked = facts.revoked.iter().copied().collect();
         for tenant in &facts.tenants {
             routes.slugs.insert(tenant.slug.clone(), tenant.id);
             if let Some(uuid) = tenant.domain_uuid {

@@ -8,7 +8,6 @@ use super::act::put_act;
 use super::pool::{in_transaction, on};
 use super::{StoreError, TenantScope, now_ms, timestamp};
 use crate::base::ids::{TenantId, UserId, UserName};
-use crate::model::token::Token;
 use crate::model::user::{User, UserSettings};
 
 /// Users of one tenant.
@@ -127,14 +126,5 @@ impl TenantScope {
         let was = self.user(name).await?;
         let delete = "DELETE FROM person WHERE tenant = $1 AND name = $2";
         self.forget(delete, ("user", "user.remove"), name.as_str(), &was).await
-    }
-
-    /// Writes down that a token was minted.
-    pub async fn note_token(&self, token: &Token) -> Result<(), StoreError> {
-        let act = self.act("token.mint", token.id, None::<&()>, Some(token))?;
-        in_transaction!(self.store.ready().await?, tx => {
-            put_act!(tx, act);
-        });
-        Ok(())
     }
 }

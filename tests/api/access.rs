@@ -29,6 +29,7 @@ fn filled(path: &str, tenant: &str) -> String {
         ("{profile}", "cw-main"),
         ("{user}", "main"),
         ("{schedule}", "main"),
+        ("{token}", id),
     ];
     let filled = parts.iter().fold(path.to_owned(), |path, (part, with)| path.replace(part, with));
     assert!(!filled.contains('{'), "{filled}: what is that part?");

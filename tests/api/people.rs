@@ -133,6 +133,41 @@ async fn a_token_ends_with_its_user_its_key_and_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_token_ends_at_once_and_no_other_does() {
+    let place = Place::new().await;
+    let admin = admin(&place).await;
+    let mint =
+        async |label: &str| admin.post(TOKENS, &json!({ "label": label, "role": "reader" })).await;
+    let (one, two) = (mint("one").await, mint("two").await);
+    let (first, second) = (bearer(&place, &one), bearer(&place, &two));
+    soon(&first, StatusCode::OK).await;
+    let list = admin.get(TOKENS).await;
+    assert_eq!(list.body["items"], json!([two.body["about"], one.body["about"]]), "{list:?}");
+    let signature = one.body["token"].as_str().unwrap().rsplit_once('.').unwrap().1;
+    assert!(!list.body.to_string().contains(signature));
+    let page = admin.get(&format!("{TOKENS}?limit=1")).await.body;
+    let next = page["next"].as_str().unwrap();
+    let page = admin.get(&format!("{TOKENS}?limit=1&cursor={next}")).await.body;
+    assert_eq!((&page["items"][0], &page["next"]), (&one.body["about"], &Value::Null));
+
+    let path = format!("{TOKENS}/{}", one.body["about"]["id"].as_str().unwrap());
+    assert_eq!(first.delete(&path).await.status, StatusCode::FORBIDDEN, "a token mints nothing");
+    let other = place.tenant("other").await;
+    let stranger = place.asker(Some(other), Role::Admin).await;
+    let theirs = path.replace("acme", "other");
+    assert_eq!(stranger.delete(&theirs).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(first.get("/v1/me").await.status, StatusCode::OK);
+    assert_eq!(admin.delete(&path).await.status, StatusCode::NO_CONTENT);
+    soon(&first, StatusCode::UNAUTHORIZED).await;
+    assert_eq!(second.get("/v1/me").await.status, StatusCode::OK);
+    assert_eq!(admin.delete(&path).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(admin.get(TOKENS).await.body["items"], json!([two.body["about"]]));
+    let log = admin.get("/v1/tenants/acme/audit?what=token.revoke").await.body;
+    assert_eq!(log["items"][0]["before"]["label"], "one", "{log}");
+    place.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_token_is_wider_than_its_key_and_none_is_forged() {
     let place = Place::new().await;
     let tenant = place.tenant("acme").await;

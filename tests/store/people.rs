@@ -1,13 +1,16 @@
-//! Users, and the hours that tenants lay down by name.
+//! Users and tokens, and the hours that tenants lay down by name.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use callwright::base::ids::{ScheduleName, UserName};
+use callwright::base::ids::{ApiKeyId, ScheduleName, TokenId, UserName};
 use callwright::flow::kind::hours::Opening;
 use callwright::model::access::Role;
+use callwright::model::token::Token;
 use callwright::model::user::UserSettings;
 use callwright::store::{Asked, Directory, NewNumber, StoreError, TenantScope};
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::bench::{Bench, eventually, name, on_both, publish, signed};
 
@@ -113,6 +116,59 @@ async fn a_changed_schedule_is_in_force_within_a_second_and_not_for_calls_before
         .await;
 }
 
+fn token(scope: &TenantScope, label: &str, life: Duration) -> Token {
+    let minted = Timestamp::now();
+    Token {
+        id: TokenId(Uuid::now_v7()),
+        key: ApiKeyId(Uuid::nil()),
+        tenant: scope.id(),
+        user: None,
+        label: Some(label.into()),
+        role: Role::Reader,
+        powers: BTreeSet::new(),
+        minted,
+        expires: minted + life,
+    }
+}
+
+async fn a_token_is_revoked_on_every_node_within_a_second_and_forgotten_with_its_time(
+    bench: Bench,
+) {
+    let scope = bench.store.tenant(bench.tenant("acme").await.id);
+    let other = bench.store.tenant(bench.tenant("other").await.id);
+    let directory = Directory::start(&bench.store, &bench.config).await.unwrap();
+    let hour = Duration::from_secs(3_600);
+    let [one, two] = ["one", "two"].map(|label| token(&scope, label, hour));
+    for token in [&one, &two] {
+        scope.note_token(token).await.unwrap();
+    }
+    assert_eq!(scope.tokens(None, 10).await.unwrap().items, [two.clone(), one.clone()]);
+    let first = scope.tokens(None, 1).await.unwrap();
+    assert_eq!(first.items, std::slice::from_ref(&two));
+    assert_eq!(scope.tokens(first.next, 1).await.unwrap().items, std::slice::from_ref(&one));
+    assert!(other.tokens(None, 10).await.unwrap().items.is_empty());
+    let foreign = other.revoke_token(one.id).await.unwrap_err();
+    assert!(matches!(foreign, StoreError::NotFound { .. }), "{foreign}");
+
+    let elsewhere = bench.another_store().await.tenant(scope.id());
+    elsewhere.revoke_token(one.id).await.unwrap();
+    let is_known = async || directory.routes().is_revoked(one.id);
+    let took = eventually("revoked", is_known).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(!directory.routes().is_revoked(two.id));
+    assert_eq!(scope.tokens(None, 10).await.unwrap().items, std::slice::from_ref(&two));
+    let again = scope.revoke_token(one.id).await.unwrap_err();
+    assert!(matches!(again, StoreError::NotFound { .. }), "{again}");
+
+    bench.sql("UPDATE token SET expires_ms = 1").await;
+    assert!(matches!(scope.revoke_token(two.id).await, Err(StoreError::NotFound { .. })));
+    let three = token(&scope, "three", hour);
+    scope.note_token(&three).await.unwrap();
+    assert_eq!(scope.tokens(None, 10).await.unwrap().items, [three]);
+    // The rows of the others are gone, so their ids are free.
+    scope.note_token(&one).await.unwrap();
+}
+
 async fn a_schedule_that_a_live_flow_names_is_not_removed(bench: Bench) {
     let scope = scheduled(&bench).await;
     let other = bench.store.tenant(bench.tenant("other").await.id);
@@ -151,6 +207,7 @@ async fn a_schedule_put_again_as_it_is_stays_since_when_it_was(bench: Bench) {
 on_both! {
     a_user_is_one_tenants_and_what_ended_stays_over,
     a_changed_schedule_is_in_force_within_a_second_and_not_for_calls_before,
+    a_token_is_revoked_on_every_node_within_a_second_and_forgotten_with_its_time,
     a_schedule_that_a_live_flow_names_is_not_removed,
     a_schedule_put_again_as_it_is_stays_since_when_it_was,
 }
