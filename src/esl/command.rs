@@ -15,6 +15,7 @@ use super::conference::{Join, RoomApi, RoomArg};
 use super::credentials::Credentials;
 use super::event::EventName;
 use super::filter::Filter;
+use super::inspect::Inspect;
 use super::originate::{Eavesdrop, Originate};
 use super::sofia::SofiaApi;
 use super::token::{ExecuteId, JobId};
@@ -229,6 +230,8 @@ pub enum Api {
     },
     /// Asks or orders something about gateways.
     Sofia(SofiaApi),
+    /// Asks something about FreeSWITCH itself.
+    Inspect(Inspect),
     /// Calls somebody. Answered only when that has come to its end: run it aside.
     Originate(Box<Originate>),
     /// Has a leg of ours listen in, whatever it did before. No gap is heard where it listened
@@ -425,6 +428,7 @@ impl Api {
             Self::Park { channel } => format!("uuid_park {channel}"),
             Self::Room { room, command } => format!("conference {}", command.words(room)),
             Self::Sofia(sofia) => sofia.to_string(),
+            Self::Inspect(inspect) => inspect.to_string(),
             Self::Originate(originate) => originate.to_string(),
             Self::Eavesdrop { channel, eavesdrop } => {
                 format!("uuid_transfer {channel} eavesdrop:{eavesdrop} inline")

@@ -23,6 +23,7 @@ pub mod frame;
 pub mod fuzz;
 pub mod happening;
 pub mod inbound;
+pub mod inspect;
 mod json;
 pub mod originate;
 mod outstanding;
