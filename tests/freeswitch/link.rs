@@ -108,7 +108,7 @@ async fn a_link_commands_calls_hears_of_the_watched_one_and_outlives_freeswitch(
         switch.restart(&prefix);
         (switch, Instant::now())
     });
-    let LinkEvent::Down { reason } = next(&mut events).await else { panic!("still up") };
+    let LinkEvent::Down { reason, .. } = next(&mut events).await else { panic!("still up") };
     println!("link: down after {:?}: {reason}", killed.elapsed());
     let LinkEvent::Up { core: new, same_core } = next(&mut events).await else { panic!("not up") };
     let up = Instant::now();

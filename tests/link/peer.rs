@@ -156,7 +156,7 @@ pub(crate) fn channel_event(name: &str, channel: &str) -> String {
 pub(crate) async fn told(events: &mut LinkEvents) -> String {
     match soon(events.next()).await {
         Some(LinkEvent::Up { core, same_core }) => format!("up {core} {same_core}"),
-        Some(LinkEvent::Down { reason }) => format!("down: {reason}"),
+        Some(LinkEvent::Down { reason, .. }) => format!("down: {reason}"),
         Some(LinkEvent::Channel(event)) => {
             format!("{} {}", event.name().name(), event.unique_id().unwrap())
         }

@@ -88,6 +88,12 @@ impl LinkConfig {
         self.name.as_deref().unwrap_or(&self.address)
     }
 
+    /// Whether FreeSWITCH is told the password with which it is shipped.
+    pub fn has_shipped_password(&self) -> bool {
+        self.password_file.is_none()
+            && self.password.as_ref().is_none_or(|password| password.reveal() == SHIPPED)
+    }
+
     /// The address, if it looks like one.
     pub(super) fn address(&self) -> Result<&str, LinkConfigError> {
         let well_formed = self.address.rsplit_once(':').is_some_and(|(host, port)| {

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::heartbeats::Heartbeats;
 use super::line::Line;
-use super::{LinkError, LinkEvent, Loss, Request, Shared};
+use super::{DownCause, LinkError, LinkEvent, Loss, Request, Shared};
 use crate::base::ids::CoreId;
 use crate::esl::command::{Api, Command};
 use crate::esl::event::{Event, EventName};
@@ -69,6 +69,19 @@ pub(super) enum Broken {
     /// Nobody has a handle of the link any more.
     #[error("the link is not wanted any more")]
     Unwanted,
+}
+
+impl Broken {
+    pub(super) fn cause(&self) -> DownCause {
+        match self {
+            Self::Unreachable(_, error) => DownCause::Unreachable(error.kind()),
+            Self::Ended(End::Denied(_)) => DownCause::Denied,
+            Self::Ended(End::Unwelcome(_)) => DownCause::Unwelcome,
+            Self::NoCore => DownCause::NoCore,
+            Self::NotReady | Self::Silent => DownCause::Silent,
+            _ => DownCause::Other,
+        }
+    }
 }
 
 /// One connection.

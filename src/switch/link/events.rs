@@ -2,6 +2,7 @@
 //! out, and the consumer is told so.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -23,13 +24,30 @@ pub enum LinkEvent {
     /// with it all calls of before are gone; it is true for the first one.
     Up { core: CoreId, same_core: bool },
     /// FreeSWITCH is out of reach; said once, until the next `Up`.
-    Down { reason: String },
+    Down { reason: String, cause: DownCause },
     /// An event of a watched channel.
     Channel(Event),
     /// Something about a gateway.
     Gateway(GatewayNews),
     /// Events were not heard, while the link was up: what they changed has to be asked for.
     Lost(Loss),
+}
+
+/// What keeps a link down, as far as it can be told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DownCause {
+    /// No connection could be made.
+    Unreachable(io::ErrorKind),
+    /// It does not take the password.
+    Denied,
+    /// Its access list does not have us (`text/rude-rejection`).
+    Unwelcome,
+    /// It answers, and knows no `global_getvar`.
+    NoCore,
+    /// It took the connection and said nothing in time.
+    Silent,
+    /// Anything else.
+    Other,
 }
 
 /// Why events were not heard.
@@ -170,7 +188,7 @@ mod tests {
     }
 
     fn down() -> LinkEvent {
-        LinkEvent::Down { reason: "gone".into() }
+        LinkEvent::Down { reason: "gone".into(), cause: DownCause::Other }
     }
 
     fn channel() -> LinkEvent {

@@ -34,7 +34,7 @@ use crate::esl::event::Event;
 use crate::esl::reply::{Reply, Verdict};
 
 pub use config::{LinkConfig, LinkConfigError};
-pub use events::{EVENT_BYTES_MAX, EVENTS_MAX, LinkEvent, LinkEvents, Loss};
+pub use events::{DownCause, EVENT_BYTES_MAX, EVENTS_MAX, LinkEvent, LinkEvents, Loss};
 pub use vitals::Vitals;
 
 /// Most channels that are watched at once. FreeSWITCH looks at their filters for every event that

@@ -37,7 +37,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut requests: mpsc::Receiver<Reques
         }
         let reason = broken.to_string();
         if was_up || reported.is_none() {
-            shared.events.push(LinkEvent::Down { reason: reason.clone() });
+            shared.events.push(LinkEvent::Down { reason: reason.clone(), cause: broken.cause() });
         }
         let pause = pauses.next(random());
         report(&shared, &reason, pause, was_up || reported.as_ref() != Some(&reason));
