@@ -20,6 +20,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const SQLITE_ATTEMPTS: u32 = 5;
 const SQLITE_PAUSE: Duration = Duration::from_millis(100);
 
+/// The number of the newest step that this program knows.
+pub(super) fn latest() -> i64 {
+    POSTGRES.iter().map(|one| one.version).max().unwrap_or_default()
+}
+
 pub(super) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
     match pool {
         Pool::Postgres(db) => {
