@@ -1,6 +1,7 @@
 //! Puts the parts together: settings in, a daemon out that takes calls until it is told to stop.
 
 pub mod config;
+pub mod doctor;
 pub mod host;
 pub mod intake;
 mod limits;

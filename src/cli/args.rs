@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::api_key::ApiKeyCommand;
+use super::doctor::Doctor;
 use super::key::KeyCommand;
 use super::recording::RecordingCommand;
 use crate::base::cause::HangupCause;
@@ -73,6 +74,9 @@ pub enum Command {
     /// Show the effective settings and try the database and the port; exit 64 when something is
     /// wrong
     Check,
+    /// Examine this machine and each FreeSWITCH of the settings: what is wrong, why it matters, and
+    /// what to do; exit 1 when there is an error
+    Doctor(Doctor),
     /// Run sample calls on a simulated switch and print what happens
     Demo(Demo),
     /// Check, simulate, draw and publish flows

@@ -6,6 +6,7 @@ mod calls;
 mod check;
 mod control;
 mod demo;
+pub mod doctor;
 mod flow;
 pub mod key;
 mod live;
@@ -117,6 +118,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Calls(args) if args.live => live::list(&settings()?, screen).await,
         Command::Check => check::run(settings()?, screen).await,
+        Command::Doctor(args) => doctor::run(&args, &settings()?, screen).await,
         Command::Demo(args) => demo::run(&args, screen).await,
         Command::Flow(command) => flow::run(command, settings, screen).await,
         Command::Tenant(command) => tenant::run(command, &open(&settings()?).await?, screen).await,

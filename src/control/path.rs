@@ -39,8 +39,8 @@ impl Place {
         fs::metadata(path).is_ok_and(|found| found.ino() == self.inode)
     }
 
-    /// Takes the path away if it is ours. Another may come between the look and the deed: so what was
-    /// taken away is looked at again, and put back unless a third has come meanwhile.
+    /// Takes the path away if it is ours. Another may come between the look and the deed: so what
+    /// was taken away is looked at again, and put back unless a third has come meanwhile.
     fn clear(&self) -> io::Result<()> {
         if self.is_at(&self.path) {
             let private = private_beside(&self.path)?;
@@ -61,7 +61,8 @@ impl Drop for Place {
     }
 }
 
-/// A directory that nobody else can enter: at no moment can another user connect. It goes when dropped.
+/// A directory that nobody else can enter: at no moment can another user connect. It goes when
+/// dropped.
 fn private_beside(path: &Path) -> io::Result<TempDir> {
     let beside = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

@@ -4,6 +4,7 @@
 
 mod callers;
 mod daemon;
+mod doctor;
 mod follow;
 mod live;
 mod load;
