@@ -1,7 +1,5 @@
 //! Calls that are up, and what they are told.
 
-use std::collections::BTreeSet;
-
 use axum::http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -67,23 +65,27 @@ struct OneCall {
 /// the database knows. While it is away the others' are not told.
 async fn list(asked: Asked<TenantScope, Nothing, Part>) -> Result<Reply<Page<LiveCall>>, Problem> {
     let shared = asked.api.shared();
-    let own = shared.registry.live(Scope::Tenant(asked.whose.id()));
+    let scope = Scope::Tenant(asked.whose.id());
     let after = cursor(asked.query.cursor.as_deref())?;
-    let others = match asked.whose.live_calls_elsewhere(shared.settings.instance).await {
+    let wanted = usize::try_from(asked.query.limit.0).unwrap_or(usize::MAX);
+    let most = wanted.saturating_add(1);
+    let own = shared.registry.live_after(scope, after.map(|after| after.of_call()), most);
+    let others = asked.whose.live_calls_elsewhere(shared.settings.instance, after, most).await;
+    let others = match others {
         Ok(others) => others,
         Err(error) if error.retryable() => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    let ids: BTreeSet<CallId> = own.iter().map(|live| live.call).collect();
-    let others = others.into_iter().filter(|live| !ids.contains(&live.call));
     let place = |live: &LiveCall| Cursor::new(live.started, live.call.0);
-    let mut calls: Vec<LiveCall> = others.chain(own).collect();
-    calls.retain(|live| after.is_none_or(|after| place(live) > after));
+    // What stands behind the last of a full answer is for the next page.
+    let known = others.last().filter(|_| others.len() == most).map(place);
+    let is_own = |live: &LiveCall| shared.registry.live_call(scope, live.call).is_some();
+    let mut calls: Vec<_> = others.into_iter().filter(|live| !is_own(live)).chain(own).collect();
     calls.sort_by_key(place);
-    let wanted = usize::try_from(asked.query.limit.0).unwrap_or(usize::MAX);
-    let more = calls.len() > wanted;
+    calls.retain(|live| known.is_none_or(|known| place(live) <= known));
+    let more = known.is_some() || calls.len() > wanted;
     calls.truncate(wanted);
-    let last = calls.last().filter(|_| more).map(place);
+    let last = calls.last().map(place).or(known).filter(|_| more);
     Ok(Reply(Page { items: calls, next: next(last) }))
 }
 

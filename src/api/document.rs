@@ -12,12 +12,13 @@ use super::problem::Words;
 use super::shape::{Described, Media};
 
 /// Which problems an endpoint may answer with, besides those of every endpoint.
-const PROBLEMS: [(&str, &str); 11] = [
+const PROBLEMS: [(&str, &str); 12] = [
     ("400", "What was sent can't be read"),
     ("401", "No API key or token, or none that counts"),
     ("403", "The key or token may not do this"),
     ("404", "There is no such thing, or it is another tenant's"),
     ("409", "It can't be done as things are now"),
+    ("410", "It is not kept any more"),
     ("412", "It was changed since it was read"),
     ("413", "What was sent is too long"),
     ("415", "What was sent is of the wrong kind"),

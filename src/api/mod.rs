@@ -12,6 +12,7 @@ pub mod config;
 mod cors;
 mod document;
 mod endpoint;
+mod events;
 mod export;
 mod extensions;
 mod flows;
@@ -63,7 +64,7 @@ use crate::control::console::Console;
 use crate::driver::call::Shared;
 use crate::model::access::Power;
 use crate::sip::Accounts;
-use crate::store::{Directory, Store};
+use crate::store::{Directory, Followed, Store};
 
 use config::Config;
 use endpoint::Endpoint;
@@ -114,6 +115,10 @@ pub struct Api {
     exports: Arc<Semaphore>,
     /// Free places for who hears a recording.
     played: Arc<Semaphore>,
+    /// What followers are told.
+    followed: Followed,
+    /// Free places for followers.
+    followers: Arc<Semaphore>,
     paces: Paces,
     /// The minute in which each key was last noted as used.
     used: DashMap<ApiKeyId, i64>,
@@ -166,6 +171,7 @@ fn endpoints() -> Vec<Endpoint> {
         export::endpoints(),
         recordings::endpoints(),
         audit::endpoints(),
+        events::endpoints(),
     ]
     .into_iter()
     .flatten()
@@ -175,6 +181,11 @@ fn endpoints() -> Vec<Endpoint> {
 /// What the API can do, as OpenAPI 3.1.
 pub fn document() -> serde_json::Value {
     document::of(&endpoints())
+}
+
+/// What followers are told, as AsyncAPI 3.0.
+pub fn events_document() -> serde_json::Value {
+    events::document()
 }
 
 /// For each endpoint, by method and path, the power that it takes; none where any key will do.
@@ -199,6 +210,8 @@ impl Api {
         let played = Arc::new(Semaphore::new(recordings::PLAYED_MAX));
         let exports = Arc::new(Semaphore::new(export::EXPORTS_MAX));
         let trials = Semaphore::new(trial::TRIALS_MAX);
+        let followed = Followed::start(store.clone());
+        let followers = Arc::new(Semaphore::new(events::FOLLOWERS_MAX));
         let used = DashMap::new();
         Self {
             store,
@@ -212,6 +225,8 @@ impl Api {
             trials,
             exports,
             played,
+            followed,
+            followers,
             paces,
             used,
         }
@@ -239,7 +254,10 @@ impl Api {
 }
 
 fn router(api: Arc<Api>) -> Router {
-    let mut router = Router::new().route("/v1/openapi.json", get(openapi));
+    let mut router = Router::new()
+        .route("/v1/openapi.json", get(openapi))
+        .route("/v1/asyncapi.json", get(asyncapi))
+        .route(events::PATH, get(events::follow));
     for endpoint in endpoints() {
         router = router.route(endpoint.path, endpoint.route);
     }
@@ -263,6 +281,16 @@ async fn openapi(
     }
 }
 
+async fn asyncapi(
+    State(api): State<Arc<Api>>,
+    ConnectInfo(Peer(from)): ConnectInfo<Peer>,
+) -> Response {
+    match api.open_to(from.ip()) {
+        Ok(()) => axum::Json(events_document()).into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
 async fn nothing() -> Problem {
     Problem::not_found("there is nothing at this path")
 }
@@ -277,15 +305,20 @@ mod tests {
     use super::*;
 
     /// Set `CALLWRIGHT_WRITE_OPENAPI` to write it.
-    #[test]
-    fn the_committed_document_is_the_one_that_the_code_makes() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/api/openapi.json");
-        let made = serde_json::to_string_pretty(&document()).unwrap() + "\n";
+    fn is_committed(name: &str, document: &serde_json::Value) {
+        let path = format!("{}/src/api/{name}", env!("CARGO_MANIFEST_DIR"));
+        let made = serde_json::to_string_pretty(document).unwrap() + "\n";
         if std::env::var_os("CALLWRIGHT_WRITE_OPENAPI").is_some() {
-            std::fs::write(path, &made).unwrap();
+            std::fs::write(&path, &made).unwrap();
         }
-        let kept = std::fs::read_to_string(path).unwrap();
-        assert_eq!(kept, made, "run with CALLWRIGHT_WRITE_OPENAPI=1");
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(kept == made, "{name} is another: run with CALLWRIGHT_WRITE_OPENAPI=1");
+    }
+
+    #[test]
+    fn the_committed_documents_are_those_that_the_code_makes() {
+        is_committed("openapi.json", &document());
+        is_committed("asyncapi.json", &events_document());
     }
 
     #[test]

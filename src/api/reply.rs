@@ -1,7 +1,7 @@
 //! What comes back.
 
 use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::problem::Problem;
 use super::shape::{Answer, Good, Media, is_nothing};
 
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Bytes of a hash that make a tag.
 const TAG_BYTES: usize = 12;
 
@@ -81,6 +82,8 @@ pub(super) struct Seen {
     pub(super) if_range: Option<String>,
     /// Only the head of the answer is wanted.
     pub(super) head_only: bool,
+    /// Of a stream, the last event that came (WHATWG HTML 9.2.4).
+    pub(super) last_event: Option<u64>,
 }
 
 impl Seen {
@@ -94,6 +97,7 @@ impl Seen {
             range: text(header::RANGE),
             if_range: text(header::IF_RANGE),
             head_only: method == Method::HEAD,
+            last_event: text(LAST_EVENT_ID).and_then(|id| id.parse().ok()),
         }
     }
 
@@ -149,7 +153,7 @@ fn lists(tags: &str, tag: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn seen(name: header::HeaderName, value: &str) -> Seen {
+    fn seen(name: HeaderName, value: &str) -> Seen {
         Seen::of(
             &Method::GET,
             &HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())]),

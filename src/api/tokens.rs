@@ -211,7 +211,25 @@ impl Api {
 
     /// Who asks with this token; none where it does not count, or not any more.
     pub(super) fn by_token(&self, text: &str, routes: &Routes, now: Timestamp) -> Option<Bearer> {
-        let token = self.read(text).filter(|token| token.expires > now)?;
+        self.of_token(self.read(text)?, routes, now)
+    }
+
+    /// Who has been let in, as it is now; none where it does not count any more.
+    pub(super) fn again(&self, bearer: &Bearer) -> Option<Bearer> {
+        let (routes, now) = (self.directory.routes(), Timestamp::now());
+        match &bearer.token {
+            Some(token) => self.of_token(token.clone(), &routes, now),
+            None => {
+                let key = &routes.api_key(bearer.key.id)?.key;
+                (!key.is_over(now)).then(|| Bearer::with(key.clone()))
+            }
+        }
+    }
+
+    fn of_token(&self, token: Token, routes: &Routes, now: Timestamp) -> Option<Bearer> {
+        if token.expires <= now {
+            return None;
+        }
         let key = routes.api_key(token.key)?.key.clone();
         let of_tenant = key.tenant.is_none_or(|tenant| tenant == token.tenant);
         let revoked = routes.is_revoked(token.id);

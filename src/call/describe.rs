@@ -32,7 +32,7 @@ pub(in crate::call) fn action(action: &Action, party: impl Fn(&str) -> String) -
         Action::Play { media, stop_on } => play(media, stop_on),
         Action::Silence => "stop playing".into(),
         Action::Record(order) => format!("record up to {}", order.max_length),
-        Action::Dial(order) => dial(order, party),
+        Action::Dial(order) => format!("dial {}", targets(order, party)),
         Action::CancelDial => "give up the dial".into(),
         Action::SetVariables(variables) => {
             let names: Vec<&str> = variables.keys().map(String::as_str).collect();
@@ -156,14 +156,24 @@ fn medium(media: &Media) -> String {
         Media::Tone(_) => "a tone".into(),
         Media::Silence(length) => format!("{length} of silence"),
         Media::Say { kind, .. } => format!("{kind:?} spoken").to_lowercase(),
+        Media::Words { .. } => "a value spoken".into(),
         Media::Speak { .. } => "text to speech".into(),
     }
 }
 
-fn dial(order: &DialOrder, party: impl Fn(&str) -> String) -> String {
-    let targets: Vec<String> =
+/// Who is called by an order, if anybody is.
+pub(in crate::call) fn called(action: &Action, party: impl Fn(&str) -> String) -> Option<String> {
+    match action {
+        Action::Dial(order) => Some(targets(order, party)),
+        Action::Originate(order) => Some(address(&order.address, &party)),
+        _ => None,
+    }
+}
+
+fn targets(order: &DialOrder, party: impl Fn(&str) -> String) -> String {
+    let targets: Vec<_> =
         order.targets.iter().map(|target| address(&target.address, &party)).collect();
-    format!("dial {}", targets.join(", "))
+    targets.join(", ")
 }
 
 /// Where a target is, with its number as `party` lets it be shown.
@@ -209,6 +219,8 @@ pub(in crate::call) fn answer(answer: &Answer) -> String {
         Answer::Outbound(OutboundFound::By(way)) => format!("by the gateway {}", way.name),
         Answer::Outbound(OutboundFound::Refused(refusal)) => clean(&refusal.to_string()),
         Answer::Outbound(OutboundFound::Unknown) => "not known".into(),
+        Answer::Spoken(Ok(_)) => "of the words".into(),
+        Answer::Spoken(Err(why)) => clean(why),
         Answer::Room(found) => match (&found.elsewhere, found.here, found.known) {
             (Some(elsewhere), ..) => format!("on another FreeSWITCH: {}", clean(elsewhere)),
             (None, Some(here), _) => format!("here, {} in it", here.members),

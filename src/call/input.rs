@@ -14,6 +14,7 @@ use crate::base::digits::{Digit, Digits, Keying};
 use crate::base::ids::{ChannelId, PromptName, StepName};
 use crate::base::slot::Slot;
 use crate::flow::kind::record::RecordAction;
+use crate::flow::prompt::SayKind;
 use crate::model::monitor::Manner;
 use crate::model::talk::{Goal, Hearers, Side};
 
@@ -200,6 +201,18 @@ pub enum Command {
         #[serde(default)]
         to: Hearers,
     },
+    /// Let a value be heard in recorded words, as `play` does with a prompt: a code, a number, a
+    /// date.
+    Say {
+        text: String,
+        #[serde(default, rename = "as")]
+        kind: SayKind,
+        /// Another language than the flow's.
+        #[serde(default)]
+        language: Option<String>,
+        #[serde(default)]
+        to: Hearers,
+    },
     /// Send keys to one party's phone.
     Dtmf {
         #[serde(default)]
@@ -264,6 +277,8 @@ pub enum Answer {
     Queue(QueueFound),
     Admit(AdmitFound),
     Outbound(OutboundFound),
+    /// The files of a value's words, or why there are none.
+    Spoken(Result<Vec<String>, String>),
 }
 
 /// An answer within the limits that the query set.

@@ -6,7 +6,7 @@ use super::output::{ActionId, Output};
 use super::state::VISIT_KEYS_MAX;
 use crate::base::digits::Digit;
 use crate::base::masked::mask_number;
-use crate::model::timeline::{Entry, What};
+use crate::model::timeline::{Entry, Sign, What};
 
 /// Notes of one call. A call that has more is noted by its first ones and its end.
 pub(in crate::call) const ENTRIES_MAX: u32 = 4_000;
@@ -23,8 +23,11 @@ impl Call {
             return;
         }
         let cut = entries + 1 == ENTRIES_MAX && !last;
-        let what =
-            if cut { What::Noticed { text: "the timeline is cut here".into() } } else { what };
+        let what = if cut {
+            What::Noticed { text: "the timeline is cut here".into(), sign: None }
+        } else {
+            what
+        };
         self.state.counters.entries = entries + 1;
         let (at, ms) = (self.live.now.wall, self.state.age_ms);
         let entry = Entry { term: self.state.term, sequence: entries + 1, at, ms, what };
@@ -32,7 +35,12 @@ impl Call {
     }
 
     pub(in crate::call) fn notice(&mut self, text: impl Into<String>) {
-        self.note(What::Noticed { text: text.into() });
+        self.note(What::Noticed { text: text.into(), sign: None });
+    }
+
+    /// The same, of which programs are told too.
+    pub(in crate::call) fn notice_as(&mut self, sign: Sign, text: impl Into<String>) {
+        self.note(What::Noticed { text: text.into(), sign: Some(sign) });
     }
 
     pub(in crate::call) fn note_guard(&mut self, limit: impl Into<String>) {

@@ -83,7 +83,7 @@ impl Call {
 }
 
 /// The value as the kind of speaking takes it; empty where it can't.
-fn speakable(kind: SayKind, value: &str) -> String {
+pub(in crate::call) fn speakable(kind: SayKind, value: &str) -> String {
     let value = value.trim();
     let only = |allowed: fn(char) -> bool| -> String {
         value.chars().filter(|c| allowed(*c)).take(SAY_MAX).collect()

@@ -98,6 +98,8 @@ struct Live {
     /// Where the caller stands in a line, as far as it was told.
     standing: Option<queue::Standing>,
     departure: Option<operator::Departure>,
+    /// Whose words are being looked up.
+    saying: Option<talk::Saying>,
     /// Who gives the command that is being carried out.
     operator: Option<String>,
     asked: Option<talk::Asked>,
@@ -220,6 +222,7 @@ impl Call {
             secrets: Secrets::default(),
             standing: None,
             departure: None,
+            saying: None,
             operator: None,
             asked: None,
             room_asked: None,
@@ -366,10 +369,10 @@ impl Call {
 
     fn answer(&mut self, id: QueryId, answer: Answer) {
         // Lines are asked about too often; what limits say is told when it matters.
-        if !matches!(answer, Answer::Queue(_) | Answer::Admit(_)) {
+        if !matches!(answer, Answer::Queue(_) | Answer::Admit(_) | Answer::Spoken(_)) {
             self.note(What::Heard { query: id.0, answer: describe::answer(&answer) });
         }
-        if self.gateway_found(id, &answer) {
+        if self.gateway_found(id, &answer) || self.words_found(id, &answer) {
             return;
         }
         if self.state.waits.query == Some(id) {

@@ -63,6 +63,7 @@ impl Call {
             }
             Command::Answer => self.answer_for_flow(),
             Command::Play { prompt, to } => self.play_to(&prompt, to),
+            Command::Say { text, kind, language, to } => self.say_to(&text, kind, language, to),
             Command::Dtmf { side, digits } => self.send_keys(side, digits),
             Command::Park { side, slot } => self.park(by, side, slot),
             Command::Retrieve { to } => self.retrieve_for(&to),

@@ -12,7 +12,7 @@ use super::timer::Timer;
 use crate::base::cause::HangupCause;
 use crate::base::digits::{Digit, Digits};
 use crate::base::ids::ChannelId;
-use crate::model::timeline::What;
+use crate::model::timeline::{Sign, What};
 
 /// How much longer than it should take an action may take, before it is given up: FreeSWITCH
 /// reports an ending within a second, a busy one within a few.
@@ -38,7 +38,9 @@ impl Call {
     /// Has the switch do it.
     pub(in crate::call) fn give(&mut self, id: ActionId, action: Action) {
         let order = describe::action(&action, |number| self.party(number));
-        self.note(What::Ordered { action: id.0, order });
+        let called = describe::called(&action, |number| self.party(number));
+        let sign = called.map(|to| Sign::Rings { to });
+        self.note(What::Ordered { action: id.0, order, sign });
         self.outputs.push_back(Output::Action(id, action));
     }
 
@@ -91,7 +93,7 @@ impl Call {
                 tone.on.ms().saturating_add(tone.off.ms()).saturating_mul(tone.times.into())
             }
             Media::Silence(length) => length.ms(),
-            Media::Say { .. } => SAY_MAX_MS,
+            Media::Say { .. } | Media::Words { .. } => SAY_MAX_MS,
             Media::Speak { text, .. } => {
                 SAY_MAX_MS + SPEAK_BYTE_MS.saturating_mul(text.reveal().len() as u64)
             }

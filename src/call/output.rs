@@ -204,6 +204,10 @@ pub enum Media {
         kind: SayKind,
         language: String,
     },
+    /// A value's recorded words, one after another.
+    Words {
+        paths: Vec<String>,
+    },
     /// Text for the speech engine; it may come from outside.
     Speak {
         text: Masked<String>,
@@ -354,6 +358,16 @@ pub enum Query {
     Admit(Box<AdmitQuery>),
     /// By which gateway a number is called, if at all.
     Outbound(Box<OutboundQuery>),
+    /// With which recorded words a value is spoken.
+    Spoken(Box<SpokenQuery>),
+}
+
+/// A value to be spoken; it came from outside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpokenQuery {
+    pub value: Masked<String>,
+    pub kind: SayKind,
+    pub language: String,
 }
 
 /// A data dip. Header values and body may hold secrets.

@@ -15,6 +15,7 @@ use crate::base::ids::{CallId, FlowName, GatewayName, PromptName, RoomName, Step
 use crate::base::millis::Millis;
 use crate::base::slot::Slot;
 use crate::flow::kind::record::RecordAction;
+use crate::flow::prompt::SayKind;
 
 use super::monitor::{AuditCommand, MonitorCommand};
 use super::outbound::OutboundCommand;
@@ -422,6 +423,18 @@ pub enum CallCommand {
         #[arg(long, default_value = "caller")]
         leg: Legs,
     },
+    /// Let a value be heard in recorded words, as `play` does with a prompt
+    Say {
+        text: String,
+        /// How: number, digits, spelled, date, time or money
+        #[arg(long = "as", default_value = "number", value_parser = say_kind)]
+        kind: SayKind,
+        /// Another language than the flow's
+        #[arg(long)]
+        language: Option<String>,
+        #[arg(long, default_value = "caller")]
+        leg: Legs,
+    },
     /// Send keys to one party's phone
     Dtmf {
         /// 0-9, *, #, A-D, and w for a pause of half a second
@@ -516,6 +529,14 @@ pub enum RecordVerb {
     /// Write silence
     Mask,
     Unmask,
+}
+
+fn say_kind(word: &str) -> Result<SayKind, String> {
+    let words = SayKind::ALL.map(SayKind::word).join(", ");
+    SayKind::ALL
+        .into_iter()
+        .find(|kind| kind.word() == word)
+        .ok_or_else(|| format!("expected one of {words}"))
 }
 
 impl From<RecordVerb> for RecordAction {

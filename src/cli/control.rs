@@ -100,6 +100,12 @@ fn ordered(command: &CallCommand) -> anyhow::Result<input::Command> {
         CallCommand::Play { prompt, leg } => {
             input::Command::Play { prompt: prompt.clone(), to: hearers(*leg) }
         }
+        CallCommand::Say { text, kind, language, leg } => input::Command::Say {
+            text: text.clone(),
+            kind: *kind,
+            language: language.clone(),
+            to: hearers(*leg),
+        },
         CallCommand::Dtmf { digits, leg } => {
             input::Command::Dtmf { side: side(*leg), digits: digits.clone() }
         }

@@ -28,7 +28,7 @@ fn what(what: &What) -> String {
             format!("{} {} {}", paint(GREEN, "●"), paint(BOLD, step.as_str()), paint(DIM, kind))
         }
         What::StepLeft { step: _, outcome, next, why } => left(outcome, next.as_ref(), why),
-        What::Ordered { action, order } => {
+        What::Ordered { action, order, .. } => {
             format!("  {} {order} {}", paint(CYAN, "→"), id(*action))
         }
         What::Done { action, result } => format!("  {} {result} {}", paint(CYAN, "←"), id(*action)),
@@ -47,7 +47,7 @@ fn what(what: &What) -> String {
             format!("  {} recording {} {recording}{why}", paint(CYAN, "●"), state.name())
         }
         What::Guard { limit } => format!("  {} {limit}", paint(RED, "⚠")),
-        What::Noticed { text } => format!("  {} {text}", paint(YELLOW, "·")),
+        What::Noticed { text, .. } => format!("  {} {text}", paint(YELLOW, "·")),
         What::Ended { termination } => {
             let party = format!("{:?}", termination.party).to_lowercase();
             format!(

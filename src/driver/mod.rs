@@ -19,6 +19,7 @@ pub mod seal;
 pub mod serve;
 pub mod session;
 pub mod simulate;
+mod spoken;
 pub mod stray;
 pub mod translate;
 pub mod wake;

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::call::Shared;
-use super::{admission, rooms};
+use super::{admission, rooms, spoken};
 use crate::base::ids::CoreId;
 use crate::call::input::Answer;
 use crate::call::output::Query;
@@ -39,5 +39,8 @@ pub(super) async fn perform(shared: Arc<Shared>, query: Query, core: Option<Core
         Query::Admit(query) => Answer::Admit(admission::admit(&shared, &query).await),
         Query::Outbound(query) => Answer::Outbound(shared.outside.ask(*query, core).await),
         Query::Park(query) => Answer::Park(shared.slots.ask(*query, core).await),
+        Query::Spoken(query) => {
+            Answer::Spoken(spoken::find(&*shared.switchboard, &query, core).await)
+        }
     }
 }

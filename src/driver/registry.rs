@@ -1,6 +1,7 @@
 //! The calls that are up, for whoever wants to count them or speak to one. Its locks never outlive
 //! one of these functions.
 
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -207,6 +208,29 @@ impl Registry {
         let mut live: Vec<_> = own.map(|entry| entry.live.clone()).collect();
         live.sort_by_key(|live| (live.started, live.call));
         live
+    }
+
+    /// The oldest of them behind a place in their order, which is by Unix milliseconds; at most so
+    /// many.
+    pub fn live_after(
+        &self,
+        scope: Scope,
+        after: Option<(i64, CallId)>,
+        most: usize,
+    ) -> Vec<LiveCall> {
+        // The last one is the first to give way.
+        let mut oldest = BinaryHeap::new();
+        for entry in self.calls.iter().filter(|entry| scope.holds(entry.live.tenant)) {
+            let place = (entry.live.started.as_millisecond(), entry.live.call);
+            if after.is_none_or(|after| place > after) {
+                oldest.push(place);
+                if oldest.len() > most {
+                    oldest.pop();
+                }
+            }
+        }
+        let places = oldest.into_sorted_vec().into_iter();
+        places.filter_map(|(_, call)| self.live_call(scope, call)).collect()
     }
 
     /// The same of one call.

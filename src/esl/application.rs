@@ -233,7 +233,7 @@ impl Application {
 }
 
 impl SayKind {
-    const fn word(self) -> &'static str {
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Number => "number",
             Self::Currency => "currency",
@@ -250,7 +250,7 @@ impl SayKind {
 }
 
 impl SayMethod {
-    const fn word(self) -> &'static str {
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Pronounced => "pronounced",
             Self::Iterated => "iterated",
@@ -270,7 +270,7 @@ fn scoped(terminators: &Terminators) -> String {
     format!("%[playback_terminators={keys}]")
 }
 
-fn playlist(sounds: &[Sound]) -> String {
+pub(super) fn playlist(sounds: &[Sound]) -> String {
     let mut list = String::new();
     if sounds.len() > 1 {
         list.push_str("file_string://");

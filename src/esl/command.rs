@@ -9,7 +9,7 @@ use crate::base::cause::HangupCause;
 use crate::base::digits::Keying;
 use crate::base::ids::ChannelId;
 
-use super::application::{Application, Sound};
+use super::application::{Application, Sound, playlist};
 use super::argument::{DialPart, FilePath, Refused, Tones, VariableName, VariableValue, Why, Word};
 use super::conference::{Join, RoomApi, RoomArg};
 use super::credentials::Credentials;
@@ -18,6 +18,7 @@ use super::filter::Filter;
 use super::inspect::Inspect;
 use super::originate::{Eavesdrop, Originate};
 use super::sofia::SofiaApi;
+use super::spoken::SpeechApi;
 use super::token::{ExecuteId, JobId};
 
 /// A longer argument goes in a body, in bytes: headers are read with one system call for each byte.
@@ -157,8 +158,9 @@ pub enum Api {
     /// Lets the channel hear a sound once in the place of what it hears.
     Tell {
         channel: ChannelId,
-        sound: Sound,
+        sounds: Vec<Sound>,
     },
+    Speech(SpeechApi),
     Transfer {
         channel: ChannelId,
         extension: DialPart,
@@ -217,7 +219,7 @@ pub enum Api {
     /// Mixes a sound into what the channel hears.
     Overlay {
         channel: ChannelId,
-        sound: Sound,
+        sounds: Vec<Sound>,
     },
     /// Takes the channel out of what it does, and leaves it in silence.
     Park {
@@ -379,6 +381,10 @@ fn finish(mut packet: BytesMut, body: &[u8]) -> Result<Bytes, Refused> {
     Ok(packet.freeze())
 }
 
+fn displace(channel: &ChannelId, sounds: &[Sound], flags: &str) -> String {
+    format!("uuid_displace {channel} start {} 0{flags}", playlist(sounds))
+}
+
 impl Api {
     fn words(&self) -> Result<String, Refused> {
         Ok(match self {
@@ -397,7 +403,8 @@ impl Api {
             Self::Dump { channel } => format!("uuid_dump {channel} json"),
             Self::Exists { channel } => format!("uuid_exists {channel}"),
             Self::Answer { channel } => format!("uuid_answer {channel}"),
-            Self::Tell { channel, sound } => format!("uuid_displace {channel} start {sound} 0"),
+            Self::Tell { channel, sounds } => displace(channel, sounds, ""),
+            Self::Speech(speech) => speech.to_string(),
             Self::Transfer { channel, extension, dialplan, context } => {
                 let words = [extension.as_str(), dialplan.as_str(), context.as_str()];
                 format!("uuid_transfer {channel} {}", words.join(" "))
@@ -422,9 +429,7 @@ impl Api {
             Self::Record { channel, change, path } => {
                 format!("uuid_record {channel} {} {}{}", change.verb(), path.as_str(), change.how())
             }
-            Self::Overlay { channel, sound } => {
-                format!("uuid_displace {channel} start {sound} 0 m")
-            }
+            Self::Overlay { channel, sounds } => displace(channel, sounds, " m"),
             Self::Park { channel } => format!("uuid_park {channel}"),
             Self::Room { room, command } => format!("conference {}", command.words(room)),
             Self::Sofia(sofia) => sofia.to_string(),

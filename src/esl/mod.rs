@@ -30,5 +30,6 @@ mod outstanding;
 pub mod profiles;
 pub mod reply;
 pub mod sofia;
+pub mod spoken;
 pub mod token;
 pub mod value;

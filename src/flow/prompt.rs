@@ -86,6 +86,23 @@ pub enum SayKind {
     Money,
 }
 
+impl SayKind {
+    pub const ALL: [Self; 6] =
+        [Self::Number, Self::Digits, Self::Spelled, Self::Date, Self::Time, Self::Money];
+
+    /// As it is written.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Number => "number",
+            Self::Digits => "digits",
+            Self::Spelled => "spelled",
+            Self::Date => "date",
+            Self::Time => "time",
+            Self::Money => "money",
+        }
+    }
+}
+
 /// Text to speech, where an engine is configured.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]

@@ -6,6 +6,7 @@ pub mod act;
 pub mod admission;
 pub mod audit;
 pub mod e164;
+pub mod event;
 pub mod extension;
 pub mod gateway;
 pub mod live;

@@ -6,8 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::recording::RecordingState;
+use super::talk::Side;
 use crate::base::cause::{HangupCause, Termination};
-use crate::base::ids::{FlowName, RecordingId, StepName};
+use crate::base::ids::{FlowName, QueueName, RecordingId, RoomName, StepName};
+use crate::base::slot::Slot;
 
 /// One thing that happened to a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -64,6 +66,8 @@ pub enum What {
     Ordered {
         action: u32,
         order: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sign: Option<Sign>,
     },
     /// FreeSWITCH did it, or not.
     Done {
@@ -110,8 +114,41 @@ pub enum What {
     /// Anything unexpected that was put up with.
     Noticed {
         text: String,
+        /// The same for programs, where they are told of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sign: Option<Sign>,
     },
     Ended {
         termination: Termination,
+    },
+}
+
+/// What programs are told of something that people read in words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "sign", rename_all = "snake_case")]
+pub enum Sign {
+    /// Somebody is being called for the caller.
+    Rings {
+        to: String,
+    },
+    /// One side is on hold, or not any more.
+    Held {
+        side: Side,
+        on: bool,
+    },
+    /// A party was sent elsewhere.
+    Moved {
+        to: String,
+    },
+    Parked {
+        slot: Slot,
+    },
+    Queued {
+        queue: QueueName,
+        ahead: u32,
+    },
+    InRoom {
+        room: RoomName,
+        member: u32,
     },
 }

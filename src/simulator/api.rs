@@ -35,6 +35,9 @@ impl Channel {
                 if exists { b"true".to_vec() } else { b"false".to_vec() }
             }
             b"status" => b"UP 0 years, 0 days, 0 hours, 0 minutes, 1 second\n".to_vec(),
+            b"xml_locate" => b"<language name=\"en\" sound-prefix=\"/sounds\"/>\n".to_vec(),
+            b"say_string" => b"file_string://digits/1.wav".to_vec(),
+            b"strftime" => b"+0000".to_vec(),
             b"version" => b"FreeSWITCH Version 1.10.12-simulated\n".to_vec(),
             b"url_encode" => {
                 let mut out = Vec::new();

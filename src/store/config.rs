@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::base::ids::{FlowName, TenantSlug};
 use crate::base::masked::Masked;
+use crate::base::millis::Millis;
 use crate::flow::program::SpeechEngine;
 
 /// The store's settings.
@@ -25,6 +26,9 @@ pub struct Config {
     pub spool: PathBuf,
     /// Bytes that may wait there; timelines give way at three quarters of it. Default: 1 GiB.
     pub spool_bytes_max: u64,
+    /// How long what happened is kept for followers who were away; of calls that are up it is kept
+    /// longer. Default: 24h.
+    pub events: Millis,
     /// The flow of calls whose number nobody has. Default: none, and such calls are refused.
     pub default_flow: Option<DefaultFlow>,
     /// Directory in which FreeSWITCH writes messages, one directory below it for each tenant.
@@ -41,6 +45,7 @@ impl Default for Config {
             connections: 8,
             spool: "spool".into(),
             spool_bytes_max: 1 << 30,
+            events: Millis::seconds(24 * 3_600),
             default_flow: None,
             message_directory: "/var/lib/callwright/messages".into(),
             speech: None,

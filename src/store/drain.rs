@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::event::News;
 use super::kept::{Kept, What};
 use super::recorder::Shared;
 use super::spool::{Place, Stretch};
 use super::{Store, StoreError, write};
 use crate::base::ids::{CallId, TenantId};
+use crate::base::millis::Millis;
 
 /// How long to wait for more before the disk is read.
 const READ_INTERVAL: Duration = Duration::from_millis(50);
@@ -28,14 +30,17 @@ const PRESSING_INTERVAL: Duration = Duration::from_millis(200);
 const HELD_BYTES_MAX: usize = 1_024 * 1_024;
 /// A batch that the database has not taken by then is tried again.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often old events are looked for.
+const FORGET_INTERVAL: Duration = Duration::from_secs(60);
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Runs until the last recorder is gone; stop it between any two steps and nothing is lost.
-pub(super) async fn run(store: Store, shared: Arc<Shared>) {
+pub(super) async fn run(store: Store, shared: Arc<Shared>, events: Millis) {
     let mut spooled = shared.spooled.subscribe();
     let start = *shared.written.borrow();
-    let mut drain = Drain { store, shared, place: start, held: Held::new(), urged: false };
+    let (held, forgot) = (Held::new(), Instant::now());
+    let mut drain = Drain { store, shared, events, forgot, place: start, held, urged: false };
     let mut outage = Outage::default();
     loop {
         let end = spooled.borrow_and_update().1;
@@ -76,6 +81,9 @@ async fn until(wake: Option<Instant>) {
 struct Drain {
     store: Store,
     shared: Arc<Shared>,
+    /// How long events are kept, and when old ones were forgotten last.
+    events: Millis,
+    forgot: Instant,
     /// Up to where the spool was read.
     place: Place,
     held: Held,
@@ -92,18 +100,30 @@ impl Drain {
         let now = Instant::now();
         let full = self.held.bytes >= HELD_BYTES_MAX;
         if self.urged || full || self.held.is_empty() || now >= self.held.since + HOLD {
-            self.write(&self.held.all()).await?;
+            self.write(&self.held.all(), &self.held.news).await?;
             self.held = Held::new();
             self.settle().await;
+            self.forget().await;
             // What came while this was written is for the next turn.
             self.urged &= self.place < end;
-        } else if !self.held.pressing.is_empty()
-            && now >= self.held.pressing_written + PRESSING_INTERVAL
-        {
-            self.write(&self.held.pressing()).await?;
+        } else if self.held.is_pressing() && now >= self.held.pressing_written + PRESSING_INTERVAL {
+            self.write(&self.held.pressing(), &self.held.news).await?;
             self.held.forget_pressing();
         }
         Ok(self.held.due())
+    }
+
+    /// Old events, some at a time.
+    async fn forget(&mut self) {
+        if self.forgot.elapsed() < FORGET_INTERVAL {
+            return;
+        }
+        match self.store.forget_told(self.events).await {
+            // More of them the next time, which comes soon.
+            Ok(true) => {}
+            Ok(false) => self.forgot = Instant::now(),
+            Err(error) => tracing::debug!(%error, "old events are forgotten later"),
+        }
     }
 
     async fn read(&mut self, end: Place) -> Result<(), StoreError> {
@@ -135,22 +155,22 @@ impl Drain {
             .send_if_modified(|told| std::mem::replace(told, self.place) != self.place);
     }
 
-    async fn write(&self, kept: &[Kept]) -> Result<(), StoreError> {
-        if kept.is_empty() {
+    async fn write(&self, kept: &[Kept], news: &[News]) -> Result<(), StoreError> {
+        if kept.is_empty() && news.is_empty() {
             return Ok(());
         }
-        match in_time(&self.store, kept).await {
+        match in_time(&self.store, kept, news).await {
             Err(StoreError::Invalid(_)) => {}
             done => return done,
         }
         // One of them will never be taken: find it, and let the others pass.
         for one in kept {
-            match in_time(&self.store, std::slice::from_ref(one)).await {
+            match in_time(&self.store, std::slice::from_ref(one), &[]).await {
                 Err(StoreError::Invalid(why)) => self.reject(one, &why).await?,
                 done => done?,
             }
         }
-        Ok(())
+        in_time(&self.store, &[], news).await
     }
 
     async fn reject(&self, one: &Kept, why: &str) -> Result<(), StoreError> {
@@ -171,6 +191,8 @@ struct Held {
     timelines: BTreeMap<Stay, (u32, String)>,
     /// Live calls and records.
     pressing: Vec<Kept>,
+    /// What is to be told of all that was read since it was last written.
+    news: Vec<News>,
     bytes: usize,
     since: Instant,
     pressing_written: Instant,
@@ -182,6 +204,7 @@ impl Held {
         Self {
             timelines: BTreeMap::new(),
             pressing: Vec::new(),
+            news: Vec::new(),
             bytes: 0,
             since: now,
             pressing_written: now,
@@ -192,10 +215,16 @@ impl Held {
         self.timelines.is_empty() && self.pressing.is_empty()
     }
 
+    /// Whether others wait to read something of it.
+    fn is_pressing(&self) -> bool {
+        !self.pressing.is_empty() || !self.news.is_empty()
+    }
+
     fn take(&mut self, kept: Kept) {
         if self.is_empty() {
             self.since = Instant::now();
         }
+        self.news.extend(News::of(&kept));
         match kept.what {
             What::Record { ref json }
             | What::Live { ref json }
@@ -217,7 +246,7 @@ impl Held {
     /// When something is due, if anything is held.
     fn due(&self) -> Option<Instant> {
         let all = (!self.is_empty()).then(|| self.since + HOLD);
-        let press = !self.pressing.is_empty();
+        let press = self.is_pressing();
         let pressing = press.then(|| self.pressing_written + PRESSING_INTERVAL);
         all.into_iter().chain(pressing).min()
     }
@@ -246,6 +275,7 @@ impl Held {
         let ended = self.has_ended();
         self.timelines.retain(|(tenant, call, _), _| !ended.contains(&(*tenant, *call)));
         self.pressing.clear();
+        self.news.clear();
         self.pressing_written = Instant::now();
     }
 }
@@ -297,8 +327,9 @@ async fn on_disk<T: Send + 'static>(
     done.map_err(StoreError::unavailable)?.map_err(StoreError::unavailable)
 }
 
-async fn in_time(store: &Store, kept: &[Kept]) -> Result<(), StoreError> {
-    timeout(WRITE_TIMEOUT, write::write(store, kept)).await.map_err(StoreError::unavailable)?
+async fn in_time(store: &Store, kept: &[Kept], news: &[News]) -> Result<(), StoreError> {
+    let written = timeout(WRITE_TIMEOUT, write::write(store, kept, news)).await;
+    written.map_err(StoreError::unavailable)?
 }
 
 #[cfg(test)]

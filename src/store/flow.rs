@@ -1,14 +1,17 @@
 //! Flows: a draft that is worked on, and published versions that never change.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::act::{NewAct, put_act};
+use super::event::{News, put_news};
 use super::pool::{in_transaction, on};
 use super::{StoreError, TenantScope, now_ms, positive, timestamp};
 use crate::base::ids::{FlowId, FlowName};
 use crate::flow::Flow;
+use crate::model::event::{Happened, Kind};
 use crate::model::tenant::{FlowHead, VersionHead};
 
 /// A flow's document is at most this many bytes long, as JSON.
@@ -298,6 +301,7 @@ impl TenantScope {
                 Some((id, version, text)) => {
                     let row = add_version!(tx, id, version, text, by, None::<i64>);
                     put_act!(tx, self.live("flow.publish", name, version)?);
+                    put_news!(tx, &[self.news(name, version)?]);
                     Some(row)
                 }
             }
@@ -331,6 +335,7 @@ impl TenantScope {
             .await?;
             let row = add_version!(tx, id, next, text, by, Some(i64::from(version)));
             put_act!(tx, self.live("flow.rollback", name, next)?);
+            put_news!(tx, &[self.news(name, next)?]);
             row
         });
         self.published(row)
@@ -347,8 +352,15 @@ impl TenantScope {
         self.act(what, name, was.as_ref(), Some(&json!({ "version": version })))
     }
 
+    fn news(&self, name: &FlowName, version: i64) -> Result<News, StoreError> {
+        let kind = Kind::FlowPublished { flow: name.clone(), version: positive(version)? };
+        let source = format!("flow {name} {version}");
+        Ok(News { tenant: self.id(), source, what: Happened { at: Timestamp::now(), kind } })
+    }
+
     fn published(&self, row: VersionRow) -> Result<VersionHead, StoreError> {
         self.store.ring();
+        self.store.tell();
         row.try_into()
     }
 

@@ -1,6 +1,7 @@
 //! Calls that are up, as their holders told.
 
 use super::instance::GONE_MS;
+use super::page::Cursor;
 use super::pool::on;
 use super::{Operator, StoreError, TenantScope};
 use crate::base::ids::{CallId, InstanceId};
@@ -29,24 +30,34 @@ impl TenantScope {
         read(rows)
     }
 
-    /// Those of the tenant's calls that are up and in another process's hands, the oldest first; at
-    /// most 20 000.
+    /// Those of the tenant's calls that are up and in another process's hands, the oldest first,
+    /// behind a place in that order; at most so many.
     pub async fn live_calls_elsewhere(
         &self,
         here: InstanceId,
+        after: Option<Cursor>,
+        most: usize,
     ) -> Result<Vec<LiveCall>, StoreError> {
+        let (at_ms, id) =
+            after.map_or((i64::MIN, String::new()), |after| (after.at_ms, after.id.to_string()));
         let rows = on!(self.store.ready().await?, db => {
-            sqlx::query_as::<_, (String,)>(
-                "SELECT live FROM live_call WHERE tenant = $1 AND holder <> $2 \
-                 ORDER BY started_ms, id LIMIT $3",
+            // Two ranges of an index: of calls that are all here none is looked at.
+            sqlx::query_as::<_, (String, i64, String)>(
+                "SELECT live, started_ms, id FROM live_call \
+                 WHERE tenant = $1 AND holder < $2 AND (started_ms, id) > ($3, $4) \
+                 UNION ALL SELECT live, started_ms, id FROM live_call \
+                 WHERE tenant = $1 AND holder > $2 AND (started_ms, id) > ($3, $4) \
+                 ORDER BY 2, 3 LIMIT $5",
             )
             .bind(self.key())
             .bind(here.to_string())
-            .bind(LIVE_MAX)
+            .bind(at_ms)
+            .bind(id)
+            .bind(i64::try_from(most).unwrap_or(LIVE_MAX).min(LIVE_MAX))
             .fetch_all(db)
             .await?
         });
-        read(rows)
+        read(rows.into_iter().map(|(live, ..)| (live,)).collect())
     }
 
     /// One of the tenant's calls that is up.

@@ -22,9 +22,11 @@ mod config;
 mod directory;
 mod drain;
 mod error;
+mod event;
 mod extension;
 mod facts;
 mod flow;
+mod follow;
 mod gateway;
 mod instance;
 mod keeper;
@@ -89,8 +91,10 @@ pub use call::CallFilter;
 pub use config::{Config, Database, DatabaseError, DefaultFlow, Speech};
 pub use directory::Directory;
 pub use error::StoreError;
+pub use event::{EVENTS_MAX, Told, Untold};
 pub use extension::StoredExtension;
 pub use flow::{Draft, Signature, Version};
+pub use follow::{Batch, Followed, Follower};
 pub use gateway::StoredGateway;
 pub use instance::Instance;
 pub use key::WrappedKey;
@@ -125,6 +129,8 @@ pub struct Store {
     migrated: Arc<OnceCell<()>>,
     /// Rung after each change that new calls may notice.
     changed: Arc<Sender<u64>>,
+    /// Rung after each event that is told.
+    told: Arc<Sender<u64>>,
 }
 
 impl Store {
@@ -145,6 +151,7 @@ impl Store {
             pool: Pool::lazy(config)?,
             migrated: Arc::default(),
             changed: Arc::new(Sender::new(0)),
+            told: Arc::new(Sender::new(0)),
         })
     }
 

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::base::ids::CallId;
+
 /// A page has at most so many items.
 const PAGE_MAX: u32 = 500;
 
@@ -17,6 +19,11 @@ pub struct Cursor {
 impl Cursor {
     pub fn new(at: Timestamp, id: Uuid) -> Self {
         Self { at_ms: at.as_millisecond(), id }
+    }
+
+    /// The moment in Unix milliseconds and the call, where it is a place among calls.
+    pub const fn of_call(self) -> (i64, CallId) {
+        (self.at_ms, CallId(self.id))
     }
 }
 

@@ -142,7 +142,8 @@ impl Recorder {
         let (queue, items) = sync_channel(QUEUE_MAX);
         let keeper = Keeper::new(items, writer, Arc::clone(&shared));
         thread::Builder::new().name("spool".into()).spawn(move || keeper.run()).map_err(cannot)?;
-        let writing = tokio::spawn(drain::run(store.clone(), Arc::clone(&shared))).abort_handle();
+        let writing = tokio::spawn(drain::run(store.clone(), Arc::clone(&shared), config.events))
+            .abort_handle();
         Ok(Self { inner: Arc::new(Inner { queue, shared, writing }) })
     }
 

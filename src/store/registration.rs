@@ -2,6 +2,7 @@
 
 use sqlx::FromRow;
 
+use super::event::{News, put_news};
 use super::pool::{in_transaction, on};
 use super::{Operator, StoreError, TenantScope};
 use crate::base::ids::{GatewayId, InstanceId};
@@ -86,8 +87,21 @@ impl Operator {
                 .bind(HISTORY_MAX)
                 .execute(&mut *tx)
                 .await?;
+                let whose = sqlx::query_as::<_, (String, String)>(
+                    "SELECT tenant, name FROM gateway WHERE id = $1",
+                )
+                .bind(gateway.to_string())
+                .fetch_optional(&mut *tx)
+                .await?;
+                if let Some((tenant, name)) = whose {
+                    let tenant = tenant.parse().map_err(StoreError::corrupt)?;
+                    let name = name.parse().map_err(StoreError::corrupt)?;
+                    let news = [News::of_gateway(tenant, gateway, name, now)];
+                    put_news!(tx, &news);
+                }
             }
         });
+        self.store.tell();
         Ok(())
     }
 

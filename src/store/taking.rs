@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use sqlx::FromRow;
 
+use super::event::{News, put_news};
 use super::instance::GONE_MS;
 use super::pool::{in_transaction, on};
 use super::recording::{COLUMNS, Kept, RecordingRow, StoredAudio, over};
@@ -385,7 +386,7 @@ impl TenantScope {
     ) -> Result<bool, StoreError> {
         let keep = self.keeps_recordings().await?.or(keep);
         let id = kept.recording.id;
-        Ok(in_transaction!(self.store.ready().await?, tx => {
+        let settled = in_transaction!(self.store.ready().await?, tx => {
             let row = sqlx::query_as::<_, (i64, i64)>(
                 "UPDATE recording SET state = $4, why = $5, trouble = '', holder = NULL \
                  WHERE tenant = $1 AND id = $2 AND claim = $3 AND state = 'pending' \
@@ -436,8 +437,14 @@ impl TenantScope {
                     .await?;
                 }
             }
+            if let Some((_, now_ms)) = row {
+                let at = timestamp(now_ms)?;
+                put_news!(tx, &[News::of_recording(self.id(), id, kept.recording.call, state, at)]);
+            }
             row.is_some()
-        }))
+        });
+        self.store.tell();
+        Ok(settled)
     }
 
     /// It did not work this time: another attempt after `pause`, by anybody. `counts`: that was a

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
+use super::event::{News, put_news};
 use super::kept::{Kept, What};
 use super::pool::{Pool, in_transaction};
 use super::{Store, StoreError};
@@ -274,8 +275,8 @@ macro_rules! put_timeline {
     };
 }
 
-/// Writes what was kept, all of it or nothing.
-pub(super) async fn write(store: &Store, batch: &[Kept]) -> Result<(), StoreError> {
+/// Writes what was kept and tells the news of it, all of it or nothing.
+pub(super) async fn write(store: &Store, batch: &[Kept], news: &[News]) -> Result<(), StoreError> {
     let pressing = batch.iter().filter(|kept| kept.is_pressing());
     let locks = locks(&store.pool, pressing.map(|kept| kept.call));
     in_transaction!(store.ready().await?, tx => {
@@ -300,7 +301,11 @@ pub(super) async fn write(store: &Store, batch: &[Kept]) -> Result<(), StoreErro
                 }
             }
         }
+        put_news!(tx, news);
     });
+    if !news.is_empty() {
+        store.tell();
+    }
     Ok(())
 }
 
@@ -312,7 +317,8 @@ pub(super) async fn close(
 ) -> Result<bool, StoreError> {
     let json = serde_json::to_string(record).map_err(StoreError::corrupt)?;
     let locks = locks(&store.pool, [live.call].into_iter());
-    Ok(in_transaction!(store.ready().await?, tx => {
+    let news = [News::of_record(record)];
+    let closed = in_transaction!(store.ready().await?, tx => {
         lock_calls!(tx, &locks);
         let still = sqlx::query_as::<_, (i64,)>(
             "SELECT term FROM live_call \
@@ -324,8 +330,16 @@ pub(super) async fn close(
         .bind(live.holder.to_string())
         .fetch_optional(&mut *tx)
         .await?;
-        still.is_some() && put_record!(tx, record, &json)
-    }))
+        let closed = still.is_some() && put_record!(tx, record, &json);
+        if closed {
+            put_news!(tx, &news);
+        }
+        closed
+    });
+    if closed {
+        store.tell();
+    }
+    Ok(closed)
 }
 
 fn parse<T: DeserializeOwned>(json: &str) -> Result<T, StoreError> {

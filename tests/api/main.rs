@@ -5,6 +5,7 @@ mod access;
 mod client;
 #[path = "../store/cluster.rs"]
 mod cluster;
+mod events;
 mod gateways;
 mod guards;
 mod limits;

@@ -491,7 +491,7 @@ fn the_timeline_explains_the_call() {
         r#"
         0.000 arrived from Ann +15550100 at +15550199 for main 3
         0.000 StepEntered { flow: "main", step: "start", kind: "answer" }
-        0.000 Ordered { action: 1, order: "answer" }
+        0.000 Ordered { action: 1, order: "answer", sign: None }
         0.000 ! Answer
         0.000 < answered
         0.000 Answered
@@ -499,7 +499,7 @@ fn the_timeline_explains_the_call() {
         0.000 Done { action: 1, result: "finished" }
         0.000 start: next -> menu
         0.000 StepEntered { flow: "main", step: "menu", kind: "menu" }
-        0.000 Ordered { action: 2, order: "play menu, until a key" }
+        0.000 Ordered { action: 2, order: "play menu, until a key", sign: None }
         0.000 ! play menu until key
         0.000 < key 1
         0.000 Key { key: "1" }
@@ -513,7 +513,7 @@ fn the_timeline_explains_the_call() {
         0.000 open = true
         0.000 ask: next -> end
         0.000 StepEntered { flow: "main", step: "end", kind: "hangup" }
-        0.000 Ordered { action: 3, order: "hang up: NORMAL_CLEARING" }
+        0.000 Ordered { action: 3, order: "hang up: NORMAL_CLEARING", sign: None }
         0.000 ! Hangup(NormalClearing)
         0.000 < hangup NORMAL_CLEARING switch
         0.000 END Flow NORMAL_CLEARING: the flow hung up

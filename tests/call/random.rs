@@ -219,6 +219,11 @@ fn an_input(dice: &mut Dice, line: &mut Line, nasty: bool) -> Option<Input> {
             if dice.chance(40) {
                 return Some(Input::Answer(id, Answer::Park(said_of_slots(dice))));
             }
+            if dice.chance(10) {
+                let said = Ok(vec!["/s/1.wav".to_owned()]);
+                let said = if dice.chance(50) { said } else { Err("no words".to_owned()) };
+                return Some(Input::Answer(id, Answer::Spoken(said)));
+            }
             if dice.chance(40) {
                 return Some(Input::Answer(id, Answer::Queue(found(dice))));
             }
@@ -303,9 +308,10 @@ fn an_order(dice: &mut Dice) -> Command {
     let side = dice.of(&["caller", "far"]);
     let room = json!({ "room": dice.of(&["open", "talk"]) });
     let hearers = dice.of(&["caller", "far", "both"]);
-    let order = match dice.below(22) {
+    let order = match dice.below(23) {
         20 => json!("answer"),
         21 => json!({ "play": { "prompt": "menu", "to": hearers } }),
+        22 => json!({ "say": { "text": "12", "to": hearers } }),
         15 => json!({ "room": { "mute": dice.chance(50) } }),
         16 => json!({ "far_in_room": "kick" }),
         17..=19 => json!({ "room": { "invite": { "to": to, "role": "moderator" } } }),

@@ -255,6 +255,11 @@ impl Line {
                         self.queries.push(id);
                         return self.write(&format!("? admit {}", query.limits.len()));
                     }
+                    Query::Spoken(query) => {
+                        self.queries.push(id);
+                        let (value, kind) = (query.value.reveal(), query.kind.word());
+                        return self.write(&format!("? spoken {value} {kind} {}", query.language));
+                    }
                     Query::Park(query) => {
                         self.queries.push(id);
                         return self.write(&format!("? {}", seek(&query.ask)));
@@ -510,6 +515,7 @@ impl Line {
             "operator" | "command" | "by" => self.input(Input::Command(ordered(word, rest))),
             "http" => self.http(rest),
             "room" => self.room(rest),
+            "spoken" => self.spoken(rest),
             "slot" => self.slot(rest),
             "line" => self.line(rest),
             "resume" => self.change_hands(),
@@ -632,6 +638,14 @@ impl Line {
         self.input(Input::Answer(id, Answer::Park(found)));
     }
 
+    /// A file, or `none`.
+    fn spoken(&mut self, rest: &str) {
+        assert!(!self.queries.is_empty(), "nothing is asked\n{}", self.text);
+        let id = self.queries.remove(0);
+        let found = if rest == "none" { Err("no words".into()) } else { Ok(vec![rest.into()]) };
+        self.input(Input::Answer(id, Answer::Spoken(found)));
+    }
+
     fn line_asked(&mut self, id: QueryId, query: &QueueQuery) {
         let name = &query.queue;
         let text = match &query.ask {
@@ -751,6 +765,7 @@ fn order(action: &Action) -> String {
                 Media::Say { value, kind, language } => {
                     format!("say {kind:?} {} {language}", value.reveal())
                 }
+                Media::Words { paths } => paths.join(" "),
                 Media::Speak { text, .. } => format!("speak {}", text.reveal()),
             });
             let media: Vec<String> = media.collect();
@@ -828,6 +843,9 @@ fn moved(action: &Action) -> String {
         Action::Tell { channel, media: Media::File { name, .. } } => {
             format!("tell {channel} {name}")
         }
+        Action::Tell { channel, media: Media::Words { paths } } => {
+            format!("tell {channel} {}", paths.join(" "))
+        }
         Action::AskBack { channel } => format!("ask {channel} back"),
         Action::Hold { held, other, on, .. } => {
             format!("{} {held} against {other}", if *on { "hold" } else { "free" })
@@ -844,7 +862,7 @@ fn note(what: &What, show: Show) -> Option<String> {
             Some(format!("{step}: {outcome} -> {next}{why}"))
         }
         What::Guard { limit } => Some(format!("GUARD {limit}")),
-        What::Noticed { text } => Some(format!("({text})")),
+        What::Noticed { text, .. } => Some(format!("({text})")),
         What::Set { variable, value } => Some(format!("{variable} = {value}")),
         What::Arrived { caller_name, caller_number, dialed, flow, version }
             if show == Show::Notes =>

@@ -60,3 +60,51 @@ fn a_call_is_answered_for_its_flow_once_and_hears_a_prompt_beside_its_music() {
         "#,
     );
 }
+
+#[test]
+fn a_value_is_heard_once_its_words_are_known() {
+    let mut line = Line::new(program(&[("main", &dial())]), Show::Moves);
+    line.step("bridged");
+    line.step(r#"command {"say":{"text":"4711","as":"digits","to":"both"}}"#);
+    line.step("spoken /s/4.wav");
+    line.step(r#"command {"say":{"text":"12","language":"de"}}"#);
+    line.step("spoken none");
+    assert!(line.answers.iter().all(Result::is_ok), "{:?}", line.answers);
+    let shown = line
+        .text
+        .lines()
+        .filter(|line| ["? ", "! tell ", "("].iter().any(|mark| line.contains(mark)));
+    let shown: Vec<_> =
+        shown.filter_map(|line| line.split_once(' ')).map(|(_, what)| what).collect();
+    assert_eq!(
+        shown,
+        [
+            "(an operator has both parties hear a value as digits)",
+            "? spoken 4711 digits en",
+            "! tell a-leg /s/4.wav",
+            "! tell b-leg /s/4.wav",
+            "(an operator has the caller hear a value as number)",
+            "? spoken 12 number de",
+            "(the value is not spoken: no words)",
+        ]
+    );
+}
+
+#[test]
+fn a_value_that_can_not_be_spoken_so_is_refused() {
+    let mut line = Line::new(program(&[("main", &dial())]), Show::Moves);
+    let mut refused = |command: &str| {
+        line.step(&format!("command {command}"));
+        line.answers.last().unwrap().clone().unwrap_err()
+    };
+    let number = "that can't be spoken as number";
+    assert_eq!(refused(r#"{"say":{"text":"1 ${hangup}"}}"#), number);
+    assert_eq!(refused(r#"{"say":{"text":"12"}}"#), "the call is not answered yet");
+    line.step("bridged");
+    line.step(r#"command {"say":{"text":"7"}}"#);
+    line.step(r#"command {"say":{"text":"8"}}"#);
+    line.step("spoken /s/7.wav");
+    assert!(!line.text.contains("tell"), "what is asked for later counts\n{}", line.text);
+    line.step("spoken /s/8.wav");
+    assert!(line.text.contains("! tell a-leg /s/8.wav"), "{}", line.text);
+}

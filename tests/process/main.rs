@@ -5,6 +5,7 @@
 mod callers;
 mod daemon;
 mod doctor;
+mod events;
 mod follow;
 mod live;
 mod load;

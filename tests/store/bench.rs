@@ -193,7 +193,7 @@ pub(crate) fn live(tenant: TenantId, call: CallId, term: u32) -> Box<LiveCall> {
 
 pub(crate) fn entry(sequence: u32, text: &str) -> Box<Entry> {
     let at: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
-    let what = What::Noticed { text: text.into() };
+    let what = What::Noticed { text: text.into(), sign: None };
     Box::new(Entry { term: 0, sequence, at, ms: u64::from(sequence) * 20, what })
 }
 

@@ -11,6 +11,7 @@ mod bench;
 mod cluster;
 mod directory;
 mod encryption;
+mod events;
 mod flows;
 mod gateways;
 mod limits;

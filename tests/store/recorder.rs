@@ -27,7 +27,7 @@ async fn a_call_is_read_back_as_it_was_written(bench: Bench) {
     let timeline = scope.timeline(call).await.unwrap();
     let numbers: Vec<_> = timeline.iter().map(|entry| entry.sequence).collect();
     assert_eq!(numbers, [1, 2, 3]);
-    assert_eq!(timeline[0].what, What::Noticed { text: hostile.into() });
+    assert_eq!(timeline[0].what, What::Noticed { text: hostile.into(), sign: None });
     assert_eq!(recorder.lost(), callwright::store::Lost::default());
 }
 

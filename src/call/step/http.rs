@@ -100,7 +100,8 @@ impl ExpectReply {
                 | Answer::Park(_)
                 | Answer::Queue(_)
                 | Answer::Admit(_)
-                | Answer::Outbound(_),
+                | Answer::Outbound(_)
+                | Answer::Spoken(_),
             )
             | Heard::Due(_)
             | Heard::Bridged(_)

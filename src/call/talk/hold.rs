@@ -16,6 +16,7 @@ use crate::call::step::{Heard, Running};
 use crate::call::timer::Timer;
 use crate::flow::prompt::TonePrompt;
 use crate::model::talk::Side;
+use crate::model::timeline::Sign;
 
 /// The tone of who waits without music: on, off, in ms, and Hz.
 const COMFORT: (u64, u64, u16) = (300, 4_200, 425);
@@ -72,9 +73,9 @@ impl Call {
         }
         let who = if far.is_some() { "the other party's" } else { "the caller's" };
         let what = if on { "put the call on hold" } else { "took the call back from hold" };
-        self.notice(format!("{who} phone {what}"));
         // Whoever is at the other end waits.
         let side = if far.is_some() { Side::Caller } else { Side::Far };
+        self.notice_as(Sign::Held { side, on }, format!("{who} phone {what}"));
         if on {
             self.waits_now(side, true);
         } else {
@@ -85,7 +86,8 @@ impl Call {
 
     pub(in crate::call) fn hold(&mut self, by: &str, side: Side, on: bool) -> Obeyed {
         if let (Running::Hold(_), Side::Caller, false) = (&self.state.running, side, on) {
-            self.notice(format!("{by} takes the caller back from hold"));
+            let text = format!("{by} takes the caller back from hold");
+            self.notice_as(Sign::Held { side, on }, text);
             self.hear(Heard::Due(Timer::Pause));
             return Ok(());
         }
@@ -104,7 +106,7 @@ impl Call {
         }
         let what = if on { "puts" } else { "takes" };
         let whence = if on { "on hold" } else { "back from hold" };
-        self.notice(format!("{by} {what} {side} {whence}"));
+        self.notice_as(Sign::Held { side, on }, format!("{by} {what} {side} {whence}"));
         if on {
             self.waits_now(side, false);
             self.order_hold(held, other, true, self.reminder());

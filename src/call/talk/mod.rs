@@ -16,6 +16,7 @@ mod park_far;
 pub(in crate::call) mod record;
 mod refer;
 mod room;
+mod say;
 mod tape;
 mod tell;
 mod tie;
@@ -37,6 +38,7 @@ pub(in crate::call) use keys::Typing;
 pub(in crate::call) use moved::Address;
 pub(in crate::call) use park_far::Reserving;
 pub(in crate::call) use room::Asked;
+pub(in crate::call) use say::Saying;
 pub use tie::{BROUGHT, Tie};
 
 /// What was begun and nothing has ended yet.

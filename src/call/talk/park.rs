@@ -32,6 +32,7 @@ use crate::flow::prompt::SayKind;
 use crate::model::park::Taker;
 use crate::model::record::TransferKind;
 use crate::model::talk::{Goal, Side};
+use crate::model::timeline::Sign;
 
 /// How long a question about slots may take.
 const ASK_MS: u64 = 3_000;
@@ -303,7 +304,11 @@ impl Call {
         let found = match answer {
             Answer::Park(found) => found.clone(),
             Answer::Http(_) => ParkFound::Unknown("no answer in time".into()),
-            Answer::Room(_) | Answer::Queue(_) | Answer::Admit(_) | Answer::Outbound(_) => {
+            Answer::Room(_)
+            | Answer::Queue(_)
+            | Answer::Admit(_)
+            | Answer::Outbound(_)
+            | Answer::Spoken(_) => {
                 return false;
             }
         };
@@ -398,6 +403,9 @@ impl Call {
         let lent = self.order(Action::Lend(true));
         let announced = self.parking().filter(|parking| parking.announce);
         let slot = announced.and_then(|parking| parking.slot);
+        if let Some(slot) = self.parking().and_then(|parking| parking.slot) {
+            self.notice_as(Sign::Parked { slot }, format!("waits in slot {slot}"));
+        }
         let mut media = slot.map_or_else(Vec::new, |slot| self.slot_said(slot, Announce::Spoken));
         media.push(self.music());
         self.set_parking(|parking| {

@@ -110,7 +110,8 @@ impl Call {
                 | Answer::Park(_)
                 | Answer::Queue(_)
                 | Answer::Admit(_)
-                | Answer::Outbound(_),
+                | Answer::Outbound(_)
+                | Answer::Spoken(_),
             )
             | None => crate::call::room::RoomFound::default(),
         };

@@ -18,16 +18,30 @@ impl Call {
 
     pub(in crate::call) fn play_to(&mut self, prompt: &PromptName, to: Hearers) -> Obeyed {
         let media = self.file(prompt)?;
-        if let Some(hearers) = self.talking(to)? {
-            self.notice(format!("{} has {to} hear {prompt}", self.operator()));
-            self.tell_each(hearers, &media);
-            return Ok(());
+        let to = self.hearers(to)?;
+        self.notice(format!("{} has {to} hear {prompt}", self.operator()));
+        self.let_hear(to, &media)
+    }
+
+    /// Who of those hears anything at all.
+    pub(in crate::call) fn hearers(&self, to: Hearers) -> Result<Hearers, String> {
+        if self.talking(to)?.is_some() {
+            return Ok(to);
         }
         if self.state.answered_ms.is_none() {
             return Err("the call is not answered yet".to_owned());
         }
-        self.notice(format!("{} has the caller hear {prompt}", self.operator()));
-        self.order(Action::Overlay { media, far: None });
+        Ok(Hearers::Caller)
+    }
+
+    /// In the place of the other party by who talks, and by a caller who does not beside whatever
+    /// plays.
+    pub(in crate::call) fn let_hear(&mut self, to: Hearers, media: &Media) -> Obeyed {
+        if let Some(hearers) = self.talking(to)? {
+            self.tell_each(hearers, media);
+        } else {
+            self.order(Action::Overlay { media: media.clone(), far: None });
+        }
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use crate::call::output::{Action, DialAddress, DialOrder, DialTarget, OriginateO
 use crate::flow::Step;
 use crate::model::record::{TransferKind, TransferRecord};
 use crate::model::talk::{Goal, Side};
+use crate::model::timeline::Sign;
 
 use super::consult::Why;
 use super::moved::{Address, Moved, Stage};
@@ -245,7 +246,8 @@ impl Call {
     ) -> Option<usize> {
         let moved = self.state.legs.get(leg).map(|leg| self.party(&leg.party));
         let (moved, to) = (moved.unwrap_or_default(), self.party(to));
-        self.notice(format!("{by} moves {moved} to {to}"));
+        let text = format!("{by} moves {moved} to {to}");
+        self.notice_as(Sign::Moved { to: to.clone() }, text);
         if self.state.talk.transfers.len() >= TRANSFERS_MAX {
             return None;
         }

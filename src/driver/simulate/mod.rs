@@ -45,6 +45,8 @@ pub use trouble::{Blow, NextProcess, Reached, Trouble};
 const MOMENTS_MAX: usize = 1_000_000;
 /// How long the answer takes where a room is, who is in a slot, or where a caller stands in a line.
 const ROOM_MS: u64 = 2;
+/// What is heard of each value that is spoken.
+const WORD: &str = "/sounds/digits/1.wav";
 /// How long a simulated call may last: a day.
 const LENGTH_MAX_MS: u64 = 24 * 3_600_000;
 
@@ -594,6 +596,10 @@ impl<'a> Simulation<'a> {
                 let at_ms = self.now.mono_ms + ROOM_MS;
                 let found = OutboundFound::Unknown;
                 self.answers.insert((at_ms, id), Answer::Outbound(found));
+            }
+            Query::Spoken(_) => {
+                let words = Answer::Spoken(Ok(vec![WORD.to_owned()]));
+                self.answers.insert((self.now.mono_ms + ROOM_MS, id), words);
             }
             Query::Queue(query) => {
                 let found = self.line.ask(&query, &self.script.queue, self.now.mono_ms);

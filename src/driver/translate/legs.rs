@@ -218,7 +218,7 @@ pub fn send_to_us(channel: &ChannelId, context: Word, later_s: u32) -> Api {
 /// # Errors
 /// Something that can't be carried safely.
 pub fn tell(channel: ChannelId, media: &Media) -> Result<Api, Refused> {
-    Ok(Api::Tell { channel, sound: media::sound(media)? })
+    Ok(Api::Tell { channel, sounds: media::sounds(media)? })
 }
 
 /// Lets channels hear this beside what they hear.
@@ -229,8 +229,8 @@ pub fn overlay(
     hearers: impl Iterator<Item = ChannelId>,
     media: &Media,
 ) -> Result<Vec<Command>, Refused> {
-    let sound = media::sound(media)?;
-    let overlay = |channel| Command::Api(Api::Overlay { channel, sound: sound.clone() });
+    let sounds = media::sounds(media)?;
+    let overlay = |channel| Command::Api(Api::Overlay { channel, sounds: sounds.clone() });
     Ok(hearers.map(overlay).collect())
 }
 

@@ -27,8 +27,10 @@ const LIMIT_LATER_S: u32 = 5;
 /// A value that can't be carried safely, or not be pronounced.
 pub fn application(medium: &Media, stop_on: &Digits) -> Result<Application, Refused> {
     let terminators = terminators(stop_on);
-    let sound = match medium {
-        Media::File { .. } | Media::Tone(_) | Media::Silence(_) => sound(medium)?,
+    let sounds = match medium {
+        Media::File { .. } | Media::Tone(_) | Media::Silence(_) | Media::Words { .. } => {
+            sounds(medium)?
+        }
         Media::Say { value, kind, language } => {
             return say(value, *kind, language, terminators);
         }
@@ -42,7 +44,7 @@ pub fn application(medium: &Media, stop_on: &Digits) -> Result<Application, Refu
             });
         }
     };
-    Ok(Application::Playback { sounds: vec![sound], terminators })
+    Ok(Application::Playback { sounds, terminators })
 }
 
 /// A sound that needs no voice.
@@ -54,10 +56,19 @@ pub fn sound(medium: &Media) -> Result<Sound, Refused> {
         Media::File { path, .. } => Sound::File(FilePath::new(path)?),
         Media::Tone(tone) => Sound::Tones(recipe(tone)?),
         Media::Silence(length) => Sound::Silence(length.ms().max(1)),
-        Media::Say { .. } | Media::Speak { .. } => {
+        Media::Say { .. } | Media::Speak { .. } | Media::Words { .. } => {
             return Err(Refused { argument: "sound", why: Why::Empty });
         }
     })
+}
+
+/// What is heard as one; nothing that needs a voice.
+///
+/// # Errors
+/// As [`sound`].
+pub fn sounds(medium: &Media) -> Result<Vec<Sound>, Refused> {
+    let Media::Words { paths } = medium else { return Ok(vec![sound(medium)?]) };
+    paths.iter().map(|path| FilePath::new(path).map(Sound::File)).collect()
 }
 
 /// What becomes of a recording of the call. Its own limit is for when nobody has the call: the
@@ -117,7 +128,16 @@ fn say(
     language: &str,
     terminators: Terminators,
 ) -> Result<Application, Refused> {
-    let value = value.reveal().trim();
+    let (kind, method, text) = pronounced(value.reveal().trim(), spoken)?;
+    let language = Word::new("language", language)?;
+    Ok(Application::Say { language, kind, method, text, terminators })
+}
+
+/// In which words a value is spoken; a moment as a clock in UTC shows it.
+///
+/// # Errors
+/// It can't be pronounced so.
+pub fn pronounced(value: &str, spoken: Spoken) -> Result<(SayKind, SayMethod, SayText), Refused> {
     let (kind, method, text) = match spoken {
         Spoken::Number => (SayKind::Number, SayMethod::Pronounced, value.to_owned()),
         Spoken::Digits => (SayKind::Number, SayMethod::Iterated, value.to_owned()),
@@ -126,13 +146,7 @@ fn say(
         Spoken::Time => (SayKind::CurrentTime, SayMethod::Pronounced, time(value)?),
         Spoken::Money => (SayKind::Currency, SayMethod::Pronounced, value.to_owned()),
     };
-    Ok(Application::Say {
-        language: Word::new("language", language)?,
-        kind,
-        method,
-        text: SayText::new(&text)?,
-        terminators,
-    })
+    Ok((kind, method, SayText::new(&text)?))
 }
 
 /// Only what can be pronounced letter by letter.

@@ -154,10 +154,9 @@ fn a_call_without_a_connection_hears_that_freeswitch_does_not_record_it() {
     record(&mut sim);
     let why = "the call can't be recorded: Cannot record session!";
     let told = |sim: &Simulation<'_>| {
-        let texts = sim
-            .timeline()
-            .iter()
-            .filter(|entry| matches!(&entry.what, What::Noticed { text } if text.as_str() == why));
+        let texts = sim.timeline().iter().filter(
+            |entry| matches!(&entry.what, What::Noticed { text, .. } if text.as_str() == why),
+        );
         texts.count()
     };
     assert_eq!(told(&sim), 1, "{:#?}", sim.timeline());

@@ -25,6 +25,7 @@ use crate::flow::kind::conference::Conference;
 use crate::flow::kind::gather::Keys;
 use crate::flow::room::{Closed, Permission, Role, RoomSettings, address};
 use crate::flow::{Exits, Outcome};
+use crate::model::timeline::Sign;
 
 pub(in crate::call) use keys::Asks;
 pub(in crate::call) use seat::{ENTRY, EXIT, Seat};
@@ -182,7 +183,8 @@ fn found_in(answer: Answer) -> RoomFound {
         | Answer::Park(_)
         | Answer::Queue(_)
         | Answer::Admit(_)
-        | Answer::Outbound(_) => RoomFound::default(),
+        | Answer::Outbound(_)
+        | Answer::Spoken(_) => RoomFound::default(),
     }
 }
 
@@ -334,8 +336,9 @@ impl ExpectRoom {
         match news {
             RoomNews::Entered { member, .. } => {
                 self.expect = Expect::End;
-                let (name, role) = (&self.name, self.seat.role);
-                call.notice(format!("in the room {name} as {role}, member {member}"));
+                let (room, role) = (self.name.clone(), self.seat.role);
+                let text = format!("in the room {room} as {role}, member {member}");
+                call.notice_as(Sign::InRoom { room, member }, text);
                 if first && settings.tones {
                     self.seat.tone(call, ENTRY);
                 }

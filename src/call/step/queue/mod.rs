@@ -20,6 +20,7 @@ use crate::call::timer::Timer;
 use crate::call::{Call, describe};
 use crate::flow::Outcome;
 use crate::flow::kind::queue::Queue;
+use crate::model::timeline::Sign;
 
 /// How long an answer may take.
 const ASK_MS: u64 = 3_000;
@@ -204,7 +205,8 @@ impl ExpectTarget {
                 | Answer::Room(_)
                 | Answer::Park(_)
                 | Answer::Admit(_)
-                | Answer::Outbound(_),
+                | Answer::Outbound(_)
+                | Answer::Spoken(_),
             ) => self.found(call, queue, &QueueFound::Unknown),
             Heard::Due(Timer::Waited) => queue.max_wait.map_or(Next::Wait, too_long),
             Heard::Due(Timer::Pause) => {
@@ -233,7 +235,9 @@ impl ExpectTarget {
         self.unanswered = None;
         if self.joined_ms.is_none() {
             self.joined_ms = Some(standing.joined_ms);
-            call.notice(format!("waits in the queue {}, {} ahead", self.queue, standing.ahead));
+            let (queue, ahead) = (self.queue.clone(), standing.ahead);
+            let text = format!("waits in the queue {queue}, {ahead} ahead");
+            call.notice_as(Sign::Queued { queue, ahead }, text);
             call.worth_writing();
         }
         if let Some(place) = standing.target {

@@ -1,0 +1,280 @@
+//! What one follower gets, whatever way it goes: how things stand, then events as they come, a sign
+//! of life in between, and why it is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{sleep, timeout};
+
+use super::super::Api;
+use super::super::problem::Problem;
+use super::Follow;
+use crate::model::access::Power;
+use crate::model::event::{SCHEMA, Standing};
+use crate::model::token::Bearer;
+use crate::store::{Batch, Follower, TenantScope, Untold};
+
+/// Followers at once.
+pub(in crate::api) const FOLLOWERS_MAX: usize = 2_000;
+/// Types that are asked for by name, at most.
+const TYPES_MAX: usize = 32;
+/// A sign of life comes at least so often.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long the database is left alone after it was away.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The types of events that are wanted: `call.ended`, or `call.*` for all of a kind.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String", inline)]
+pub(super) struct Filter(Vec<String>);
+
+impl TryFrom<String> for Filter {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let types: Vec<_> = text.split(',').map(|word| word.trim().to_owned()).collect();
+        let plain = |word: &String| {
+            let name = word.strip_suffix(".*").unwrap_or(word);
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b"._".contains(&b))
+        };
+        if types.len() > TYPES_MAX || !types.iter().all(plain) {
+            return Err(format!(
+                "expected up to {TYPES_MAX} types, such as `call.ended,gateway.*`"
+            ));
+        }
+        Ok(Self(types))
+    }
+}
+
+impl Filter {
+    fn wants(&self, name: &str) -> bool {
+        self.0.iter().any(|wanted| match wanted.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == wanted,
+        })
+    }
+}
+
+/// The type of an event as the store gives it: nothing that others wrote stands before it.
+fn name(event: &str) -> &str {
+    const MARK: &str = "\"type\":\"";
+    let start = event.find(MARK).map_or(event.len(), |at| at + MARK.len());
+    let rest = &event[start..];
+    rest.split_once('"').map_or("", |(name, _)| name)
+}
+
+/// Whether somebody may be told it.
+pub(super) fn may(by: &Bearer, event: &str) -> bool {
+    let power = match name(event).split_once('.').map_or("", |(kind, _)| kind) {
+        "gateway" => Power::GatewaysRead,
+        "recording" => Power::RecordingsRead,
+        "flow" => Power::FlowsRead,
+        _ => Power::CallsRead,
+    };
+    by.may(power)
+}
+
+/// Why nothing more comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Over {
+    /// This process stops: follow again from the last event, another answers.
+    Restart,
+    /// The key or token does not count any more.
+    Unauthorized,
+    /// Events were lost to it: begin anew with how things stand.
+    Gone,
+}
+
+impl Over {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::Unauthorized => "unauthorized",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub(super) enum Fed {
+    Standing(Box<Standing>),
+    Events(Batch),
+    /// Nothing happened after this event, or nothing that is wanted; or the database is away.
+    Alive {
+        after: u64,
+        away: bool,
+    },
+    Over(Over),
+}
+
+/// What is told beside events.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Aside<'a> {
+    /// How things stand; it comes first where no event was named from which to go on.
+    Standing {
+        /// That of all that is told here.
+        schema: u32,
+        #[serde(flatten)]
+        standing: &'a Standing,
+    },
+    /// A sign of life: nothing that is wanted happened up to this event.
+    Heartbeat {
+        sequence: u64,
+        #[schemars(with = "String")]
+        at: Timestamp,
+        /// What has to come back before anything more is told.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        waits_for: Option<&'static str>,
+    },
+    /// Nothing more comes over this connection.
+    Over { why: Over },
+}
+
+impl Fed {
+    /// A line of JSON for each thing, with its type and the sequence from which to go on.
+    pub(super) fn for_each_line(&self, mut line: impl FnMut(&str, u64, &str)) {
+        let mut aside =
+            |name: &str, sequence: u64, aside: &Aside<'_>| match serde_json::to_string(aside) {
+                Ok(json) => line(name, sequence, &json),
+                Err(error) => tracing::error!(%error, "a follower is not told how things stand"),
+            };
+        match self {
+            Self::Standing(standing) => {
+                aside("standing", standing.sequence, &Aside::Standing { schema: SCHEMA, standing });
+            }
+            Self::Alive { after, away } => {
+                let (sequence, at) = (*after, Timestamp::now());
+                let waits_for = away.then_some("database");
+                aside("heartbeat", sequence, &Aside::Heartbeat { sequence, at, waits_for });
+            }
+            Self::Over(why) => aside("over", 0, &Aside::Over { why: *why }),
+            Self::Events(batch) => {
+                batch.iter().for_each(|(sequence, event)| line(name(event), *sequence, event));
+            }
+        }
+    }
+}
+
+/// What one follower gets.
+pub(super) struct Feed {
+    api: Arc<Api>,
+    bearer: Bearer,
+    follower: Follower,
+    filter: Option<Filter>,
+    first: Option<Box<Standing>>,
+    over: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Nothing more comes; it was said why.
+#[derive(Debug)]
+pub(super) struct Ended;
+
+impl Feed {
+    pub(super) async fn open(
+        api: &Arc<Api>,
+        bearer: &Bearer,
+        scope: TenantScope,
+        wanted: Follow,
+    ) -> Result<Self, Problem> {
+        let busy = |_| Problem::unavailable("too many follow already");
+        let place = Arc::clone(&api.followers).try_acquire_owned().map_err(busy)?;
+        let first = match wanted.after {
+            Some(_) => None,
+            None => Some(Box::new(scope.standing().await?)),
+        };
+        let after =
+            wanted.after.or_else(|| first.as_ref().map(|first| first.sequence)).unwrap_or(0);
+        let follower = api.followed.follow(scope, after).await?;
+        let (api, bearer) = (Arc::clone(api), bearer.clone());
+        let filter = wanted.types;
+        Ok(Self { api, bearer, follower, filter, first, over: false, _place: place })
+    }
+
+    /// # Errors
+    /// It was over the last time.
+    pub(super) async fn next(&mut self) -> Result<Fed, Ended> {
+        if self.over {
+            return Err(Ended);
+        }
+        if let Some(first) = self.first.take() {
+            return Ok(Fed::Standing(first));
+        }
+        let fed = self.wait().await;
+        self.over = matches!(fed, Fed::Over(_));
+        Ok(fed)
+    }
+
+    async fn wait(&mut self) -> Fed {
+        let stop = self.api.console.followed.clone();
+        let next = timeout(HEARTBEAT, self.wanted());
+        let next = tokio::select! {
+            next = next => next,
+            () = stop.cancelled() => return Fed::Over(Over::Restart),
+        };
+        match self.api.again(&self.bearer).filter(|bearer| bearer.may(Power::CallsRead)) {
+            Some(bearer) => self.bearer = bearer,
+            None => return Fed::Over(Over::Unauthorized),
+        }
+        match next {
+            Ok(Ok(batch)) => Fed::Events(batch),
+            Ok(Err(Untold::Gone { .. } | Untold::Ahead { .. })) => Fed::Over(Over::Gone),
+            Ok(Err(Untold::Store(error))) => {
+                tracing::debug!(%error, "events can't be read now");
+                sleep(RETRY).await;
+                Fed::Alive { after: self.follower.after(), away: true }
+            }
+            Err(_) => Fed::Alive { after: self.follower.after(), away: false },
+        }
+    }
+
+    /// The next of the events that are wanted.
+    async fn wanted(&mut self) -> Result<Batch, Untold> {
+        loop {
+            let mut batch = self.follower.next().await?;
+            let wanted = |event: &str| {
+                self.filter.as_ref().is_none_or(|filter| filter.wants(name(event)))
+                    && may(&self.bearer, event)
+            };
+            batch.retain(|(_, event)| wanted(event));
+            if !batch.is_empty() {
+                return Ok(batch);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_events_type_is_its_own_and_not_what_somebody_wrote_in_it() {
+        let event = r#"{"sequence":1,"at":"2026-01-01T00:00:00Z","type":"call.created",
+            "caller_name":"\"type\":\"call.ended\""}"#;
+        assert_eq!(name(event), "call.created");
+        assert_eq!(name("{}"), "");
+    }
+
+    #[test]
+    fn types_are_wanted_by_name_or_by_kind() {
+        let filter = |text: &str| Filter::try_from(text.to_owned());
+        let some = filter("call.ended, gateway.*").unwrap();
+        for (name, wanted) in
+            [("call.ended", true), ("call.digit", false), ("gateway.changed", true), ("", false)]
+        {
+            assert_eq!(some.wants(name), wanted, "{name}");
+        }
+        for bad in ["", "call.ended,", "*", "call ended", "Call.*"] {
+            assert!(filter(bad).is_err(), "{bad}");
+        }
+        assert!(filter(&"a,".repeat(40)).is_err());
+    }
+}

@@ -1,0 +1,299 @@
+//! What happens to a tenant's calls, gateways, recordings and flows, as those are told who follow
+//! it live; and how things stand, which follows from what was told.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::recording::RecordingState;
+use super::registration::Registration;
+use super::talk::Side;
+use super::timeline::{Entry, Sign, What};
+use crate::base::cause::{HangupCause, Party};
+use crate::base::ids::{CallId, FlowName, GatewayName, QueueName, RecordingId, RoomName, StepName};
+use crate::base::slot::Slot;
+use crate::model::record::CallRecord;
+
+/// Raised when what is told changes its meaning; new types and fields don't raise it.
+pub const SCHEMA: u32 = 1;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    /// 1, 2, 3 … without gaps for each tenant.
+    pub sequence: u64,
+    #[serde(flatten)]
+    pub what: Happened,
+}
+
+/// What happened, and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Happened {
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    #[serde(flatten)]
+    pub kind: Kind,
+}
+
+/// What kind of thing happened. Texts hold no secrets: secret digits come as `•`, parties as the
+/// tenant has them shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type")]
+pub enum Kind {
+    #[serde(rename = "call.created")]
+    CallCreated {
+        call: CallId,
+        caller_name: String,
+        caller_number: String,
+        dialed: String,
+        flow: FlowName,
+        version: u32,
+    },
+    /// Another process took it over and goes on from the step.
+    #[serde(rename = "call.recovered")]
+    CallRecovered { call: CallId, step: StepName },
+    #[serde(rename = "call.step_entered")]
+    CallStepEntered { call: CallId, flow: FlowName, step: StepName, kind: String },
+    /// The caller pressed a key.
+    #[serde(rename = "call.digit")]
+    CallDigit { call: CallId, digit: String },
+    /// Somebody is being called for it.
+    #[serde(rename = "call.ringing")]
+    CallRinging { call: CallId, to: String },
+    #[serde(rename = "call.answered")]
+    CallAnswered { call: CallId },
+    /// The caller speaks with somebody.
+    #[serde(rename = "call.bridged")]
+    CallBridged { call: CallId, party: String },
+    #[serde(rename = "call.unbridged")]
+    CallUnbridged { call: CallId, cause: Option<HangupCause> },
+    /// One side is on hold, or not any more.
+    #[serde(rename = "call.held")]
+    CallHeld { call: CallId, side: Side, on: bool },
+    /// A party was sent elsewhere.
+    #[serde(rename = "call.transferred")]
+    CallTransferred { call: CallId, to: String },
+    #[serde(rename = "call.parked")]
+    CallParked { call: CallId, slot: Slot },
+    /// It waits in a queue, behind so many.
+    #[serde(rename = "call.queued")]
+    CallQueued { call: CallId, queue: QueueName, ahead: u32 },
+    /// It is in a conference room.
+    #[serde(rename = "call.in_room")]
+    CallInRoom { call: CallId, room: RoomName, member: u32 },
+    #[serde(rename = "call.ended")]
+    CallEnded { call: CallId, party: Party, cause: HangupCause, reason: String },
+    /// A recording has begun, ended, been kept, failed or been deleted.
+    #[serde(rename = "recording.changed")]
+    RecordingChanged {
+        #[schemars(with = "String")]
+        recording: RecordingId,
+        call: Option<CallId>,
+        state: RecordingState,
+    },
+    /// How a FreeSWITCH stands with a gateway.
+    #[serde(rename = "gateway.changed")]
+    GatewayChanged { gateway: GatewayName, now: Registration },
+    /// Calls get another version from now on.
+    #[serde(rename = "flow.published")]
+    FlowPublished { flow: FlowName, version: u32 },
+}
+
+impl Kind {
+    /// The call that it is about.
+    pub const fn call(&self) -> Option<CallId> {
+        match self {
+            Self::CallCreated { call, .. }
+            | Self::CallRecovered { call, .. }
+            | Self::CallStepEntered { call, .. }
+            | Self::CallDigit { call, .. }
+            | Self::CallRinging { call, .. }
+            | Self::CallAnswered { call }
+            | Self::CallBridged { call, .. }
+            | Self::CallUnbridged { call, .. }
+            | Self::CallHeld { call, .. }
+            | Self::CallTransferred { call, .. }
+            | Self::CallParked { call, .. }
+            | Self::CallQueued { call, .. }
+            | Self::CallInRoom { call, .. }
+            | Self::CallEnded { call, .. } => Some(*call),
+            Self::RecordingChanged { call, .. } => *call,
+            Self::GatewayChanged { .. } | Self::FlowPublished { .. } => None,
+        }
+    }
+}
+
+/// What an entry of a call's timeline has to tell those who follow; most tell nothing.
+pub fn of_entry(call: CallId, entry: &Entry) -> Option<Happened> {
+    let kind = match &entry.what {
+        What::Arrived { caller_name, caller_number, dialed, flow, version } => Kind::CallCreated {
+            call,
+            caller_name: caller_name.clone(),
+            caller_number: caller_number.clone(),
+            dialed: dialed.clone(),
+            flow: flow.clone(),
+            version: *version,
+        },
+        What::Resumed { step } => Kind::CallRecovered { call, step: step.clone() },
+        What::StepEntered { flow, step, kind } => Kind::CallStepEntered {
+            call,
+            flow: flow.clone(),
+            step: step.clone(),
+            kind: kind.clone(),
+        },
+        What::Key { key } => Kind::CallDigit { call, digit: key.clone() },
+        What::Answered => Kind::CallAnswered { call },
+        What::Bridged { party } => Kind::CallBridged { call, party: party.clone() },
+        What::Unbridged { cause } => Kind::CallUnbridged { call, cause: *cause },
+        What::Noticed { sign: Some(sign), .. } | What::Ordered { sign: Some(sign), .. } => {
+            of_sign(call, sign)
+        }
+        // A record tells of the end, also where no process saw it.
+        What::Ended { .. }
+        | What::Noticed { sign: None, .. }
+        | What::StepLeft { .. }
+        | What::Ordered { sign: None, .. }
+        | What::Done { .. }
+        | What::Asked { .. }
+        | What::Heard { .. }
+        | What::Set { .. }
+        | What::Recording { .. }
+        | What::Guard { .. } => return None,
+    };
+    Some(Happened { at: entry.at, kind })
+}
+
+fn of_sign(call: CallId, sign: &Sign) -> Kind {
+    match sign.clone() {
+        Sign::Rings { to } => Kind::CallRinging { call, to },
+        Sign::Held { side, on } => Kind::CallHeld { call, side, on },
+        Sign::Moved { to } => Kind::CallTransferred { call, to },
+        Sign::Parked { slot } => Kind::CallParked { call, slot },
+        Sign::Queued { queue, ahead } => Kind::CallQueued { call, queue, ahead },
+        Sign::InRoom { room, member } => Kind::CallInRoom { call, room, member },
+    }
+}
+
+/// The end of a call.
+pub fn of_record(record: &CallRecord) -> Happened {
+    let end = &record.termination;
+    let (party, cause, reason) = (end.party, end.cause, end.reason.clone());
+    Happened { at: record.ended, kind: Kind::CallEnded { call: record.call, party, cause, reason } }
+}
+
+/// A call that is up, as far as it was told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CallView {
+    pub call: CallId,
+    #[schemars(with = "String")]
+    pub started: Timestamp,
+    pub caller_name: String,
+    pub caller_number: String,
+    pub dialed: String,
+    pub flow: FlowName,
+    pub version: u32,
+    /// Where the caller is in its flow.
+    pub step: Option<StepName>,
+    #[schemars(with = "Option<String>")]
+    pub answered: Option<Timestamp>,
+    /// Who is being called for it.
+    pub ringing: Option<String>,
+    /// With whom the caller speaks.
+    pub with: Option<String>,
+    pub held: Vec<Side>,
+    pub slot: Option<Slot>,
+    pub queue: Option<QueueName>,
+    pub room: Option<RoomName>,
+}
+
+/// How things stand after some event. Whoever has it, and tells it all that comes after, knows what
+/// a later snapshot would say.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Standing {
+    /// That of the last event that is in it.
+    pub sequence: u64,
+    /// The oldest first.
+    pub calls: Vec<CallView>,
+}
+
+/// How things stand, while it is told what happens.
+#[derive(Debug, Default)]
+pub struct Fold {
+    calls: BTreeMap<CallId, CallView>,
+}
+
+impl Fold {
+    pub fn tell(&mut self, event: &Happened) {
+        let Some(call) = event.kind.call() else { return };
+        if let Kind::CallCreated { caller_name, caller_number, dialed, flow, version, .. } =
+            &event.kind
+        {
+            let view = CallView {
+                call,
+                started: event.at,
+                caller_name: caller_name.clone(),
+                caller_number: caller_number.clone(),
+                dialed: dialed.clone(),
+                flow: flow.clone(),
+                version: *version,
+                step: None,
+                answered: None,
+                ringing: None,
+                with: None,
+                held: Vec::new(),
+                slot: None,
+                queue: None,
+                room: None,
+            };
+            self.calls.insert(call, view);
+        } else if let Kind::CallEnded { .. } = event.kind {
+            self.calls.remove(&call);
+        } else if let Some(view) = self.calls.get_mut(&call) {
+            view.tell(event);
+        }
+    }
+
+    pub fn standing(self, sequence: u64) -> Standing {
+        let mut calls: Vec<_> = self.calls.into_values().collect();
+        calls.sort_by_key(|view| (view.started, view.call));
+        Standing { sequence, calls }
+    }
+}
+
+impl CallView {
+    fn tell(&mut self, event: &Happened) {
+        match &event.kind {
+            Kind::CallRecovered { step, .. } => self.step = Some(step.clone()),
+            Kind::CallStepEntered { flow, step, .. } => {
+                (self.flow, self.step) = (flow.clone(), Some(step.clone()));
+                (self.slot, self.queue, self.room, self.ringing) = (None, None, None, None);
+            }
+            Kind::CallRinging { to, .. } => self.ringing = Some(to.clone()),
+            Kind::CallAnswered { .. } => self.answered = self.answered.or(Some(event.at)),
+            Kind::CallBridged { party, .. } => {
+                (self.with, self.ringing) = (Some(party.clone()), None);
+                self.held.clear();
+            }
+            Kind::CallUnbridged { .. } => {
+                self.with = None;
+                self.held.clear();
+            }
+            Kind::CallHeld { side, on, .. } => {
+                self.held.retain(|held| held != side);
+                self.held.extend(on.then_some(*side));
+            }
+            Kind::CallParked { slot, .. } => self.slot = Some(*slot),
+            Kind::CallQueued { queue, .. } => self.queue = Some(queue.clone()),
+            Kind::CallInRoom { room, .. } => self.room = Some(room.clone()),
+            Kind::CallDigit { .. }
+            | Kind::CallTransferred { .. }
+            | Kind::CallCreated { .. }
+            | Kind::CallEnded { .. }
+            | Kind::RecordingChanged { .. }
+            | Kind::GatewayChanged { .. }
+            | Kind::FlowPublished { .. } => {}
+        }
+    }
+}
