@@ -129,6 +129,11 @@ impl FraudRule {
         if !(1..=WINDOW_MAX).contains(&self.window) {
             return fault("fraud.window", "expected 1 to 1440 minutes");
         }
+        for (field, count) in [("fraud.calls", self.calls), ("fraud.minutes", self.minutes)] {
+            if count.is_some_and(|count| count > COUNT_MAX) {
+                return fault(field, "that is more than 10000000");
+            }
+        }
         if self.calls.is_none() && self.minutes.is_none() {
             return fault("fraud", "say how many `calls` or `minutes` are let through");
         }
@@ -319,6 +324,10 @@ mod tests {
     fn a_pattern_that_counts_nothing_is_refused() {
         for (json, field) in [
             (r#"{"fraud": {"window": 0, "calls": 1, "unseen_digits": 3}}"#, "fraud.window"),
+            (
+                r#"{"fraud": {"window": 1, "minutes": 10000001, "unseen_digits": 3}}"#,
+                "fraud.minutes",
+            ),
             (r#"{"fraud": {"window": 5, "unseen_digits": 3}}"#, "fraud"),
             (r#"{"fraud": {"window": 5, "calls": 1}}"#, "fraud"),
             (r#"{"fraud": {"window": 5, "calls": 1, "unseen_digits": 0}}"#, "fraud.unseen_digits"),
