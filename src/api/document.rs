@@ -5,6 +5,7 @@ use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use super::choices;
 use super::endpoint::Endpoint;
 use super::names;
 use super::once::NAME_MAX;
@@ -43,7 +44,7 @@ pub(super) fn of(endpoints: &[Endpoint]) -> Value {
     }
     let mut schemas = generator.take_definitions(true);
     names::give(&mut schemas);
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Callwright",
@@ -67,7 +68,9 @@ pub(super) fn of(endpoints: &[Endpoint]) -> Value {
             "responses": problems(&problem),
             "schemas": schemas,
         },
-    })
+    });
+    choices::flatten(&mut document);
+    document
 }
 
 fn operation(endpoint: &Endpoint, described: &Described) -> Value {

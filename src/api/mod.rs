@@ -8,6 +8,7 @@ mod access;
 mod audit;
 mod blocked;
 mod calls;
+mod choices;
 pub mod config;
 mod cors;
 mod document;
@@ -327,6 +328,17 @@ mod tests {
         for endpoint in endpoints() {
             let what = format!("{} {}", endpoint.method, endpoint.path);
             assert!(seen.insert(what.clone()), "{what} stands there twice");
+        }
+    }
+
+    #[test]
+    fn no_two_schemas_want_one_name() {
+        for document in [document(), events_document()] {
+            let schemas = document["components"]["schemas"].as_object().unwrap();
+            // A number behind the name is what the second gets.
+            let numbered: Vec<_> =
+                schemas.keys().filter(|name| name.ends_with(|c: char| c.is_ascii_digit())).collect();
+            assert!(numbered.is_empty(), "{numbered:?}");
         }
     }
 }

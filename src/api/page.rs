@@ -13,6 +13,7 @@ const MOST: u32 = 500;
 
 /// Some of a list.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "{T}Page")]
 pub(super) struct Page<T> {
     pub(super) items: Vec<T>,
     /// Handed in as `cursor` it gives the next page; none after the last.

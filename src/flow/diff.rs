@@ -15,6 +15,7 @@ const SHOWN_MAX: usize = 80;
 
 /// One difference: where, and what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "FlowChange")]
 pub struct Change {
     /// Where in the document: `steps.main.choices.2`. Places of a list are those of the new
     /// version, for removed ones those of the old.

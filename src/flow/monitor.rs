@@ -36,6 +36,7 @@ pub struct Supervisor {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "MonitorPower")]
 pub enum Power {
     Listen,
     /// Speak so that one party hears it.

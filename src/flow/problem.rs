@@ -19,6 +19,7 @@ pub enum Severity {
 
 /// One problem: where, what, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "FlowProblem")]
 pub struct Problem {
     /// Where in the document: `steps.main.choices.2`; empty for the document as a whole.
     pub path: String,

@@ -26,6 +26,7 @@ pub const CODE_KEYS_MAX: usize = 4;
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "RoomRole")]
 pub enum Role {
     #[default]
     Member,

@@ -38,6 +38,7 @@ pub struct AuditEntry {
 
 /// From then on the supervisor was heard in this manner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MonitorChange")]
 pub struct Change {
     #[schemars(with = "String")]
     pub at: Timestamp,

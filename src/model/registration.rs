@@ -18,6 +18,7 @@ pub const NO_TRANSPORT: &str = "no transport";
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "RegistrationStanding")]
 pub enum Standing {
     /// It is registered.
     Registered,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::Follow;
 use super::feed::Aside;
 use super::socket::{BEARER, PATH, PROTOCOL};
+use crate::api::choices;
 use crate::model::event::Event;
 
 /// As AsyncAPI 3.0.
@@ -19,7 +20,7 @@ pub(in crate::api) fn document() -> Value {
     let schemas = generator.take_definitions(true);
     let message = |name: &str| json!({ "$ref": format!("#/components/messages/{name}") });
     let on_channel = |name: &str| json!({ "$ref": format!("#/channels/events/messages/{name}") });
-    json!({
+    let mut document = json!({
         "asyncapi": "3.0.0",
         "info": {
             "title": "Callwright: what happens",
@@ -61,5 +62,7 @@ pub(in crate::api) fn document() -> Value {
             },
             "schemas": schemas,
         },
-    })
+    });
+    choices::flatten(&mut document);
+    document
 }
