@@ -21,4 +21,5 @@ pub mod simulator;
 pub mod sip;
 pub mod store;
 pub mod switch;
+pub mod telemetry;
 pub mod vault;

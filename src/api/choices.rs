@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-/// Makes each choice between words one list of them, also where some of them are described, which
-/// schemars writes as a choice between constants: of such a choice a client may take the first only.
+/// Makes each choice between words one list of them, also where some of them are described. Those
+/// schemars writes as a choice between constants, of which a client may take the first only.
 pub(super) fn flatten(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {

@@ -11,7 +11,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::SchemaGenerator;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::access::{Asker, Whose, permit};
 use super::once::Turn;
@@ -78,7 +78,14 @@ impl Endpoint {
         let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
         let route = on(filter, move |State(api): State<Arc<Api>>, request: Request| {
             let run = run.clone();
-            async move { api.respond(request, power, run).await }
+            async move {
+                let (began, method) = (Instant::now(), request.method().clone());
+                let telemetry = api.console.shared.telemetry.clone();
+                let response = api.respond(request, power, run).await;
+                let status = response.status().as_u16();
+                telemetry.metrics().requested(method.as_str(), path, status, began.elapsed());
+                response
+            }
         });
         Self { method, path, power, summary, describe: Described::of::<P, Q, B, A>, route }
     }

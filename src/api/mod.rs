@@ -336,8 +336,10 @@ mod tests {
         for document in [document(), events_document()] {
             let schemas = document["components"]["schemas"].as_object().unwrap();
             // A number behind the name is what the second gets.
-            let numbered: Vec<_> =
-                schemas.keys().filter(|name| name.ends_with(|c: char| c.is_ascii_digit())).collect();
+            let numbered: Vec<_> = schemas
+                .keys()
+                .filter(|name| name.ends_with(|c: char| c.is_ascii_digit()))
+                .collect();
             assert!(numbered.is_empty(), "{numbered:?}");
         }
     }

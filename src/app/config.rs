@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::archive::{Archive, OpenError, prompts};
 use crate::base::millis::Millis;
-use crate::{api, control, driver, provision, sip, store, switch, vault};
+use crate::{api, control, driver, provision, sip, store, switch, telemetry, vault};
 
 /// The file that is read when none is named.
 pub const FILE: &str = "callwright.toml";
@@ -36,6 +36,7 @@ pub struct Config {
     pub recordings: vault::config::Config,
     pub prompts: prompts::Config,
     pub log: Log,
+    pub traces: telemetry::Config,
     /// The FreeSWITCHes whose own Event Socket is used. Default: none; then calls whose daemon was
     /// lost while they talked are not seen until their flow goes on.
     pub link: Vec<switch::link::LinkConfig>,
@@ -61,6 +62,7 @@ impl Default for Config {
             recordings: vault::config::Config::default(),
             prompts: prompts::Config::default(),
             log: Log::default(),
+            traces: telemetry::Config::default(),
             link: Vec::new(),
         }
     }

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::getppid;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Daemon;
 use super::config::Config;
+use super::figures::{Figures, look};
 use super::sockets::{Origin, Sockets, control_path};
 use crate::api::Api;
 use crate::archive::prompts::Prompts;
@@ -34,7 +36,7 @@ const STATUS: Duration = Duration::from_secs(5);
 pub struct Host {
     daemon: Daemon,
     console: Arc<Console>,
-    health: Option<std::net::TcpListener>,
+    health: Option<(Figures, std::net::TcpListener)>,
     api: Option<(Api, std::net::TcpListener)>,
     xml_curl: Option<(Provision, std::net::TcpListener)>,
     predecessor: Option<Peer>,
@@ -90,7 +92,7 @@ impl Host {
             Ok::<_, PasswordError>((Provision::new(accounts, config.xml_curl.clone())?, socket))
         };
         let xml_curl = sockets.xml_curl.map(answer).transpose()?;
-        let health = sockets.health;
+        let health = sockets.health.map(|socket| (figures(&daemon, &console, store), socket));
         Ok(Self { daemon, console, health, api, xml_curl, predecessor, notifier, config })
     }
 
@@ -115,10 +117,11 @@ impl Host {
                 tracing::error!(%error, path = %path.display(), "there is no control socket");
             }
         }
-        if let Some(socket) = self.health {
+        if let Some((figures, socket)) = self.health {
             let console = Arc::clone(&self.console);
+            let exposed: health::Figures = Arc::new(move || figures.exposed());
             around.spawn(async move {
-                if let Err(error) = health::run(socket, console).await {
+                if let Err(error) = health::run(socket, console, exposed).await {
                     tracing::error!(%error, "health is not answered for");
                 }
             });
@@ -152,6 +155,20 @@ impl Host {
         tokio::join!(ready, self.daemon.drained());
         around.shutdown().await;
         Ok(())
+    }
+}
+
+/// All of which there are figures. The database is asked for as long as they are wanted.
+fn figures(daemon: &Daemon, console: &Arc<Console>, store: &Store) -> Figures {
+    let (tell, lines) = watch::channel(None);
+    tokio::spawn(look(store.clone(), tell));
+    Figures {
+        console: Arc::clone(console),
+        directory: daemon.directory.clone(),
+        recorder: daemon.recorder.clone(),
+        links: Arc::clone(&daemon.watch.links),
+        accounts: daemon.watch.accounts.clone(),
+        lines,
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod doctor;
+mod figures;
 pub mod host;
 pub mod intake;
 mod limits;
@@ -50,6 +51,7 @@ use crate::store::{Asked, Caller, Directory, Instance, Operator, Recorder, Settl
 use crate::switch::limits::Gate;
 use crate::switch::link::LinkEvents;
 use crate::switch::listener::{Listener, bind};
+use crate::telemetry::{Metrics, Telemetry};
 
 use config::Config;
 use intake::Intake;
@@ -128,14 +130,24 @@ impl Daemon {
         let (own, keys_of) = (links.all().iter().cloned(), archive.keys().clone());
         let settings = config.sip.clone();
         let accounts = Accounts::new(store, &directory, keys_of, settings, instance, own);
+        let metrics = Arc::new(Metrics::new().context("figures")?);
+        let telemetry = Telemetry::start(&config.traces, &config.node(), metrics)
+            .context("`traces` makes no sense")?;
+        let kept = Kept {
+            recorder: recorder.clone(),
+            telemetry: telemetry.clone(),
+            directory: directory.clone(),
+            watch: Box::new(watch),
+        };
         let shared = Shared {
             router: Box::new(ByDirectory(directory.clone())),
-            sink: Box::new(Kept { recorder: recorder.clone(), watch: Box::new(watch) }),
+            sink: Box::new(kept),
             http: Http::new(&config.http)?,
             settings: Settings { profile, encryption, context, keys, instance },
             clock: Clock::start(),
             registry: Registry::default(),
             counters: Counters::default(),
+            telemetry,
             wake: Wake::default(),
             switchboard: Arc::clone(&links) as Arc<dyn Switchboard>,
             slots: Box::new(StoredSlots(store.clone())),
@@ -191,6 +203,7 @@ impl Daemon {
     /// left.
     async fn drained(self) {
         let (operator, instance) = (self.watch.store.operator(), self.shared.settings.instance);
+        let telemetry = self.shared.telemetry.clone();
         let mut around = self.watch.begin(&self.shared);
         serve::run(self.listener, self.shared, &self.drain, self.grace).await;
         around.shutdown().await;
@@ -201,6 +214,7 @@ impl Daemon {
                 tracing::error!(lost = ?self.recorder.lost(), "records are missing")
             }
         }
+        telemetry.settle(LEAVE).await;
         match timeout(LEAVE, operator.leave(instance)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => tracing::debug!("nobody was told that this process is gone"),
@@ -338,20 +352,27 @@ impl Router for ByDirectory {
     }
 }
 
-/// Notes and records go to the store, and to who watches.
+/// Notes and records go to the store, to who watches, and into figures and traces.
 struct Kept {
     recorder: Recorder,
+    telemetry: Telemetry,
+    directory: Directory,
     watch: Box<dyn Fn(News<'_>) + Send + Sync>,
 }
 
 impl Sink for Kept {
     fn note(&self, tenant: TenantId, call: CallId, entry: Box<Entry>) {
         (self.watch)(News::Note(call, &entry));
+        self.telemetry.note(call, &entry);
         self.recorder.note(tenant, call, entry);
     }
 
     fn record(&self, record: Box<CallRecord>) {
         (self.watch)(News::Record(&record));
+        let routes = self.directory.routes();
+        // One that is deleted has no name any more.
+        let tenant = routes.slug(record.tenant).map_or("", |slug| slug.as_str());
+        self.telemetry.record(tenant, &record);
         self.recorder.record(record);
     }
 

@@ -144,6 +144,20 @@ pub enum Party {
     Us,
 }
 
+impl Party {
+    /// As it is written in records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Callee => "callee",
+            Self::Carrier => "carrier",
+            Self::Flow => "flow",
+            Self::Operator => "operator",
+            Self::Us => "us",
+        }
+    }
+}
+
 /// How a call ended: exactly one for each call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Termination {

@@ -10,4 +10,5 @@ pub mod millis;
 pub mod networks;
 pub mod now;
 pub mod slot;
+pub mod span;
 pub mod wav;

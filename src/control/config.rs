@@ -14,7 +14,7 @@ pub struct Config {
     pub socket: Option<PathBuf>,
 }
 
-/// Health over HTTP: `/livez` and `/readyz`.
+/// Health over HTTP: `/livez` and `/readyz`; and `/metrics` for Prometheus.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Health {

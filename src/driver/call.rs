@@ -29,6 +29,7 @@ use super::registry::{Heed, Hold, Registry, Word};
 use super::session::running::Running;
 use super::session::{DRAINING, Offer, Router, Session, Settings};
 use super::stray;
+use super::timed::Timed;
 use super::wake::Wake;
 use crate::base::ids::{CallId, ChannelId, CoreId, TenantId};
 use crate::base::millis::Millis;
@@ -42,6 +43,7 @@ use crate::model::live::LiveCall;
 use crate::model::record::{CallRecord, RecordingNote};
 use crate::model::timeline::Entry;
 use crate::switch::listener::{Accepted, Admission};
+use crate::telemetry::Telemetry;
 
 /// Bytes that may wait for FreeSWITCH to take them. Beyond, it does not read any more.
 const UNSENT_MAX: usize = 256 * 1024;
@@ -140,6 +142,7 @@ pub struct Shared {
     pub clock: Clock,
     pub registry: Registry,
     pub counters: Counters,
+    pub telemetry: Telemetry,
     pub wake: Wake,
     /// Carries orders for calls that have no connection.
     pub switchboard: Arc<dyn Switchboard>,
@@ -240,6 +243,7 @@ struct Link {
     entered: Option<Entered>,
     /// Who waits for the answer to the command that the call hears now.
     asker: Option<oneshot::Sender<Result<(), String>>>,
+    timed: Timed,
     /// Since when it waits, on the clock of `Now::mono_ms`.
     waits_ms: u64,
 }
@@ -273,6 +277,7 @@ pub async fn serve(accepted: Accepted, shared: Arc<Shared>) {
         counter,
         entered: None,
         asker: None,
+        timed: Timed::default(),
         waits_ms: 0,
     };
     if let Over::Fault = link.run().await {
@@ -388,6 +393,7 @@ impl Link {
                 session.link_lost(now);
             }
         });
+        self.timed.read(&mut self.session, self.shared.telemetry.metrics());
     }
 
     /// Reads what there is; whether it was the last.
@@ -418,6 +424,7 @@ impl Link {
         }
         if self.unsent.is_empty() {
             self.unsent = BytesMut::new();
+            self.timed.written(&self.session);
         } else if self.unsent.len() > UNSENT_MAX {
             return Err(io::Error::other("FreeSWITCH does not read"));
         }
@@ -475,8 +482,11 @@ impl Link {
                 let counter = self.counter.clone();
                 self.queries.spawn(async move { (id, Answer::Queue(counter.ask(*query).await)) });
             }
-            query => {
+            mut query => {
                 let shared = Arc::clone(&self.shared);
+                if let Query::Http(request) = &mut query {
+                    shared.telemetry.mark(self.session.id(), id.0, &mut request.headers);
+                }
                 let answer = queries::perform(shared, query, self.session.core());
                 self.queries.spawn(async move { (id, answer.await) });
             }

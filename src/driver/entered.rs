@@ -162,6 +162,7 @@ mod tests {
             clock: Clock::start(),
             registry: Registry::default(),
             counters: Counters::default(),
+            telemetry: crate::telemetry::Telemetry::untraced().unwrap(),
             wake: Wake::default(),
             switchboard: followed.clone(),
             slots: Box::new(NoSlots),

@@ -21,5 +21,6 @@ pub mod session;
 pub mod simulate;
 mod spoken;
 pub mod stray;
+mod timed;
 pub mod translate;
 pub mod wake;

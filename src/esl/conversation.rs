@@ -244,6 +244,16 @@ impl Conversation {
         }
     }
 
+    /// The command that is answered last of those that are on their way.
+    pub fn newest_unanswered(&self) -> Option<Ticket> {
+        self.unanswered.back().filter(|command| command.sent).map(|command| command.ticket)
+    }
+
+    /// Whether a command's answer is still to come.
+    pub fn awaits(&self, ticket: Ticket) -> bool {
+        self.unanswered.iter().any(|command| command.ticket == ticket)
+    }
+
     fn take_reply(&mut self, reply: Reply) {
         let Some((ticket, asked)) = self.answer() else { return };
         let ok = reply.is_ok();

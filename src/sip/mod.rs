@@ -197,6 +197,18 @@ impl Accounts {
         }
     }
 
+    /// How each FreeSWITCH stands with its gateways, by its name, as far as it is known.
+    pub fn standings(&self) -> Vec<(String, GatewayId, Standing)> {
+        let mut all = Vec::new();
+        for node in &self.0.nodes {
+            let known = node.known();
+            let Some(switch) = &known.switch else { continue };
+            let own = known.standings.iter().map(|(id, (now, _))| (switch.clone(), *id, *now));
+            all.extend(own);
+        }
+        all
+    }
+
     /// Something was not heard on the link of this place.
     pub fn missed(&self, index: usize) {
         if let Some(node) = self.0.nodes.get(index) {

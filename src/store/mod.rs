@@ -102,6 +102,7 @@ pub use number::NewNumber;
 pub use outbound::{Claimed, NewLeg, StoredRoute};
 pub use page::{Cursor, Page};
 pub use post::{Letter, Mailbox, Post};
+pub use queue::QueueLength;
 pub use recorder::{Lost, Recorder, Settled};
 pub use recording::{Kept, RecordingFilter, StoredAudio};
 pub use registration::HISTORY_PAGE;

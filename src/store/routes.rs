@@ -31,7 +31,7 @@ use crate::call::arrival::Via;
 use crate::flow::program::{Program, PromptFile, Published, Rooms, Settings, SpeechEngine};
 use crate::flow::talk::TalkSettings;
 use crate::flow::{Flow, Step};
-use crate::model::admission::TurnedAway;
+use crate::model::admission::{CallLimits, LimitOn, TurnedAway};
 use crate::model::e164::NumberPlan;
 use crate::model::gateway::switch_name;
 use crate::model::outbound::Outbound;
@@ -153,6 +153,7 @@ pub struct Routes {
 /// One tenant's part of it.
 #[derive(Debug)]
 pub(super) struct Own {
+    slug: TenantSlug,
     exact: BTreeMap<String, Lead>,
     /// As the tenant's plan reads them.
     read: BTreeMap<String, Lead>,
@@ -300,6 +301,18 @@ impl Routes {
     /// The tenant with this slug.
     pub fn tenant_named(&self, slug: &TenantSlug) -> Option<TenantId> {
         self.slugs.get(slug).copied()
+    }
+
+    /// What a tenant is called.
+    pub fn slug(&self, tenant: TenantId) -> Option<&TenantSlug> {
+        self.tenants.get(&tenant).map(|own| &own.slug)
+    }
+
+    /// Each tenant's limits on calls.
+    pub fn limits(&self) -> impl Iterator<Item = (&TenantSlug, TenantId, &LimitOn, &CallLimits)> {
+        self.tenants.iter().flat_map(|(tenant, own)| {
+            own.screen.all_limits().iter().map(|(on, limits)| (&own.slug, *tenant, on, limits))
+        })
     }
 
     /// The tenant, where domain or gateway tell it, and its own gateway.
@@ -463,6 +476,7 @@ impl Own {
         let program = |main: &FlowName| around.program(main, reachable(main, &flows));
         let programs = flows.keys().map(|main| (main.clone(), Arc::new(program(main)))).collect();
         Self {
+            slug: tenant.slug.clone(),
             exact: BTreeMap::new(),
             read: BTreeMap::new(),
             screen,

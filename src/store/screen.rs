@@ -117,6 +117,11 @@ impl Screen {
         })
     }
 
+    /// All limits on calls.
+    pub(super) const fn all_limits(&self) -> &BTreeMap<LimitOn, CallLimits> {
+        &self.limits
+    }
+
     /// How many calls a gateway may have at once, in both directions.
     pub(super) fn calls_through(&self, gateway: &GatewayName) -> Option<u32> {
         self.limits.get(&LimitOn::Gateway(gateway.clone()))?.calls

@@ -12,3 +12,4 @@ mod load;
 mod nodes;
 mod notify;
 mod supervise;
+mod telemetry;

@@ -8,7 +8,7 @@ const FLOORS: &[&[&str]] = &[
     &["base"],
     &["esl", "flow", "model"],
     &["call", "simulator"],
-    &["switch", "store", "vault"],
+    &["switch", "store", "telemetry", "vault"],
     &["driver", "keyring"],
     &["archive", "control", "sip"],
     &["api", "provision"],

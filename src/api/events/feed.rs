@@ -170,7 +170,28 @@ pub(super) struct Feed {
     filter: Option<Filter>,
     first: Option<Box<Standing>>,
     over: bool,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
+}
+
+/// A follower's place, which is counted.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    api: Arc<Api>,
+}
+
+impl Place {
+    fn take(api: &Arc<Api>) -> Result<Self, Problem> {
+        let busy = |_| Problem::unavailable("too many follow already");
+        let permit = Arc::clone(&api.followers).try_acquire_owned().map_err(busy)?;
+        api.console.shared.telemetry.metrics().followers.inc();
+        Ok(Self { _permit: permit, api: Arc::clone(api) })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.api.console.shared.telemetry.metrics().followers.dec();
+    }
 }
 
 /// Nothing more comes; it was said why.
@@ -184,8 +205,7 @@ impl Feed {
         scope: TenantScope,
         wanted: Follow,
     ) -> Result<Self, Problem> {
-        let busy = |_| Problem::unavailable("too many follow already");
-        let place = Arc::clone(&api.followers).try_acquire_owned().map_err(busy)?;
+        let place = Place::take(api)?;
         let first = match wanted.after {
             Some(_) => None,
             None => Some(Box::new(scope.standing().await?)),

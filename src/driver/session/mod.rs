@@ -13,6 +13,7 @@ mod leaving;
 mod origin;
 mod outputs;
 pub mod running;
+mod timed;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -221,6 +222,8 @@ pub struct Session {
     doubt: Option<Box<Doubt>>,
     /// Commands whose failure the call hears; never more than are unanswered.
     heeded: Vec<(Ticket, ActionId)>,
+    /// When the newest thing that FreeSWITCH finished was over, in microseconds since 1970.
+    finished_us: Option<i64>,
 }
 
 /// How a session takes leave after a fault of ours.
@@ -279,6 +282,7 @@ impl Session {
             origin: None,
             faulty: false,
             doubt: None,
+            finished_us: None,
             heeded: Vec::new(),
         }
     }
@@ -441,6 +445,7 @@ impl Session {
         match happening {
             Happening::Connected { event, .. } => self.connected(&event, now, settings, router),
             Happening::Completed { id, event } => {
+                self.finished_us = event.header("Event-Date-Timestamp").and_then(|at| at.number());
                 self.unguard(now);
                 if self.look_for_transfer(&event, now) {
                     return;

@@ -7,6 +7,8 @@
 
 mod view;
 
+pub use view::QueueLength;
+
 use sqlx::FromRow;
 
 use super::pool::in_transaction;

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use sqlx::FromRow;
 
+use super::super::Operator;
 use super::super::pool::in_snapshot;
 use super::super::timestamp;
 use super::{GONE_MS, NOW, held};
 use super::{StoreError, TenantScope};
-use crate::base::ids::QueueName;
+use crate::base::ids::{QueueName, TenantId};
 use crate::model::live::LiveCall;
 use crate::model::queue::{QueueView, TargetState, TargetView, WaitingCall};
 
@@ -24,6 +25,42 @@ const TARGETS: &str = concat!(
     held!(),
     " AS held FROM queue_target t WHERE t.tenant = $2 ORDER BY t.target LIMIT $3"
 );
+
+const LENGTHS: &str = "SELECT tenant, queue, count(*) AS waiting, min(joined_ms) AS first_ms \
+     FROM queue_call WHERE seen_ms >= $1 GROUP BY tenant, queue ORDER BY tenant, queue LIMIT $2";
+
+/// How many callers wait in a line, and for how long the first has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueLength {
+    pub tenant: TenantId,
+    pub queue: QueueName,
+    pub waiting: u64,
+    pub longest_ms: u64,
+}
+
+impl Operator {
+    /// All tenants' lines in which somebody waits.
+    pub async fn queue_lengths(&self) -> Result<Vec<QueueLength>, StoreError> {
+        let (now, rows) = in_snapshot!(self.store.ready().await?, tx => {
+            let (now,): (i64,) = sqlx::query_as(NOW).fetch_one(&mut *tx).await?;
+            let rows = sqlx::query_as::<_, (String, String, i64, i64)>(LENGTHS)
+                .bind(now - GONE_MS)
+                .bind(LISTED_MAX)
+                .fetch_all(&mut *tx)
+                .await?;
+            (now, rows)
+        });
+        let lengths = rows.into_iter().map(|(tenant, queue, waiting, first_ms)| {
+            Ok(QueueLength {
+                tenant: tenant.parse().map_err(StoreError::corrupt)?,
+                queue: queue.parse().map_err(StoreError::corrupt)?,
+                waiting: u64::try_from(waiting).unwrap_or(0),
+                longest_ms: u64::try_from(now - first_ms).unwrap_or(0),
+            })
+        });
+        lengths.collect()
+    }
+}
 
 #[derive(Debug, FromRow)]
 struct WaitingRow {
