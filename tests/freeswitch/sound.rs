@@ -39,7 +39,8 @@ impl Sound {
     /// than is there.
     fn parse(bytes: &[u8]) -> Option<Vec<Self>> {
         let (mut rate, mut channels) = (8_000, 1);
-        let mut rest = bytes.get(12..)?;
+        // One that was opened a moment ago has no head yet.
+        let mut rest = bytes.get(12..).unwrap_or_default();
         while rest.len() >= 8 {
             let length = u32::from_le_bytes(rest[4..8].try_into().ok()?) as usize;
             let chunk = &rest[8..];

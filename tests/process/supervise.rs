@@ -141,4 +141,12 @@ fn a_supervisor_follows_one_that_was_killed() {
     assert_ne!(place.successor(worker, &supervisor), worker);
     assert_eq!(place.address(&supervisor), address);
     callers.none_was_refused();
+    // Nobody waits for the worker of one that was killed: it lets its calls go, and ends.
+    eventually(&supervisor, || has_ended(worker).then_some(()));
+}
+
+/// A process that nobody has waited for yet has ended too (proc(5): state Z).
+fn has_ended(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('Z'))
 }
