@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::admission::{Rule, TurnedAway};
 use super::recording::RecordingState;
 use super::registration::Registration;
 use super::talk::Side;
@@ -83,6 +84,9 @@ pub enum Kind {
     /// It is in a conference room.
     #[serde(rename = "call.in_room")]
     CallInRoom { call: CallId, room: RoomName, member: u32 },
+    /// A rule did not let it in.
+    #[serde(rename = "call.turned_away")]
+    CallTurnedAway { call: CallId, rule: Rule, reason: String },
     #[serde(rename = "call.ended")]
     CallEnded { call: CallId, party: Party, cause: HangupCause, reason: String },
     /// A recording has begun, ended, been kept, failed or been deleted.
@@ -96,6 +100,13 @@ pub enum Kind {
     /// How a FreeSWITCH stands with a gateway.
     #[serde(rename = "gateway.changed")]
     GatewayChanged { gateway: GatewayName, now: Registration },
+    #[serde(rename = "gateway.removed")]
+    GatewayRemoved { gateway: GatewayName },
+    /// Nobody of the tenant calls numbers outside any more, and why.
+    #[serde(rename = "outbound.locked")]
+    OutboundLocked { why: String },
+    #[serde(rename = "outbound.unlocked")]
+    OutboundUnlocked,
     /// Calls get another version from now on.
     #[serde(rename = "flow.published")]
     FlowPublished { flow: FlowName, version: u32 },
@@ -118,9 +129,14 @@ impl Kind {
             | Self::CallParked { call, .. }
             | Self::CallQueued { call, .. }
             | Self::CallInRoom { call, .. }
+            | Self::CallTurnedAway { call, .. }
             | Self::CallEnded { call, .. } => Some(*call),
             Self::RecordingChanged { call, .. } => *call,
-            Self::GatewayChanged { .. } | Self::FlowPublished { .. } => None,
+            Self::GatewayChanged { .. }
+            | Self::GatewayRemoved { .. }
+            | Self::OutboundLocked { .. }
+            | Self::OutboundUnlocked
+            | Self::FlowPublished { .. } => None,
         }
     }
 }
@@ -176,6 +192,13 @@ fn of_sign(call: CallId, sign: &Sign) -> Kind {
     }
 }
 
+/// Why a call did not get the flow of its number, where it did not.
+pub fn of_rule(record: &CallRecord) -> Option<Happened> {
+    let TurnedAway { rule, reason, .. } = record.turned_away.as_ref()?;
+    let kind = Kind::CallTurnedAway { call: record.call, rule: *rule, reason: reason.clone() };
+    Some(Happened { at: record.ended, kind })
+}
+
 /// The end of a call.
 pub fn of_record(record: &CallRecord) -> Happened {
     let end = &record.termination;
@@ -208,6 +231,14 @@ pub struct CallView {
     pub room: Option<RoomName>,
 }
 
+/// How FreeSWITCHes stand with a gateway.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GatewayView {
+    pub gateway: GatewayName,
+    /// By the FreeSWITCH's name.
+    pub now: Vec<Registration>,
+}
+
 /// How things stand after some event. Whoever has it, and tells it all that comes after, knows what
 /// a later snapshot would say.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -216,16 +247,34 @@ pub struct Standing {
     pub sequence: u64,
     /// The oldest first.
     pub calls: Vec<CallView>,
+    /// By name; those of which something is known.
+    pub gateways: Vec<GatewayView>,
 }
 
 /// How things stand, while it is told what happens.
 #[derive(Debug, Default)]
 pub struct Fold {
     calls: BTreeMap<CallId, CallView>,
+    /// By name, and by the FreeSWITCH's.
+    gateways: BTreeMap<GatewayName, BTreeMap<String, Registration>>,
 }
 
 impl Fold {
     pub fn tell(&mut self, event: &Happened) {
+        match &event.kind {
+            Kind::GatewayChanged { gateway, now } => self.gateway(gateway, now),
+            Kind::GatewayRemoved { gateway } => drop(self.gateways.remove(gateway)),
+            _ => self.tell_calls(event),
+        }
+    }
+
+    /// How a FreeSWITCH stands with a gateway now.
+    pub fn gateway(&mut self, gateway: &GatewayName, now: &Registration) {
+        let of_each = self.gateways.entry(gateway.clone()).or_default();
+        of_each.insert(now.switch.clone(), now.clone());
+    }
+
+    fn tell_calls(&mut self, event: &Happened) {
         let Some(call) = event.kind.call() else { return };
         if let Kind::CallCreated { caller_name, caller_number, dialed, flow, version, .. } =
             &event.kind
@@ -258,7 +307,11 @@ impl Fold {
     pub fn standing(self, sequence: u64) -> Standing {
         let mut calls: Vec<_> = self.calls.into_values().collect();
         calls.sort_by_key(|view| (view.started, view.call));
-        Standing { sequence, calls }
+        let gateways = self.gateways.into_iter().map(|(gateway, of_each)| GatewayView {
+            gateway,
+            now: of_each.into_values().collect(),
+        });
+        Standing { sequence, calls, gateways: gateways.collect() }
     }
 }
 
@@ -291,8 +344,12 @@ impl CallView {
             | Kind::CallTransferred { .. }
             | Kind::CallCreated { .. }
             | Kind::CallEnded { .. }
+            | Kind::CallTurnedAway { .. }
             | Kind::RecordingChanged { .. }
             | Kind::GatewayChanged { .. }
+            | Kind::GatewayRemoved { .. }
+            | Kind::OutboundLocked { .. }
+            | Kind::OutboundUnlocked
             | Kind::FlowPublished { .. } => {}
         }
     }

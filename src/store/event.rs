@@ -7,10 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::kept::{Kept, What};
 use super::pool::{in_snapshot, in_transaction, on};
+use super::registration::{NamedState, STATES};
 use super::{Store, StoreError, TenantScope};
 use crate::base::ids::{CallId, GatewayId, GatewayName, RecordingId, TenantId};
 use crate::base::millis::Millis;
-use crate::model::event::{Fold, Happened, Kind, Standing, of_entry, of_record};
+use crate::model::event::{Fold, Happened, Kind, Standing, of_entry, of_record, of_rule};
 use crate::model::record::{CallRecord, RecordingNote};
 use crate::model::recording::RecordingState;
 use crate::model::registration::Registration;
@@ -47,7 +48,7 @@ impl News {
             }
             What::Record { json } => {
                 let record = serde_json::from_str(json).ok();
-                record.iter().map(Self::of_record).collect()
+                record.iter().flat_map(Self::of_record).collect()
             }
             What::Recording { json } => {
                 let note = serde_json::from_str::<RecordingNote>(json).ok();
@@ -57,10 +58,35 @@ impl News {
         }
     }
 
-    pub(super) fn of_record(record: &CallRecord) -> Self {
+    pub(super) fn of_record(record: &CallRecord) -> Vec<Self> {
+        let (tenant, call) = (record.tenant, record.call);
+        let turned_away = of_rule(record);
         // One that was swept may be up again, and end once more.
-        let source = format!("{} ended {}", record.call, record.hands);
-        Self { tenant: record.tenant, source, what: of_record(record) }
+        let source = format!("{call} ended {}", record.hands);
+        let ended = Self { tenant, source, what: of_record(record) };
+        let source = format!("{call} turned away");
+        let turned_away = turned_away.map(|what| Self { tenant, source, what });
+        turned_away.into_iter().chain([ended]).collect()
+    }
+
+    pub(super) fn of_removed_gateway(
+        tenant: TenantId,
+        id: GatewayId,
+        gateway: GatewayName,
+        at: Timestamp,
+    ) -> Self {
+        let what = Happened { at, kind: Kind::GatewayRemoved { gateway } };
+        Self { tenant, source: format!("gateway {id} removed"), what }
+    }
+
+    /// The tenant's calls outside are locked, or not any more.
+    pub(super) fn of_lock(tenant: TenantId, why: Option<&str>, at: Timestamp) -> Self {
+        let (word, kind) = match why {
+            Some(why) => ("locked", Kind::OutboundLocked { why: why.to_owned() }),
+            None => ("unlocked", Kind::OutboundUnlocked),
+        };
+        let source = format!("outbound {word} {}", at.as_millisecond());
+        Self { tenant, source, what: Happened { at, kind } }
     }
 
     pub(super) fn of_gateway(
@@ -235,7 +261,7 @@ impl TenantScope {
 
     /// How things stand, made of what was told.
     pub async fn standing(&self) -> Result<Standing, StoreError> {
-        let (last, rows) = in_snapshot!(self.store.ready().await?, tx => {
+        let (last, gateways, rows) = in_snapshot!(self.store.ready().await?, tx => {
             let last = sqlx::query_as::<_, (i64,)>(
                 "SELECT last FROM event_counter WHERE tenant = $1",
             )
@@ -250,9 +276,17 @@ impl TenantScope {
             .bind(self.key())
             .fetch_all(&mut *tx)
             .await?;
-            (last.map_or(0, |(last,)| last), rows)
+            let gateways = sqlx::query_as::<_, NamedState>(STATES)
+                .bind(self.key())
+                .fetch_all(&mut *tx)
+                .await?;
+            (last.map_or(0, |(last,)| last), gateways, rows)
         });
         let mut fold = Fold::default();
+        for row in gateways {
+            let (gateway, now) = row.read()?;
+            fold.gateway(&gateway, &now);
+        }
         for (body,) in rows {
             fold.tell(&serde_json::from_str(&body).map_err(StoreError::corrupt)?);
         }

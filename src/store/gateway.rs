@@ -6,6 +6,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::act::put_act;
+use super::event::{News, put_news};
 use super::pool::{in_transaction, on};
 use super::sealed::{Sealed, hold_key, rotated};
 use super::{StoreError, TenantScope, now_ms, positive, timestamp};
@@ -182,8 +183,26 @@ impl TenantScope {
 
     /// Forgets a gateway, its password and its history.
     pub async fn remove_gateway(&self, name: &GatewayName) -> Result<(), StoreError> {
-        let delete = "DELETE FROM gateway WHERE tenant = $1 AND name = $2";
         let was = self.gateway(name).await?.gateway;
-        self.forget(delete, ("gateway", "gateway.remove"), name.as_str(), &was).await
+        let act = self.act("gateway.remove", name, Some(&was), None::<&()>)?;
+        let news =
+            News::of_removed_gateway(self.tenant, was.id, name.clone(), timestamp(now_ms())?);
+        let rows = in_transaction!(self.store.ready().await?, tx => {
+            let delete = sqlx::query("DELETE FROM gateway WHERE tenant = $1 AND name = $2");
+            let delete = delete.bind(self.key()).bind(name.as_str());
+            let rows = delete.execute(&mut *tx).await?.rows_affected();
+            if rows > 0 {
+                put_act!(tx, act);
+                let news = [news];
+                put_news!(tx, &news);
+            }
+            rows
+        });
+        if rows == 0 {
+            return Err(StoreError::not_found("gateway", name));
+        }
+        self.store.ring();
+        self.store.tell();
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use super::event::{News, put_news};
 use super::pool::{in_transaction, on};
 use super::{Operator, StoreError, TenantScope};
-use crate::base::ids::{GatewayId, InstanceId};
+use crate::base::ids::{GatewayId, GatewayName, InstanceId};
 use crate::model::registration::{Registration, Standing};
 
 /// Changes of one gateway that are kept.
@@ -33,6 +33,25 @@ impl StateRow {
         let since = jiff::Timestamp::from_microsecond(self.at_us).map_err(StoreError::corrupt)?;
         let gateway = self.gateway.parse().map_err(StoreError::corrupt)?;
         Ok((gateway, Registration::new(self.switch, standing, code, self.phrase, since)))
+    }
+}
+
+/// All that is known of a tenant's gateways, by their names.
+pub(super) const STATES: &str = "SELECT g.name, s.gateway, s.switch, s.state, s.code, s.phrase, \
+     s.at_us FROM gateway_state s JOIN gateway g ON g.id = s.gateway \
+     WHERE g.tenant = $1 ORDER BY g.name, s.switch";
+
+#[derive(Debug, FromRow)]
+pub(super) struct NamedState {
+    name: String,
+    #[sqlx(flatten)]
+    state: StateRow,
+}
+
+impl NamedState {
+    pub(super) fn read(self) -> Result<(GatewayName, Registration), StoreError> {
+        let (_, now) = self.state.read()?;
+        Ok((self.name.parse().map_err(StoreError::corrupt)?, now))
     }
 }
 

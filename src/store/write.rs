@@ -317,7 +317,7 @@ pub(super) async fn close(
 ) -> Result<bool, StoreError> {
     let json = serde_json::to_string(record).map_err(StoreError::corrupt)?;
     let locks = locks(&store.pool, [live.call].into_iter());
-    let news = [News::of_record(record)];
+    let news = News::of_record(record);
     let closed = in_transaction!(store.ready().await?, tx => {
         lock_calls!(tx, &locks);
         let still = sqlx::query_as::<_, (i64,)>(

@@ -11,11 +11,11 @@ use callwright::simulator::Script;
 use futures_util::{SinkExt, StreamExt};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 use crate::client::{Answer, Asker, Place};
 
@@ -84,6 +84,16 @@ async fn open(place: &Place, key: Option<&str>, query: &str) -> Result<Socket, t
         request.headers_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
     }
     Ok(connect_async(request).await?.0)
+}
+
+/// A key counts a moment after it was made.
+async fn as_soon_as_known(place: &Place, key: &str, query: &str) -> Socket {
+    loop {
+        if let Ok(socket) = open(place, Some(key), query).await {
+            return socket;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// The next thing that is told, or the code with which it is over.
@@ -168,11 +178,7 @@ async fn a_tenant_is_followed_without_gaps_over_broken_connections() {
     let (_, secret) =
         place.store.tenant(tenant).add_api_key(&crate::client::key(Role::Reader)).await.unwrap();
     let secret = secret.reveal().clone();
-    let mut first = loop {
-        if let Ok(socket) = open(&place, Some(&secret), "").await {
-            break socket;
-        }
-    };
+    let mut first = as_soon_as_known(&place, &secret, "").await;
     let standing = next(&mut first).await.unwrap();
     assert_eq!((&standing["type"], &standing["calls"]), (&json!("standing"), &json!([])));
     let from = standing["sequence"].as_u64().unwrap();
@@ -247,4 +253,67 @@ async fn who_may_not_follow_is_told_so_and_another_tenant_is_not_there() {
     follows.send(Message::Text("a word that nobody waits for".into())).await.unwrap();
     follows.close(None).await.unwrap();
     place.end().await;
+}
+
+/// Follows over a connection of which the system keeps little for a client that does not read.
+async fn narrow(place: &Place, key: &str) -> WebSocketStream<TcpStream> {
+    let url = format!("ws://127.0.0.1:{}/v1/events?after=0", place.port());
+    let mut request = url.into_client_request().unwrap();
+    request.headers_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(128 * 1_024).unwrap();
+    let address = format!("127.0.0.1:{}", place.port()).parse().unwrap();
+    let stream = socket.connect(address).await.unwrap();
+    client_async(request, stream).await.unwrap().0
+}
+
+/// More than the system keeps to be sent (tcp(7): tcp_wmem, 4 MiB).
+const MANY: usize = 100;
+const LONG: usize = 100_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_does_not_read_is_let_go_and_others_are_told_at_once() {
+    let place = Place::new().await;
+    let (tenant, admin) = furnished(&place).await;
+    let from = log(&admin).await.len() as u64;
+    let own = crate::client::key(Role::Admin);
+    let (_, key) = place.store.tenant(tenant).add_api_key(&own).await.unwrap();
+    let key = key.reveal().clone();
+    let mut other = as_soon_as_known(&place, &key, &format!("?after={from}")).await;
+    let mut stalled = narrow(&place, &key).await;
+    let scope = place.store.tenant(tenant);
+    let reading = tokio::spawn(async move {
+        for sequence in from + 1..=from + 2 * MANY as u64 {
+            let event = loop {
+                let event = next(&mut other).await.unwrap();
+                if event["type"] != "heartbeat" {
+                    break event;
+                }
+            };
+            assert_eq!(event["sequence"], sequence);
+        }
+        Instant::now()
+    });
+    for _ in 0..MANY {
+        scope.lock_outbound(&"x".repeat(LONG)).await.unwrap();
+        scope.unlock_outbound().await.unwrap();
+    }
+    let written = Instant::now();
+    let told = reading.await.unwrap();
+    assert!(told.saturating_duration_since(written) < Duration::from_secs(8), "others wait");
+    // It reads again when it was given up long ago.
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    let mut read = 0;
+    let code = loop {
+        match tokio::time::timeout(PATIENCE, stalled.next()).await.expect("it is over") {
+            Some(Ok(Message::Text(_))) => {
+                read += 1;
+                assert!(read < from + 2 * MANY as u64, "it was told everything");
+            }
+            Some(Ok(Message::Close(frame))) => break frame.map_or(0, |frame| frame.code.into()),
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => break 0,
+        }
+    };
+    assert!([0, 4_408].contains(&code), "{code}");
 }

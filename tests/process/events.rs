@@ -36,6 +36,14 @@ fn many(name: &str, usually: u32) -> u32 {
     std::env::var(name).ok().map_or(usually, |text| text.parse().unwrap())
 }
 
+/// What a process has taken of processors (proc(5): utime and stime).
+fn processor_time(running: &Running) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", running.pid())).unwrap();
+    let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap()
+}
+
 /// Where the API is now; it moves when the daemon is killed.
 type Where = watch::Receiver<Option<SocketAddr>>;
 
@@ -123,10 +131,11 @@ async fn each_follower_is_told_what_the_daemon_wrote_down_also_across_its_death(
     let script = "dial: '100'\npatience: 20s\nsteps: [{ hear: welcome }, { press: '1' }]\n";
     let script = Arc::new(Script::from_yaml(script).unwrap());
     let (places, placed) = (Arc::new(Semaphore::new(AT_ONCE)), Arc::new(AtomicU64::new(0)));
-    let mut callers = JoinSet::new();
+    let (mut callers, mut taken) = (JoinSet::new(), Duration::ZERO);
     for number in 0..calls {
         if number > 0 && KILLS > 0 && number % (calls / (KILLS + 1)) == 0 && number < calls - 1 {
             moved.send_replace(None);
+            taken += processor_time(&running);
             running.signal(Signal::KILL);
             running.end();
             running = place.start("serve");
@@ -171,6 +180,8 @@ async fn each_follower_is_told_what_the_daemon_wrote_down_also_across_its_death(
     let mut kinds = BTreeMap::<&str, usize>::new();
     server.iter().for_each(|event| *kinds.entry(event["type"].as_str().unwrap()).or_default() += 1);
     let placed = placed.load(Ordering::Relaxed);
+    taken += processor_time(&running);
+    eprintln!("the daemons took {taken:?} of processors");
     eprintln!("{placed} calls, {followers} followers, {told} events told: {kinds:?}");
     // Those that a killed daemon had not accepted yet were never there.
     assert!(kinds["call.created"] as u64 >= u64::from(calls) / 2, "{kinds:?}");

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use callwright::base::ids::{CallId, TenantId};
 use callwright::base::millis::Millis;
+use callwright::model::admission::TurnedAway;
 use callwright::model::event::{Event, Fold, Kind};
+use callwright::model::record::CallRecord;
 use callwright::model::timeline::{Entry, Sign, What};
 use callwright::store::{Config, Followed, Follower, Recorder, Settled, Store, Untold};
 use jiff::Timestamp;
@@ -191,6 +193,20 @@ async fn what_is_old_is_forgotten_but_nothing_of_calls_that_are_up(bench: Bench)
     assert_eq!(scope.standing().await.unwrap().calls, []);
 }
 
+async fn a_call_that_is_not_let_in_is_told_with_its_end(bench: Bench) {
+    let tenant = bench.tenant("acme").await.id;
+    let recorder = Recorder::start(&bench.store, &bench.config).unwrap();
+    let call = call_id();
+    let turned_away = Some(TurnedAway::unencrypted("acme"));
+    for _ in 0..2 {
+        let record = record(tenant, call, 1);
+        recorder.record(Box::new(CallRecord { turned_away: turned_away.clone(), ..*record }));
+    }
+    assert_eq!(recorder.settle(SOON).await, Settled::Written);
+    let events = told(&bench.store, tenant).await;
+    assert_eq!(types(&events), ["call.turned_away", "call.ended"]);
+}
+
 async fn a_flow_that_is_published_is_told(bench: Bench) {
     let tenant = bench.tenant("acme").await.id;
     publish(&bench.store, tenant, "main", "one").await;
@@ -210,5 +226,6 @@ on_both!(
     what_calls_do_is_told_once_and_how_they_stand_follows_from_it,
     followers_in_every_process_are_told_the_same,
     what_is_old_is_forgotten_but_nothing_of_calls_that_are_up,
+    a_call_that_is_not_let_in_is_told_with_its_end,
     a_flow_that_is_published_is_told,
 );

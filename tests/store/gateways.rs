@@ -2,7 +2,9 @@
 
 use callwright::archive::Archive;
 use callwright::base::ids::{GatewayId, GatewayName};
+use callwright::base::millis::Millis;
 use callwright::keyring::Keyring;
+use callwright::model::event::{Event, Fold, GatewayView};
 use callwright::model::extension::ExtensionSettings;
 use callwright::model::gateway::{GatewaySettings, switch_name};
 use callwright::model::registration::{Registration, Standing};
@@ -191,6 +193,38 @@ async fn how_a_gateway_stands_is_kept_once_however_often_it_is_told(bench: Bench
     assert_eq!(scope.registrations().await.unwrap(), []);
 }
 
+/// What was told of a tenant until now.
+async fn told(scope: &TenantScope) -> Vec<Event> {
+    let told = scope.told_after(0, 500).await.unwrap();
+    told.events.iter().map(|(_, event)| serde_json::from_str(event).unwrap()).collect()
+}
+
+async fn who_follows_knows_how_gateways_stand_from_first_to_last(bench: Bench) {
+    let (keyring, operator) = (keyring(&bench), bench.store.operator());
+    let scope = bench.store.tenant(bench.tenant("acme").await.id);
+    let other = bench.store.tenant(bench.tenant("other").await.id);
+    let id = put(&keyring, &scope, SECRET).await.gateway.id;
+    let registered = stands(Standing::Registered, None, 3_000_000);
+    let elsewhere = Registration { switch: "two".into(), ..registered.clone() };
+    for one in [&stands(Standing::Failed, Some(403), 2_000_000), &registered, &elsewhere] {
+        operator.note_registration(id, one).await.unwrap();
+    }
+    let view = GatewayView { gateway: name(), now: vec![registered, elsewhere] };
+    assert_eq!(scope.standing().await.unwrap().gateways, [view]);
+    assert_eq!(other.standing().await.unwrap().gateways, []);
+    let mut fold = Fold::default();
+    told(&scope).await.iter().for_each(|event| fold.tell(&event.what));
+    assert_eq!(fold.standing(3), scope.standing().await.unwrap());
+    // It is known for as long as it is so, and not only for as long as it is told.
+    assert!(!bench.store.forget_told(Millis(0)).await.unwrap());
+    assert_eq!(scope.standing().await.unwrap().gateways.len(), 1);
+    scope.remove_gateway(&name()).await.unwrap();
+    let standing = scope.standing().await.unwrap();
+    assert_eq!((standing.sequence, standing.gateways.len()), (4, 0));
+    let last = scope.told_after(3, 500).await.unwrap().events;
+    assert!(last[0].1.contains("gateway.removed"), "{last:?}");
+}
+
 async fn one_process_at_a_time_changes_a_freeswitchs_gateways(bench: Bench) {
     let operator = bench.store.operator();
     let (one, two) = (instance_id(), instance_id());
@@ -207,6 +241,7 @@ async fn one_process_at_a_time_changes_a_freeswitchs_gateways(bench: Bench) {
 }
 
 on_both! {
+    who_follows_knows_how_gateways_stand_from_first_to_last,
     how_a_gateway_stands_is_kept_once_however_often_it_is_told,
     one_process_at_a_time_changes_a_freeswitchs_gateways,
     a_password_is_read_back_from_memory_and_is_nowhere_in_the_database,

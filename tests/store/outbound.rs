@@ -264,6 +264,12 @@ async fn suspicious_calls_lock_and_only_help_is_called_until_somebody_unlocks(be
     let log = scope.log(&ActFilter::default(), None, 10).await.unwrap();
     let deeds: Vec<_> = log.items.iter().map(|act| act.what.as_str()).collect();
     assert_eq!(deeds[..2], ["outbound.unlock", "outbound.lock"], "{deeds:?}");
+    let told = scope.told_after(0, 500).await.unwrap().events;
+    assert!(
+        told[0].1.contains("\"type\":\"outbound.locked\",\"why\":\"more than 2 susp"),
+        "{told:?}"
+    );
+    assert!(told[1].1.contains("outbound.unlocked"), "{told:?}");
 }
 
 async fn numbers_that_were_called_long_ago_are_not_suspicious(bench: Bench) {

@@ -16,7 +16,7 @@ use super::Follow;
 use crate::model::access::Power;
 use crate::model::event::{SCHEMA, Standing};
 use crate::model::token::Bearer;
-use crate::store::{Batch, Follower, TenantScope, Untold};
+use crate::store::{Batch, Follower, StoreError, TenantScope, Untold};
 
 /// Followers at once.
 pub(in crate::api) const FOLLOWERS_MAX: usize = 2_000;
@@ -70,12 +70,21 @@ fn name(event: &str) -> &str {
 /// Whether somebody may be told it.
 pub(super) fn may(by: &Bearer, event: &str) -> bool {
     let power = match name(event).split_once('.').map_or("", |(kind, _)| kind) {
-        "gateway" => Power::GatewaysRead,
+        "gateway" | "outbound" => Power::GatewaysRead,
         "recording" => Power::RecordingsRead,
         "flow" => Power::FlowsRead,
         _ => Power::CallsRead,
     };
     by.may(power)
+}
+
+/// How things stand, as far as somebody may know.
+pub(super) async fn standing(by: &Bearer, scope: &TenantScope) -> Result<Standing, StoreError> {
+    let mut standing = scope.standing().await?;
+    if !by.may(Power::GatewaysRead) {
+        standing.gateways.clear();
+    }
+    Ok(standing)
 }
 
 /// Why nothing more comes.
@@ -208,7 +217,7 @@ impl Feed {
         let place = Place::take(api)?;
         let first = match wanted.after {
             Some(_) => None,
-            None => Some(Box::new(scope.standing().await?)),
+            None => Some(Box::new(standing(bearer, &scope).await?)),
         };
         let after =
             wanted.after.or_else(|| first.as_ref().map(|first| first.sequence)).unwrap_or(0);

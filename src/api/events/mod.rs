@@ -136,7 +136,7 @@ async fn list(asked: Asked<TenantScope, Nothing, After>) -> Result<Reply<Events>
 }
 
 async fn standing(asked: Asked<TenantScope>) -> Result<Reply<Standing>, Problem> {
-    Ok(Reply(asked.whose.standing().await?))
+    Ok(Reply(feed::standing(&asked.by, &asked.whose).await?))
 }
 
 /// Server-sent events (WHATWG HTML, 9.2).

@@ -7,6 +7,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::SinkExt;
 use serde::Deserialize;
 use tokio::time::timeout;
 
@@ -132,9 +133,10 @@ async fn send(socket: &mut WebSocket, fed: &Fed) -> Result<(), axum::Error> {
     let mut messages = Vec::new();
     fed.for_each_line(|_, _, json| messages.push(Message::text(json.to_owned())));
     for message in messages {
-        socket.send(message).await?;
+        socket.feed(message).await?;
     }
-    Ok(())
+    // All that came at once goes out at once.
+    socket.flush().await
 }
 
 /// Says why; whoever does not read that either is cut off.

@@ -13,10 +13,11 @@ use crate::base::ids::CallId;
 use crate::base::millis::Millis;
 use crate::model::outbound::{Candidate, Outbound, Refusal, Suspicion, Usage};
 use crate::store::act::put_act;
+use crate::store::event::{News, put_news};
 use crate::store::pool::in_transaction;
 use crate::store::turn::{GRACE_MS, THROUGH, is_up, turn};
 use crate::store::write::lock_calls;
-use crate::store::{StoreError, TenantScope};
+use crate::store::{StoreError, TenantScope, timestamp};
 
 /// Legs of calls that are gone, settled at once.
 const LOST_MAX: i64 = 100;
@@ -220,12 +221,15 @@ impl TenantScope {
                     let lock = sqlx::query(LOCK).bind(&tenant).bind(now).bind(&why);
                     lock.execute(&mut *tx).await?;
                     put_act!(tx, locks(&why)?);
+                    let news = [News::of_lock(self.tenant, Some(&why), timestamp(now)?)];
+                    put_news!(tx, &news);
                     Claimed::Locked(why)
                 }
             }
         });
         if let Claimed::Locked(_) = claimed {
             self.store.ring();
+            self.store.tell();
         }
         Ok(claimed)
     }

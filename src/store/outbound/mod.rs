@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::act::put_act;
+use super::event::{News, put_news};
 use super::pool::{in_transaction, on};
 use super::{StoreError, TenantScope, now_ms, timestamp};
 use crate::base::ids::{RouteName, TenantId};
@@ -259,12 +260,15 @@ impl TenantScope {
                 let lock = sqlx::query(claim::LOCK).bind(self.key()).bind(now_ms()).bind(why);
                 if lock.execute(&mut *tx).await?.rows_affected() > 0 {
                     put_act!(tx, act);
+                    let news = [News::of_lock(self.tenant, Some(why), timestamp(now_ms())?)];
+                    put_news!(tx, &news);
                 }
             });
             Ok(())
         };
         put().await.map_err(|error| self.without_tenant(error))?;
         self.store.ring();
+        self.store.tell();
         self.outbound_lock().await
     }
 
@@ -283,6 +287,8 @@ impl TenantScope {
                 let forgive = "UPDATE outbound_leg SET suspicious = FALSE WHERE tenant = $1";
                 sqlx::query(forgive).bind(self.key()).execute(&mut *tx).await?;
                 put_act!(tx, act);
+                let news = [News::of_lock(self.tenant, None, timestamp(now_ms())?)];
+                put_news!(tx, &news);
             }
             rows
         });
@@ -290,6 +296,7 @@ impl TenantScope {
             return Err(StoreError::not_found("lock", self.tenant));
         }
         self.store.ring();
+        self.store.tell();
         Ok(())
     }
 }
