@@ -1,8 +1,11 @@
 //! `callwright demo`: a sample tenant, a daemon and a simulated switch in one process, at real
 //! speed. Nothing is left behind.
 
+mod backend;
+mod callers;
 mod sample;
 mod stub;
+mod tenants;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -33,6 +36,9 @@ struct Told<'a> {
 }
 
 pub(super) async fn run(args: &Demo, screen: Screen) -> anyhow::Result<ExitCode> {
+    if let Some(api) = args.api {
+        return backend::run(api, args.keys.as_deref(), screen).await;
+    }
     let folder = tempfile::tempdir()?;
     let config = settings(folder.path());
     let store = Store::open(&config.store).await?;
