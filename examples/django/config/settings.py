@@ -67,7 +67,7 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": LOCAL / "desk.sqlite3",
+        "NAME": os.environ.get("DESK_DATABASE", LOCAL / "desk.sqlite3"),
         "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 10},
     }
 }
@@ -76,6 +76,7 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "live"
 LOGOUT_REDIRECT_URL = "login"
 SESSION_COOKIE_SAMESITE = "Strict"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 STATIC_URL = "static/"
 STATIC_ROOT = LOCAL / "static"
 USE_TZ = True

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from .callwright import Problem
+from .models import Member
 
 
 def content_security_policy(get_response: Callable) -> Callable:
@@ -33,6 +34,8 @@ class Problems:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if isinstance(error, Member.DoesNotExist):
+            error = Problem(403, "This login belongs to no tenant.")
         if not isinstance(error, Problem):
             return None
         told = {"problem": error.detail, "status": error.status}

@@ -56,22 +56,32 @@ def follow(request: HttpRequest) -> JsonResponse:
 
 @require_POST
 def order(request: HttpRequest, call: UUID, order: str) -> JsonResponse:
-    callwright, extension = Callwright(request.user.member), request.user.member.extension
+    callwright = Callwright(request.user.member)
     if order == "hangup":
         callwright.command(str(call), {"hangup": {"cause": "NORMAL_CLEARING"}})
         return JsonResponse({"said": "The call was ended."})
-    if order == "leave":
-        callwright.monitor(str(call), "end")
-        return JsonResponse({"said": "You left the call.", "mode": None})
-    if order not in MODES:
+    if order != "leave" and order not in MODES:
         raise Http404(order)
-    manner = {"mode": order, "to": "far"}
-    if request.POST.get("listening"):
-        callwright.monitor(str(call), {"change": {"manner": manner}})
-        return JsonResponse({"said": MODES[order], "mode": order})
-    begin = {"by": extension, "manner": manner, "reason": REASON}
-    callwright.monitor(str(call), {"begin": begin})
-    return JsonResponse({"said": f"Your phone {extension} rings. {MODES[order]}", "mode": order})
+    try:
+        said = monitor(callwright, str(call), order, "listening" in request.POST)
+    except Problem as problem:
+        # What the page showed may be of the past: the supervisor's phone hung up, say.
+        mode = callwright.listening().get(str(call))
+        told = {"problem": problem.detail, "mode": mode}
+        return JsonResponse(told, status=problem.status)
+    return JsonResponse({"said": said, "mode": None if order == "leave" else order})
+
+
+def monitor(callwright: Callwright, call: str, order: str, listening: bool) -> str:
+    if order == "leave":
+        callwright.monitor(call, "end")
+        return "You left the call."
+    manner, extension = {"mode": order, "to": "far"}, callwright.member.extension
+    if listening:
+        callwright.monitor(call, {"change": {"manner": manner}})
+        return MODES[order]
+    callwright.monitor(call, {"begin": {"by": extension, "manner": manner, "reason": REASON}})
+    return f"Your phone {extension} rings. {MODES[order]}"
 
 
 @require_POST

@@ -65,16 +65,19 @@ class Place:
 
     def __init__(self) -> None:
         self.wire = Wire(self.api_address)
-        self.local = Path(os.environ["DESK_LOCAL"])
+        self.folder = Path(tempfile.mkdtemp())
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         events = f"ws://127.0.0.1:{self.wire.port}/v1/events"
         env = os.environ | {"DESK_PORT": str(port), "CALLWRIGHT_EVENTS": events}
-        env["DESK_PASSWORD"] = PASSWORD
+        env |= {"DESK_PASSWORD": PASSWORD, "DESK_RUN": str(self.folder)}
         self.process = subprocess.Popen(["./run"], cwd=EXAMPLE, env=env, stdout=subprocess.DEVNULL)
-        soon(self.answers, "the desk does not start")
-        (keys,) = self.local.glob("run.*/keys.json")
-        self.told = json.loads(keys.read_text())
+        try:
+            soon(self.answers, "the desk does not start")
+        except BaseException:
+            self.process.terminate()
+            raise
+        self.told = json.loads((self.folder / "keys.json").read_text())
 
     def answers(self) -> bool:
         assert self.process.poll() is None, "`run` has ended"
@@ -97,8 +100,7 @@ class Place:
     def end(self) -> None:
         self.process.send_signal(signal.SIGINT)
         assert self.process.wait(PATIENCE) in (0, 130, -signal.SIGINT), "`run` ends badly"
-        left = [path.name for path in self.local.glob("run.*")]
-        assert not left, f"`run` leaves {left} behind"
+        assert not self.folder.exists(), "`run` leaves its folder behind"
 
 
 class Browser:
@@ -156,6 +158,10 @@ class Browser:
         """The calls that the page shows, and their state."""
         rows = "return [...document.querySelectorAll('#calls tbody tr')]"
         return dict(self.script(rows + ".map((row) => [row.dataset.call, row.dataset.state])"))
+
+    def text(self, call: str) -> str:
+        row = self.one(f"tr[data-call='{call}']")
+        return row.text if row else ""
 
     def press(self, call: str, order: str) -> None:
         self.one(f"tr[data-call='{call}'] button[data-order={order}]").click()

@@ -4,7 +4,7 @@ import json
 from unittest.mock import patch
 
 from django.contrib.auth import get_user_model
-from django.test import TestCase, override_settings
+from django.test import Client, TestCase, override_settings
 from requests import Response
 
 from desk.forms import GatewayForm, PlaceForm
@@ -92,9 +92,20 @@ class DeskTest(TestCase):
         page = self.client.post(f"/calls/{CALL}/hangup", headers={"Accept": "text/html"})
         self.assertContains(page, refused["detail"], status_code=404)
 
-    def test_an_order_takes_a_csrf_token(self) -> None:
-        from django.test import Client
+    def test_an_order_that_comes_too_late_says_how_it_is_now(self) -> None:
+        refused = answer(409, {"detail": "nobody listens in"})
+        self.with_callwright(monitor=refused, monitoring=answer(200, {"items": []}))
+        path, headers = f"/calls/{CALL}/barge", {"Accept": "application/json"}
+        said = self.client.post(path, {"listening": "1"}, headers=headers)
+        self.assertEqual(said.status_code, 409)
+        self.assertEqual(said.json(), {"problem": "nobody listens in", "mode": None})
 
+    def test_a_login_of_no_tenant_is_told_so(self) -> None:
+        self.client.force_login(get_user_model().objects.create_user("nobody"))
+        page = self.client.get("/recordings/")
+        self.assertContains(page, "belongs to no tenant", status_code=403)
+
+    def test_an_order_takes_a_csrf_token(self) -> None:
         strict = Client(enforce_csrf_checks=True)
         strict.force_login(get_user_model().objects.get())
         self.assertEqual(strict.post(f"/calls/{CALL}/hangup").status_code, 403)
@@ -110,7 +121,8 @@ class DeskTest(TestCase):
         self.assertEqual(form.non_field_errors(), ["another thing"])
 
     def test_short_numbers_are_extensions(self) -> None:
-        for to, goal in (("203", {"extension": "203"}), ("+15550199", {"number": {"number": "+15550199"}})):
+        outside = {"number": {"number": "+15550199"}}
+        for to, goal in (("203", {"extension": "203"}), ("+15550199", outside)):
             form = PlaceForm({"to": to})
             self.assertTrue(form.is_valid())
             self.assertEqual(form.goal(), goal)

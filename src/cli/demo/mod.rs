@@ -76,6 +76,7 @@ fn settings(folder: &Path) -> Config {
     config.store.spool = folder.join("spool");
     config.store.message_directory = folder.join("messages").to_string_lossy().into_owned();
     config.recordings.store = folder.join("recordings").to_string_lossy().into_owned();
+    config.prompts.directory = folder.join("prompts").to_string_lossy().into_owned();
     config.handover.keys = folder.join("callwright.key");
     config.http.allow_private = config.switch.allow.clone();
     config
@@ -133,6 +134,7 @@ mod tests {
         assert!(config.store.spool.starts_with(folder));
         assert!(Path::new(&config.store.message_directory).starts_with(folder));
         assert!(Path::new(&config.recordings.store).starts_with(folder));
+        assert!(Path::new(&config.prompts.directory).starts_with(folder));
         assert_eq!(config.store.database, Database::Sqlite(folder.join("demo.db")));
     }
 }

@@ -187,7 +187,7 @@ function words(call) {
   return ["flow", "In the flow", call.step ?? ""];
 }
 
-// Sends a form the way Django wants it; says what came of it, in words. None where it was not done.
+// Sends a form the way Django wants it; says what came of it, in words. None where nobody answered.
 async function send(path, fields, button) {
   button.disabled = true;
   try {
@@ -196,7 +196,7 @@ async function send(path, fields, button) {
     const answer = await fetch(path, { method: "POST", headers, body: new URLSearchParams(fields) });
     const told = await answer.json();
     say(told.said ?? told.problem, !answer.ok);
-    return answer.ok ? told : null;
+    return told;
   } catch {
     say("The server can't be reached.", true);
     return null;
@@ -248,7 +248,7 @@ function begin() {
     event.preventDefault();
     const form = event.target;
     const told = await send(form.action, new FormData(form), form.querySelector("button"));
-    if (told) form.reset();
+    if (told?.said) form.reset();
   });
 }
 
