@@ -123,6 +123,11 @@ class Callwright:
     def recordings(self) -> list[dict]:
         return self.ask("GET", "recordings", params={"limit": 30}).json()["items"]
 
+    def callers(self) -> dict[str, str]:
+        """Who called in the calls that ended last."""
+        records = self.ask("GET", "records", params={"limit": 100}).json()["items"]
+        return {record["call"]: record["caller_number"] for record in records}
+
     def audio(self, recording: str, headers: dict[str, str]) -> requests.Response:
         return self.ask("GET", f"recordings/{recording}/audio", headers=headers, stream=True)
 

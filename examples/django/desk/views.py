@@ -96,8 +96,10 @@ def place(request: HttpRequest) -> JsonResponse:
 
 @require_GET
 def recordings(request: HttpRequest) -> HttpResponse:
-    found = Callwright(request.user.member).recordings()
+    callwright = Callwright(request.user.member)
+    found, callers = callwright.recordings(), callwright.callers()
     for one in found:
+        one["caller"] = callers.get(one["call"], "")
         one["at"] = parse_datetime(one["began"])
         one["seconds"] = round((one.get("length_ms") or 0) / 1000)
     return render(request, "desk/recordings.html", {"recordings": found})

@@ -1,7 +1,6 @@
 """The example in a real browser, beside the demo: `tests/browser` of the repository runs it."""
 
 import statistics
-import time
 import unittest
 
 from tests.place import Browser, Place, soon, status_of
@@ -134,7 +133,6 @@ class Desk(unittest.TestCase):
                 return last if last >= before + 5 else None
 
             last = soon(missed, "nothing happens meanwhile")
-            time.sleep(0.5)
             self.place.wire.mend()
             soon(lambda: max_.one("#line[data-state=live]"), "the page does not come back")
             soon(lambda: max_.notes()[-1]["sequence"] >= last, "it does not catch up")

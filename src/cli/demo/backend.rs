@@ -1,5 +1,5 @@
-//! `callwright demo --api …`: a daemon with its HTTP API on a whole simulated FreeSWITCH, for whoever
-//! writes a web backend. Two tenants, whose callers come and go until Ctrl-C.
+//! `callwright demo --api …`: a daemon with its HTTP API on a whole simulated FreeSWITCH, for
+//! whoever writes a web backend. Two tenants, whose callers come and go until Ctrl-C.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;

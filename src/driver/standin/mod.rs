@@ -2,9 +2,9 @@
 //! controller, and an Event Socket of its own tells of their channels and takes orders for them, as
 //! a `[[link]]` wants it. The demo for web backends runs on it.
 //!
-//! Each call is a [`Channel`](crate::simulator::Channel) in a task (`line.rs`); legs that are called
-//! beside it belong to it. What is told on the link comes from all of them (`port.rs`), and orders
-//! go to the one whose channel they name (`orders.rs`).
+//! Each call is a [`Channel`] in a task (`line.rs`); legs that are called beside it belong to it.
+//! What is told on the link comes from all of them (`port.rs`), and orders go to the one whose
+//! channel they name (`orders.rs`).
 
 mod line;
 mod orders;
