@@ -7,7 +7,7 @@ from tests.place import Browser, Place, soon, status_of
 
 # How long after an event the page may show it, in ms.
 LATE_MAX = 500
-CALL_EVENTS = 20
+CALL_EVENTS = 15
 
 
 class Desk(unittest.TestCase):
