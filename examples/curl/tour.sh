@@ -5,12 +5,13 @@
 #   examples/curl/tour.sh                  builds Callwright with Cargo
 #   CALLWRIGHT=PATH examples/curl/tour.sh  takes this `callwright`
 set -euo pipefail
+CALLWRIGHT=${CALLWRIGHT:+$(realpath "$CALLWRIGHT")}
 cd "$(dirname "$0")"
 
 for program in curl python3; do
     command -v "$program" >/dev/null || { echo "tour: $program is missing" >&2; exit 69; }
 done
-if [ -z "${CALLWRIGHT:-}" ]; then
+if [ -z "$CALLWRIGHT" ]; then
     cargo build --release --quiet --manifest-path ../../Cargo.toml
     CALLWRIGHT=${CARGO_TARGET_DIR:-../../target}/release/callwright
 fi
