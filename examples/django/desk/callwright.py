@@ -88,20 +88,6 @@ class Callwright:
             raise Problem.of(response)
         return response
 
-    def follow_after(self, sequence: int | None) -> int | None:
-        """From which event to go on: none where what came after it is not kept any more, and how
-        things stand has to come first."""
-        if sequence is None:
-            return None
-        try:
-            self.ask("GET", "events", params={"after": sequence, "limit": 1})
-        except Problem as problem:
-            # 410: too long ago. 422: this Callwright never came so far.
-            if problem.status in (410, 422):
-                return None
-            raise
-        return sequence
-
     def monitor(self, call: str, order: dict | str) -> None:
         self.ask("POST", f"calls/{call}/monitor", json=order)
 

@@ -39,16 +39,13 @@ def live(request: HttpRequest) -> HttpResponse:
 @require_GET
 @never_cache
 def follow(request: HttpRequest) -> JsonResponse:
-    """How the page follows what happens: with a token of its own, from where it was cut off."""
+    """Where the page follows what happens, with a token of its own."""
     member = request.user.member
     callwright = Callwright(member)
-    after = request.GET.get("after", "")
-    after = callwright.follow_after(int(after) if after.isdecimal() else None)
     return JsonResponse(
         {
             "url": settings.CALLWRIGHT["events"],
             "token": callwright.browser_token(),
-            "after": after,
             "listening": callwright.listening() if member.leads else {},
         }
     )

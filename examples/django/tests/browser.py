@@ -142,6 +142,28 @@ class Desk(unittest.TestCase):
             told = [note["sequence"] for note in notes]
             self.assertEqual(told, list(range(told[0], told[0] + len(told))))
 
+    def test_who_was_away_for_too_long_sees_anew_how_things_stand(self) -> None:
+        with Browser(self.place, "kim@shop.example") as kim:
+            soon(lambda: kim.notes(), "nothing is told")
+            # The next connection asks for events that no Callwright has.
+            kim.script(
+                """
+                const Own = WebSocket;
+                window.WebSocket = function (url, protocols) {
+                  window.WebSocket = Own;
+                  return new Own(url.replace(/after=.*/, "after=99999999"), protocols);
+                };
+                """
+            )
+            self.place.wire.cut()
+            self.place.wire.mend()
+
+            def stood() -> bool:
+                return [note["type"] for note in kim.notes()].count("standing") == 2
+
+            soon(stood, "how things stand does not come anew")
+            soon(lambda: kim.one("#line[data-state=live]"), "the page does not come back")
+
     def test_two_tenants_see_only_their_own(self) -> None:
         with (
             Browser(self.place, "sue@clinic.example") as sue,

@@ -77,12 +77,6 @@ class DeskTest(TestCase):
         powers = [json["powers"] for *_, json in callwright.asked if json]
         self.assertIn(["calls:read", "gateways:read", "recordings:read"], powers)
 
-    def test_a_follower_that_is_too_far_behind_begins_with_how_things_stand(self) -> None:
-        for status, after in ((200, 7), (410, None), (422, None)):
-            events = answer(status, {"detail": "not kept"})
-            self.with_callwright(events=events, monitoring=answer(200, {"items": []}))
-            self.assertEqual(self.client.get("/follow?after=7").json()["after"], after)
-
     def test_what_callwright_refuses_is_told_with_its_status_and_words(self) -> None:
         refused = {"detail": "there is no such call that is up", "code": "not_found"}
         self.with_callwright(commands=answer(404, refused))

@@ -7,7 +7,7 @@ const PAUSE = 250;
 const PAUSE_MAX = 5000;
 // Callwright gives a sign of life every 15 s; a line that is silent for longer is dead.
 const SILENCE = 40000;
-// Close codes of Callwright's own: the token is over, events are not kept any more.
+// Callwright's close code for events that are not kept any more: how things stand comes anew.
 const GONE = 4410;
 
 class Line {
@@ -18,12 +18,10 @@ class Line {
 
   async connect() {
     try {
-      const after = this.sequence === null ? "" : `?after=${this.sequence}`;
-      const answer = await fetch(this.address + after, { headers: { Accept: "application/json" } });
+      const answer = await fetch(this.address, { headers: { Accept: "application/json" } });
       if (answer.redirected) return location.reload();
       const told = await answer.json();
       if (!answer.ok) throw new Error(told.problem);
-      if (told.after === null) this.sequence = null;
       this.heard({ type: "listening", calls: told.listening });
       this.open(told);
     } catch {
@@ -31,8 +29,8 @@ class Line {
     }
   }
 
-  open({ url, token, after }) {
-    const query = after === null ? "" : `?after=${after}`;
+  open({ url, token }) {
+    const query = this.sequence === null ? "" : `?after=${this.sequence}`;
     const socket = new WebSocket(url + query, ["callwright.events.v1", `bearer.${token}`]);
     let watch;
     const alive = () => {
