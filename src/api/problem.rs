@@ -86,6 +86,11 @@ impl Problem {
         self.0.status == StatusCode::NOT_FOUND.as_u16()
     }
 
+    /// Whether it concerns this part of what was sent.
+    pub(super) fn is_at(&self, field: &str) -> bool {
+        self.0.field.as_deref() == Some(field)
+    }
+
     pub(super) fn unauthorized(detail: &'static str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
             .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))

@@ -154,6 +154,12 @@ pub struct Demo {
     /// End after the sample calls; exit 1 if one of them did not end as its script says
     #[arg(long)]
     pub exit: bool,
+    /// Serve the HTTP API there, for a web backend: two tenants, whose callers come and go
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "exit")]
+    pub api: Option<SocketAddr>,
+    /// Write the tenants' keys into this file, for this user alone, until the end
+    #[arg(long, value_name = "FILE", requires = "api")]
+    pub keys: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -20,6 +20,7 @@ pub mod serve;
 pub mod session;
 pub mod simulate;
 mod spoken;
+pub mod standin;
 pub mod stray;
 mod timed;
 pub mod translate;

@@ -23,6 +23,10 @@ impl Target {
         found.map(|(_, value)| &value[..])
     }
 
+    pub(super) fn variables(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.variables.iter().map(|(name, value)| (&name[..], &value[..]))
+    }
+
     pub(super) fn seconds(&self, name: &str) -> Option<u64> {
         let seconds = u64::try_from(atoi(self.variable(name)?)).ok()?;
         (seconds > 0).then(|| seconds.saturating_mul(1_000))

@@ -202,6 +202,25 @@ pub enum ScriptError {
 }
 
 impl Script {
+    /// Somebody who calls this number, and only waits.
+    pub fn to(dial: &str) -> Self {
+        Self {
+            dial: dial.to_owned(),
+            from: From::default(),
+            far_ends: BTreeMap::new(),
+            gateways: None,
+            sounds: BTreeMap::new(),
+            missing_sounds: BTreeSet::new(),
+            variables: BTreeMap::new(),
+            at: None,
+            http: BTreeMap::new(),
+            room: Room::default(),
+            queue: Line::default(),
+            patience: None,
+            steps: Vec::new(),
+        }
+    }
+
     /// Reads YAML, of which JSON is a part.
     pub fn from_yaml(text: &str) -> Result<Self, ScriptError> {
         check_length(text)?;

@@ -146,15 +146,24 @@ fn status(refused: Result<Socket, tungstenite::Error>) -> u16 {
     }
 }
 
-/// As a browser offers its key, and as it takes the same by server-sent events.
-async fn as_browsers_do(place: &Place, secret: &str, from: u64) {
-    let url = format!("ws://127.0.0.1:{}/v1/events?after={from}", place.port());
+/// As a browser offers its key.
+async fn in_browser(place: &Place, secret: &str, after: u64) -> Socket {
+    let url = format!("ws://127.0.0.1:{}/v1/events?after={after}", place.port());
     let mut request = url.into_client_request().unwrap();
     let offer = format!("callwright.events.v1, bearer.{secret}");
     request.headers_mut().insert("sec-websocket-protocol", offer.parse().unwrap());
-    let (mut browser, response) = connect_async(request).await.unwrap();
+    let (browser, response) = connect_async(request).await.unwrap();
     assert_eq!(response.headers()["sec-websocket-protocol"], "callwright.events.v1");
+    browser
+}
+
+/// Over a WebSocket, and as server-sent events.
+async fn as_browsers_do(place: &Place, secret: &str, from: u64) {
+    let mut browser = in_browser(place, secret, from).await;
     assert_eq!(next(&mut browser).await.unwrap()["sequence"], from + 1);
+    // It can't read why a handshake fails.
+    let mut lost = in_browser(place, secret, 1_000_000).await;
+    assert_eq!(next(&mut lost).await, Err(4_410));
     let stream = format!("http://127.0.0.1:{}{EVENTS}/stream?after=0", place.port());
     let mut stream = reqwest::Client::new()
         .get(stream)

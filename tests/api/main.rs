@@ -20,4 +20,5 @@ mod resources;
 mod schedules;
 mod secured;
 mod sofia;
+mod standin;
 mod trial;

@@ -54,10 +54,15 @@ pub(in crate::api) async fn follow(
     Query(wanted): Query<Wanted>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
+    let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(MESSAGE_MAX);
+    let in_browser = !headers.contains_key(header::AUTHORIZATION) && offered(&headers).is_some();
     match open(&api, from, headers, wanted).await {
-        Ok(feed) => {
-            let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(MESSAGE_MAX);
-            upgrade.on_upgrade(move |socket| serve(socket, feed))
+        Ok(feed) => upgrade.on_upgrade(move |socket| serve(socket, feed)),
+        // A browser does not tell its page why a handshake failed: it would try again for ever.
+        Err(problem) if in_browser && problem.is_at("after") => {
+            upgrade.on_upgrade(async |mut socket| {
+                close(&mut socket, GONE, Over::Gone.word()).await;
+            })
         }
         Err(problem) => problem.into_response(),
     }

@@ -1,8 +1,11 @@
 //! `callwright demo`: a sample tenant, a daemon and a simulated switch in one process, at real
 //! speed. Nothing is left behind.
 
+mod backend;
+mod callers;
 mod sample;
 mod stub;
+mod tenants;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -33,6 +36,9 @@ struct Told<'a> {
 }
 
 pub(super) async fn run(args: &Demo, screen: Screen) -> anyhow::Result<ExitCode> {
+    if let Some(api) = args.api {
+        return backend::run(api, args.keys.as_deref(), screen).await;
+    }
     let folder = tempfile::tempdir()?;
     let config = settings(folder.path());
     let store = Store::open(&config.store).await?;
@@ -70,6 +76,7 @@ fn settings(folder: &Path) -> Config {
     config.store.spool = folder.join("spool");
     config.store.message_directory = folder.join("messages").to_string_lossy().into_owned();
     config.recordings.store = folder.join("recordings").to_string_lossy().into_owned();
+    config.prompts.directory = folder.join("prompts").to_string_lossy().into_owned();
     config.handover.keys = folder.join("callwright.key");
     config.http.allow_private = config.switch.allow.clone();
     config
@@ -127,6 +134,7 @@ mod tests {
         assert!(config.store.spool.starts_with(folder));
         assert!(Path::new(&config.store.message_directory).starts_with(folder));
         assert!(Path::new(&config.recordings.store).starts_with(folder));
+        assert!(Path::new(&config.prompts.directory).starts_with(folder));
         assert_eq!(config.store.database, Database::Sqlite(folder.join("demo.db")));
     }
 }

@@ -75,7 +75,7 @@ pub(super) async fn set_up(store: &Store, stub: SocketAddr) -> anyhow::Result<()
     Ok(())
 }
 
-async fn publish(scope: &TenantScope, name: &str, text: &str) -> anyhow::Result<()> {
+pub(super) async fn publish(scope: &TenantScope, name: &str, text: &str) -> anyhow::Result<()> {
     let flow = parse_yaml(text.as_bytes()).map_err(|problems| anyhow!("{problems:?}"))?;
     let name = name.parse()?;
     let head = scope.save_draft(&name, &serde_json::to_value(&flow)?, "demo", None).await?;
