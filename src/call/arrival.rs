@@ -51,10 +51,7 @@ impl Via {
     }
 
     const fn is_nothing(&self) -> bool {
-        self.number.is_none()
-            && self.gateway.is_none()
-            && self.sent.is_nothing()
-            && !self.placed
+        self.number.is_none() && self.gateway.is_none() && self.sent.is_nothing() && !self.placed
     }
 }
 

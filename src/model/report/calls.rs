@@ -124,14 +124,8 @@ impl EndedBy {
         }
     }
 
-    const PARTIES: [Party; 6] = [
-        Party::Caller,
-        Party::Callee,
-        Party::Carrier,
-        Party::Flow,
-        Party::Operator,
-        Party::Us,
-    ];
+    const PARTIES: [Party; 6] =
+        [Party::Caller, Party::Callee, Party::Carrier, Party::Flow, Party::Operator, Party::Us];
 }
 
 /// What became of a call.

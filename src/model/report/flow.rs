@@ -419,7 +419,8 @@ fn passages<'a>(record: &'a CallRecord, flow: &FlowName) -> Vec<Passage<'a>> {
         let place = (visit.flow == *flow).then_some(passages.len());
         passages.extend(place.map(|_| Passage { visit, next: None }));
         let back = frames.iter().rposition(|frame| {
-            frame.flow == &visit.flow && !(frame.last.outcome == "return" || holds(frame.last, visit))
+            frame.flow == &visit.flow
+                && !(frame.last.outcome == "return" || holds(frame.last, visit))
         });
         match back {
             Some(back) => {

@@ -11,7 +11,6 @@ pub mod period;
 pub mod queue;
 pub mod times;
 
-
 use super::record::{CallRecord, LegRecord, LegRole};
 
 /// What records are folded into.

@@ -15,9 +15,7 @@ pub const DAYS_MAX: i64 = 400;
 pub const PARTS_MAX: usize = 1_010;
 
 /// Into what a report is divided.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Bucket {
@@ -254,7 +252,9 @@ fn next(here: &Zoned, bucket: Bucket) -> Result<Timestamp, jiff::Error> {
     let zone = here.time_zone().clone();
     let days = match bucket {
         Bucket::Total | Bucket::Hour => {
-            let within = here.time().duration_since(here.time().with().minute(0).second(0).subsec_nanosecond(0).build()?);
+            let within = here.time().duration_since(
+                here.time().with().minute(0).second(0).subsec_nanosecond(0).build()?,
+            );
             return here.timestamp().checked_sub(within)?.checked_add(1.hour());
         }
         Bucket::Day => 1,

@@ -90,7 +90,10 @@ struct Figures {
 }
 
 /// The longer wait; of two as long the earlier.
-fn longer(one: Option<(u64, Timestamp)>, other: Option<(u64, Timestamp)>) -> Option<(u64, Timestamp)> {
+fn longer(
+    one: Option<(u64, Timestamp)>,
+    other: Option<(u64, Timestamp)>,
+) -> Option<(u64, Timestamp)> {
     let rank = |(ms, at): &(u64, Timestamp)| (*ms, std::cmp::Reverse(*at));
     one.into_iter().chain(other).max_by_key(rank)
 }
