@@ -18,6 +18,7 @@ mod place;
 pub mod prompt;
 mod queue;
 pub mod recording;
+pub mod report;
 mod room;
 mod schedule;
 mod screen;
@@ -140,6 +141,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Room { room, tenant, by, command } => {
             room::run(&room, &tenant, by, &command, &settings()?, screen).await
         }
+        Command::Report(command) => report::run(command, &open(&settings()?).await?, screen).await,
         Command::Queue { slug } => queue::list(&slug, &open(&settings()?).await?, screen).await,
         Command::Recording(command) => {
             let config = settings()?;
