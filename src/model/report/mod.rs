@@ -11,6 +11,9 @@ pub mod period;
 pub mod queue;
 pub mod times;
 
+#[cfg(test)]
+mod properties;
+
 use super::record::{CallRecord, LegRecord, LegRole};
 
 /// What records are folded into.
