@@ -194,3 +194,13 @@ fn operator(store: &Store) -> Operator {
 fn actor() -> Actor {
     Actor::at_command_line(&std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_can_be_typed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -26,7 +26,7 @@ pub enum ReportCommand {
     Flow {
         flow: FlowName,
         /// Only calls with this version; for a drawing the live one where it is left out
-        #[arg(long)]
+        #[arg(id = "flow_version", long = "flow-version", value_name = "VERSION")]
         version: Option<u32>,
         /// Draw it to this file (SVG): share of callers on each way, median time in each step
         #[arg(long, value_name = "FILE")]
@@ -43,7 +43,7 @@ pub enum ReportCommand {
         #[arg(long)]
         flow: Option<FlowName>,
         /// Only with this version of it
-        #[arg(long)]
+        #[arg(id = "flow_version", long = "flow-version", value_name = "VERSION")]
         version: Option<u32>,
         /// Only calls to this number
         #[arg(long)]

@@ -357,7 +357,7 @@ impl Tally for FlowTally {
                 edges.insert((visit.step.clone(), next.step.clone()));
             }
         }
-        for step in steps.into_iter() {
+        for step in steps {
             if let Some(step) = self.steps.get_mut(step) {
                 step.callers += 1;
             }
@@ -437,7 +437,8 @@ fn passages<'a>(record: &'a CallRecord, flow: &FlowName) -> Vec<Passage<'a>> {
     passages
 }
 
-/// Whether a visit began while another went on: its step called the flow, which is the same.
+/// Whether a visit lies within another: its step called the flow, which is the same.
 fn holds(outer: &Visit, inner: &Visit) -> bool {
-    super::between(outer.entered, inner.entered) < outer.took_ms
+    let after_ms = super::between(outer.entered, inner.entered);
+    after_ms < outer.took_ms && after_ms.saturating_add(inner.took_ms) <= outer.took_ms
 }
