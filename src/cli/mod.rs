@@ -154,16 +154,13 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::ApiKey(command) => api_key::run(command, &open(&settings()?).await?, screen).await,
         Command::Calls(args) => calls::list(&args, &open(&settings()?).await?, screen).await,
         Command::Trace(args) => calls::trace(&args, &open(&settings()?).await?, screen).await,
-        Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "callwright",
-                &mut std::io::stdout(),
-            );
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Completions { shell } => Ok(complete(shell)),
     }
+}
+
+fn complete(shell: clap_complete::Shell) -> ExitCode {
+    clap_complete::generate(shell, &mut Cli::command(), "callwright", &mut std::io::stdout());
+    ExitCode::SUCCESS
 }
 
 /// The settings file, and what the command line says instead of it.

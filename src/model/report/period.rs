@@ -229,13 +229,18 @@ fn edges(
 ) -> Result<Vec<i64>, PeriodError> {
     let until_ms = until.as_millisecond();
     let mut edges = vec![from.as_millisecond()];
+    if bucket == Bucket::Total {
+        edges.push(until_ms);
+        return Ok(edges);
+    }
     let mut at = from;
-    while bucket != Bucket::Total {
+    loop {
         let here = at.to_zoned(zone.clone());
         let next = next(&here, bucket).map_err(|_| PeriodError::Clock)?;
         // A clock that is put back may show the same again, never go on for ever.
         if next <= at || next.as_millisecond() >= until_ms {
-            break;
+            edges.push(until_ms);
+            return Ok(edges);
         }
         if edges.len() >= PARTS_MAX {
             return Err(PeriodError::Parts);
@@ -243,8 +248,6 @@ fn edges(
         edges.push(next.as_millisecond());
         at = next;
     }
-    edges.push(until_ms);
-    Ok(edges)
 }
 
 /// Where the part after this moment's begins.
@@ -269,8 +272,9 @@ mod tests {
 
     fn period(from: &str, until: &str, bucket: Bucket) -> Result<Period, PeriodError> {
         let name = "Europe/Berlin";
-        let moments = (Some(from.parse().unwrap()), Some(until.parse().unwrap()));
-        Period::new(moments, Timestamp::UNIX_EPOCH, (name, TimeZone::get(name).unwrap()), bucket)
+        let zone = TimeZone::get(name).map_err(|_| PeriodError::Clock)?;
+        let moments = (Some(from.parse()?), Some(until.parse()?));
+        Period::new(moments, Timestamp::UNIX_EPOCH, (name, zone), bucket)
     }
 
     fn locals(from: &str, until: &str, bucket: Bucket) -> Vec<String> {
@@ -287,7 +291,7 @@ mod tests {
             assert_eq!(day.until_ms() - day.from_ms(), hours * 3_600_000, "{date}");
             assert_eq!(day.parts(), 1);
             let hourly = period(date, next, Bucket::Hour).unwrap();
-            assert_eq!(hourly.parts() as i64, hours, "{date}");
+            assert_eq!(i64::try_from(hourly.parts()), Ok(hours), "{date}");
         }
     }
 
