@@ -1,5 +1,5 @@
-//! Reports of a tenant's calls, from the records in the database: read in pages, folded page by page
-//! beside the tasks that run calls, and drawn.
+//! Reports of a tenant's calls, from the records in the database: read in pages, folded beside the
+//! tasks that run calls, and drawn.
 
 mod drawing;
 

@@ -54,13 +54,18 @@ const CALLERS: [(usize, &str); 7] = [
         "far_ends: { '201': { answer: 1s, talk: 2s } }
 steps: [{ hear: welcome }, { press: '1' }, { expect: { ended: {} } }]",
     ),
-    (2, "steps: [{ hear: welcome }, { press: '2' }, { hear: opening-hours }, { hear: welcome }, hangup]"),
+    (
+        2,
+        "steps: [{ hear: welcome }, { press: '2' }, { hear: opening-hours }, { hear: welcome },
+  hangup]",
+    ),
     (1, "patience: 2m\nsteps: [{ expect: { ended: {} } }]"),
     (
         1,
         "far_ends: { '201': no_answer }
 patience: 2m
-steps: [{ hear: welcome }, { press: '9' }, { hear: welcome }, { press: '1' }, { expect: { ended: {} } }]",
+steps: [{ hear: welcome }, { press: '9' }, { hear: welcome }, { press: '1' },
+  { expect: { ended: {} } }]",
     ),
     (1, "steps: [{ hear: welcome }, hangup]"),
     (

@@ -93,7 +93,7 @@ pub struct StepReport {
 /// A way out of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct OutcomeReport {
-    /// As the record has it: `next`, `no_input`, a choice such as `1`, `unseen` where nobody saw it.
+    /// As the record has it: `next`, `no_input`, a choice such as `1`; `unseen` where nobody saw.
     pub outcome: String,
     pub count: u64,
     /// Of the times the step was entered.

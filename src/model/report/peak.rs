@@ -105,7 +105,9 @@ mod tests {
             cut in 1_i64..59,
         ) {
             let calls: Vec<_> = calls.iter().map(|(from, length)| (*from, from + length)).collect();
-            let up = |ms: i64| calls.iter().filter(|(from, until)| *from <= ms && ms < *until).count();
+            let up = |ms: i64| {
+                calls.iter().filter(|(from, until)| *from <= ms && ms < *until).count()
+            };
             let stretches = [(0, cut), (cut, 80)];
             let found = of(&calls).peaks(&stretches);
             for ((from, until), peak) in stretches.into_iter().zip(found) {
