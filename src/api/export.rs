@@ -186,6 +186,11 @@ fn row(call: &CallHead, text: &mut String) {
         format!("{:?}", call.party).to_lowercase(),
         call.cause.to_string(),
     ];
+    line(&fields, text);
+}
+
+/// Adds a line of a table.
+pub(super) fn line(fields: &[String], text: &mut String) {
     let fields: Vec<String> = fields.iter().map(|field| cell(field)).collect();
     text.extend([fields.join(",").as_str(), "\r\n"]);
 }

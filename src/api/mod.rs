@@ -33,6 +33,7 @@ mod range;
 mod recordings;
 mod records;
 mod reply;
+mod reports;
 mod rooms;
 mod schedules;
 mod shape;
@@ -114,6 +115,8 @@ pub struct Api {
     trials: Semaphore,
     /// Free places for exports.
     exports: Arc<Semaphore>,
+    /// Free places for reports.
+    reports: Semaphore,
     /// Free places for who hears a recording.
     played: Arc<Semaphore>,
     /// What followers are told.
@@ -170,6 +173,7 @@ fn endpoints() -> Vec<Endpoint> {
         calls::endpoints(),
         records::endpoints(),
         export::endpoints(),
+        reports::endpoints(),
         recordings::endpoints(),
         audit::endpoints(),
         events::endpoints(),
@@ -210,6 +214,7 @@ impl Api {
         let paces = Paces::new(&config);
         let played = Arc::new(Semaphore::new(recordings::PLAYED_MAX));
         let exports = Arc::new(Semaphore::new(export::EXPORTS_MAX));
+        let reports = Semaphore::new(reports::REPORTS_MAX);
         let trials = Semaphore::new(trial::TRIALS_MAX);
         let followed = Followed::start(store.clone());
         let followers = Arc::new(Semaphore::new(events::FOLLOWERS_MAX));
@@ -225,6 +230,7 @@ impl Api {
             speech,
             trials,
             exports,
+            reports,
             played,
             followed,
             followers,

@@ -16,6 +16,7 @@ use crate::driver::place::PlaceError;
 use crate::driver::registry::TellError;
 use crate::flow::problem::Problem as Finding;
 use crate::flow::room::Denied;
+use crate::report::ReportError;
 use crate::store::StoreError;
 use crate::vault::objects::ObjectError;
 
@@ -176,6 +177,22 @@ impl From<ArchiveError> for Problem {
             }
         };
         Self::new(StatusCode::CONFLICT, code, words)
+    }
+}
+
+impl From<ReportError> for Problem {
+    fn from(error: ReportError) -> Self {
+        let words = error.to_string();
+        match error {
+            ReportError::Store(error) => error.into(),
+            ReportError::Period(_) => Self::invalid(words),
+            ReportError::TooMany | ReportError::TooWide(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too_much", words)
+            }
+            ReportError::Unpublished(_) => Self::not_found(words),
+            ReportError::Zone(_) | ReportError::Unreadable { .. } => Self::conflict(words),
+            ReportError::Broken(error) => Self::fault(&error),
+        }
     }
 }
 

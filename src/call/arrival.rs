@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{CallId, ChannelId, GatewayName};
 use crate::model::admission::AsSent;
+use crate::model::record::CameBy;
 
 /// The call's facts, taken from the `connect` reply. All texts come from outside and may hold
 /// anything.
@@ -38,11 +39,19 @@ pub struct Via {
     /// Its numbers as they came, where they were read otherwise.
     #[serde(default, skip_serializing_if = "AsSent::is_nothing")]
     pub sent: AsSent,
+    /// We placed it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub placed: bool,
 }
 
 impl Via {
+    /// As records have it.
+    pub fn came_by(&self) -> CameBy {
+        CameBy { number: self.number.clone(), gateway: self.gateway.clone(), placed: self.placed }
+    }
+
     const fn is_nothing(&self) -> bool {
-        self.number.is_none() && self.gateway.is_none() && self.sent.is_nothing()
+        self.number.is_none() && self.gateway.is_none() && self.sent.is_nothing() && !self.placed
     }
 }
 

@@ -1,5 +1,7 @@
 //! How a call ends, and what is kept of it. Every call ends here, once.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::Call;
@@ -8,6 +10,8 @@ use super::output::{Action, Output};
 use super::state::Trace;
 use super::timer::Timer;
 use crate::base::cause::{HangupCause, Party, Termination};
+use crate::base::ids::FlowName;
+use crate::flow::Step;
 use crate::flow::kind::answer::RejectReason;
 use crate::model::admission::AsSent;
 use crate::model::record::{CallRecord, LegRecord, LegRole, Visit};
@@ -221,8 +225,10 @@ impl Call {
             answered: self.state.answered_ms.map(|ms| self.wall(ms)),
             ended: self.live.now.wall,
             legs: legs.collect(),
-            path: self.state.path.iter().filter_map(|trace| self.visit_record(trace)).collect(),
+            path: self.path(),
             termination,
+            versions: self.other_versions(),
+            came_by: arrival.via.came_by(),
             hands: self.state.term.saturating_sub(self.state.talk.returns),
             swept: false,
             recordings: self.state.recordings.clone(),
@@ -241,12 +247,34 @@ impl Call {
         }
     }
 
-    fn visit_record(&self, trace: &Trace) -> Option<Visit> {
+    /// Of the flows on its path.
+    fn other_versions(&self) -> BTreeMap<FlowName, u32> {
+        let flows: BTreeSet<usize> = self.state.path.iter().map(|trace| trace.flow).collect();
+        let names = self.program.flows.keys().enumerate();
+        let on_path = names.filter(|(at, name)| flows.contains(at) && **name != self.state.main);
+        let version = |name: &FlowName| Some((name.clone(), *self.state.versions.get(name)?));
+        on_path.filter_map(|(_, name)| version(name)).collect()
+    }
+
+    fn path(&self) -> Vec<Visit> {
+        let path = self.state.path.iter().enumerate();
+        path.filter_map(|(at, trace)| self.visit_record(at, trace)).collect()
+    }
+
+    fn visit_record(&self, at: usize, trace: &Trace) -> Option<Visit> {
         let (name, published) = self.program.flows.iter().nth(trace.flow)?;
-        let step = published.flow.steps.keys().nth(trace.step)?;
+        let (step, written) = published.flow.steps.iter().nth(trace.step)?;
+        let mark = self.marked(at);
         Some(Visit {
             flow: name.clone(),
             step: step.clone(),
+            no_input: mark.no_input,
+            invalid: mark.invalid,
+            answered_ms: mark.answered_ms,
+            queue: match written {
+                Step::Queue(queue) => Some(queue.queue.clone()),
+                _ => None,
+            },
             entered: self.wall(trace.entered_ms),
             took_ms: trace.took_ms,
             outcome: trace.outcome.to_string(),

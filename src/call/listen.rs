@@ -277,6 +277,7 @@ impl Listening {
         lapse: Lapse,
     ) -> Option<Outcome> {
         self.last = Some(lapse);
+        call.mark_lapse(lapse);
         call.worth_writing();
         match lapse {
             Lapse::NoInput => {

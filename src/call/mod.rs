@@ -37,6 +37,7 @@ mod end;
 mod fuzz;
 mod journal;
 mod listen;
+mod mark;
 mod media;
 mod operator;
 mod orders;

@@ -149,7 +149,7 @@ impl Call {
             dialed: shown,
             answered: false,
             variables: BTreeMap::new(),
-            via: Via::default(),
+            via: Via { placed: true, ..Via::default() },
         };
         let state = State::new(arrival, &program, now);
         let mut call = Self::with(state, program, now);

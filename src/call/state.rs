@@ -9,6 +9,7 @@ use super::ResumeError;
 use super::admission::Pending;
 use super::arrival::Arrival;
 use super::handover::Hands;
+use super::mark::Mark;
 use super::outbound::Counted;
 use super::output::{ActionId, QueryId};
 use super::place::Placed;
@@ -22,14 +23,13 @@ use crate::base::now::Now;
 use crate::flow::Value;
 use crate::flow::program::Program;
 use crate::model::admission::TurnedAway;
-use crate::model::record::{LegRecord, LegRole, RecordingNote};
+use crate::model::record::{CallRecord, LegRecord, LegRole, RecordingNote};
 
 /// The format of [`State`]; it grows by one with every change that an older release would misread.
 pub const STATE_FORMAT: u16 = 2;
 /// Keys kept for a step that is still to come. More are dropped: nobody types so far ahead.
 pub const KEYS_AHEAD_MAX: usize = 32;
-/// Visits kept of a call's path; a call that makes more is a loop, and its beginning tells it.
-pub const PATH_MAX: usize = 250;
+pub const PATH_MAX: usize = CallRecord::PATH_MAX;
 /// Keys kept of one visit.
 pub const VISIT_KEYS_MAX: usize = 96;
 /// Recordings kept of a call.
@@ -65,6 +65,8 @@ pub struct State {
     pub(super) answered_ms: Option<u64>,
     pub(super) bridged: Option<ChannelId>,
     pub(super) path: Vec<Trace>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) marks: Vec<Mark>,
     /// The first is the caller's.
     pub(super) legs: Vec<LegRecord>,
     pub(super) recordings: Vec<RecordingNote>,
@@ -266,6 +268,7 @@ impl State {
             answered_ms: arrival.answered.then_some(0),
             bridged: None,
             path: Vec::new(),
+            marks: Vec::new(),
             legs: Vec::new(),
             recordings: Vec::new(),
             talk: Talk::new(program.settings.record_number),

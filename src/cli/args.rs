@@ -9,6 +9,7 @@ use super::api_key::ApiKeyCommand;
 use super::doctor::Doctor;
 use super::key::KeyCommand;
 use super::recording::RecordingCommand;
+use super::report::ReportCommand;
 use crate::base::cause::HangupCause;
 use crate::base::digits::Keying;
 use crate::base::ids::{CallId, FlowName, GatewayName, PromptName, RoomName, StepName, TenantSlug};
@@ -122,6 +123,9 @@ pub enum Command {
     },
     /// A tenant's waiting lines: who waits since when, and what the targets do
     Queue { slug: TenantSlug },
+    /// What calls came to over a time: flows, calls, queues
+    #[command(subcommand)]
+    Report(ReportCommand),
     /// Who listened to whom
     #[command(subcommand)]
     Audit(AuditCommand),

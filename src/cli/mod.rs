@@ -18,6 +18,7 @@ mod place;
 pub mod prompt;
 mod queue;
 pub mod recording;
+pub mod report;
 mod room;
 mod schedule;
 mod screen;
@@ -140,6 +141,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Room { room, tenant, by, command } => {
             room::run(&room, &tenant, by, &command, &settings()?, screen).await
         }
+        Command::Report(command) => report::run(command, &open(&settings()?).await?, screen).await,
         Command::Queue { slug } => queue::list(&slug, &open(&settings()?).await?, screen).await,
         Command::Recording(command) => {
             let config = settings()?;
@@ -152,16 +154,13 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::ApiKey(command) => api_key::run(command, &open(&settings()?).await?, screen).await,
         Command::Calls(args) => calls::list(&args, &open(&settings()?).await?, screen).await,
         Command::Trace(args) => calls::trace(&args, &open(&settings()?).await?, screen).await,
-        Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "callwright",
-                &mut std::io::stdout(),
-            );
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Completions { shell } => Ok(complete(shell)),
     }
+}
+
+fn complete(shell: clap_complete::Shell) -> ExitCode {
+    clap_complete::generate(shell, &mut Cli::command(), "callwright", &mut std::io::stdout());
+    ExitCode::SUCCESS
 }
 
 /// The settings file, and what the command line says instead of it.
@@ -191,4 +190,14 @@ fn operator(store: &Store) -> Operator {
 /// Whoever typed this.
 fn actor() -> Actor {
     Actor::at_command_line(&std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_can_be_typed() {
+        Cli::command().debug_assert();
+    }
 }

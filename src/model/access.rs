@@ -62,6 +62,8 @@ pub enum Power {
     CallsPlace,
     CallsMonitor,
     RecordsRead,
+    /// Figures, without callers' numbers.
+    ReportsRead,
     RecordingsRead,
     RecordingsListen,
     RecordingsWrite,
@@ -70,7 +72,7 @@ pub enum Power {
 
 impl Power {
     /// Every one, in the order of the documentation.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::TenantsManage,
         Self::ProfilesManage,
         Self::TenantRead,
@@ -99,6 +101,7 @@ impl Power {
         Self::CallsPlace,
         Self::CallsMonitor,
         Self::RecordsRead,
+        Self::ReportsRead,
         Self::RecordingsRead,
         Self::RecordingsListen,
         Self::RecordingsWrite,
@@ -135,6 +138,7 @@ impl Power {
             Self::CallsPlace => "calls:place",
             Self::CallsMonitor => "calls:monitor",
             Self::RecordsRead => "records:read",
+            Self::ReportsRead => "reports:read",
             Self::RecordingsRead => "recordings:read",
             Self::RecordingsListen => "recordings:listen",
             Self::RecordingsWrite => "recordings:write",
@@ -240,7 +244,8 @@ impl Role {
             | Power::RoomsRead
             | Power::ExtensionsRead
             | Power::CallsRead
-            | Power::RecordsRead => true,
+            | Power::RecordsRead
+            | Power::ReportsRead => true,
         }
     }
 }

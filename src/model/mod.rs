@@ -18,6 +18,7 @@ pub mod queue;
 pub mod record;
 pub mod recording;
 pub mod registration;
+pub mod report;
 pub mod room;
 pub mod sip;
 pub mod talk;

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::admission::{AsSent, Rule, TurnedAway};
 use super::recording::{RecordingKind, RecordingState, Span};
 use crate::base::cause::{HangupCause, Party, Termination};
-use crate::base::ids::{CallId, ChannelId, FlowName, RecordingId, RoomName, StepName, TenantId};
+use crate::base::ids::{
+    CallId, ChannelId, FlowName, GatewayName, QueueName, RecordingId, RoomName, StepName, TenantId,
+};
 
 /// One call, from its first leg to its last hang-up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +37,12 @@ pub struct CallRecord {
     /// The steps that the call went through.
     pub path: Vec<Visit>,
     pub termination: Termination,
+    /// The versions of the other flows on its path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<FlowName, u32>,
+    /// By what it came, or that it was placed.
+    #[serde(default, skip_serializing_if = "CameBy::is_nothing")]
+    pub came_by: CameBy,
     /// How often the call went from one process to another.
     #[serde(default)]
     pub hands: u32,
@@ -56,6 +64,36 @@ pub struct CallRecord {
     /// The flow's variables at the end; secret ones are left out.
     #[serde(default)]
     pub variables: BTreeMap<String, serde_json::Value>,
+}
+
+impl CallRecord {
+    /// Visits kept of a call's path; a call that makes more is a loop, and its beginning tells it.
+    pub const PATH_MAX: usize = 250;
+
+    /// Whether it may have gone through more steps than its path has.
+    pub fn path_is_cut(&self) -> bool {
+        self.path.len() >= Self::PATH_MAX
+    }
+}
+
+/// By what a call came to its tenant. Records of earlier releases don't say.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct CameBy {
+    /// The number, as the number map has it, that led it to its flow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// The tenant's name for the gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<GatewayName>,
+    /// It did not come: we called, and its caller is whom we called.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub placed: bool,
+}
+
+impl CameBy {
+    pub const fn is_nothing(&self) -> bool {
+        self.number.is_none() && self.gateway.is_none() && !self.placed
+    }
 }
 
 /// One party's part in a call.
@@ -137,6 +175,24 @@ pub struct Visit {
     /// Keys pressed in the step; secret ones as `•`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub keys: String,
+    /// How often the caller pressed nothing in time.
+    #[serde(default, skip_serializing_if = "is_no_lapse")]
+    pub no_input: u8,
+    /// How often what the caller pressed matched nothing.
+    #[serde(default, skip_serializing_if = "is_no_lapse")]
+    pub invalid: u8,
+    /// The waiting line, where it is a `queue` step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub queue: Option<QueueName>,
+    /// After how long in the step somebody whom it called was joined to the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_ms: Option<u64>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_no_lapse(count: &u8) -> bool {
+    *count == 0
 }
 
 /// What a call knows of a file that FreeSWITCH records for it.

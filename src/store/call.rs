@@ -121,7 +121,7 @@ impl TenantScope {
     }
 
     /// A number as the tenant's plan reads it, or else as it is.
-    async fn read(&self, number: Option<&str>) -> Result<Option<String>, StoreError> {
+    pub(super) async fn read(&self, number: Option<&str>) -> Result<Option<String>, StoreError> {
         let Some(number) = number else { return Ok(None) };
         let plan = self.tenant().await?.numbering;
         Ok(Some(plan.map_or_else(|| number.to_owned(), |plan| plan.normalised(number))))

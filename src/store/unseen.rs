@@ -8,7 +8,7 @@ use super::{Operator, StoreError, write};
 use crate::base::cause::Termination;
 use crate::model::admission::AsSent;
 use crate::model::live::LiveCall;
-use crate::model::record::{CallRecord, LegRecord, LegRole, Visit};
+use crate::model::record::{CallRecord, CameBy, LegRecord, LegRole, Visit};
 use crate::model::timeline::{Entry, What};
 
 impl Operator {
@@ -67,6 +67,12 @@ fn closed(
         legs: vec![leg],
         path: path(timeline, ended),
         termination: termination.clone(),
+        versions: BTreeMap::new(),
+        came_by: CameBy {
+            number: live.number.clone(),
+            gateway: live.gateway.clone(),
+            placed: false,
+        },
         hands: live.term,
         swept: true,
         recordings: Vec::new(),
@@ -98,6 +104,10 @@ fn path(timeline: &[Entry], ended: Timestamp) -> Vec<Visit> {
                     took_ms: 0,
                     outcome: String::new(),
                     keys: String::new(),
+                    no_input: 0,
+                    invalid: 0,
+                    queue: None,
+                    answered_ms: None,
                 });
             }
             What::StepLeft { step, outcome, .. } => {

@@ -24,6 +24,7 @@ fn filled(path: &str, tenant: &str) -> String {
         ("{prompt}", "main"),
         ("{recording}", id),
         ("{gateway}", "main"),
+        ("{queue}", "main"),
         ("{route}", "main"),
         ("{extension}", "main"),
         ("{profile}", "cw-main"),

@@ -16,7 +16,10 @@ mod people;
 mod profiles;
 mod prompts;
 mod recordings;
+mod reports;
 mod resources;
+#[path = "../store/scenario.rs"]
+mod scenario;
 mod schedules;
 mod secured;
 mod sofia;

@@ -4,7 +4,7 @@ use callwright::base::cause::{HangupCause, Party, Termination};
 use callwright::base::ids::{CallId, TenantId};
 use callwright::model::access::Role;
 use callwright::model::admission::AsSent;
-use callwright::model::record::CallRecord;
+use callwright::model::record::{CallRecord, CameBy};
 use callwright::store::{Config, Recorder, Settled};
 use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
@@ -110,6 +110,8 @@ fn record(tenant: TenantId, number: usize) -> CallRecord {
         legs: Vec::new(),
         path: Vec::new(),
         termination: Termination { party: Party::Caller, cause, reason: String::new() },
+        versions: std::collections::BTreeMap::default(),
+        came_by: CameBy::default(),
         hands: 0,
         swept: false,
         recordings: Vec::new(),

@@ -394,7 +394,8 @@ const RECORD: &str = r#"
         "entered": "2026-11-22T09:00:00Z",
         "took_ms": 2000,
         "outcome": "1",
-        "keys": "9 1"
+        "keys": "9 1",
+        "invalid": 1
         },
         {
         "flow": "main",
@@ -409,7 +410,8 @@ const RECORD: &str = r#"
         "step": "dial",
         "entered": "2026-11-22T09:00:02Z",
         "took_ms": 10000,
-        "outcome": "next"
+        "outcome": "next",
+        "answered_ms": 0
         },
         {
         "flow": "main",

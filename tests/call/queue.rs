@@ -69,6 +69,18 @@ fn a_caller_hears_music_and_its_place_and_then_the_target_that_is_its() {
 }
 
 #[test]
+fn the_record_tells_the_line_and_when_a_target_answered() {
+    let speaks = format!("line 1\n wait 5s\n {SPEAK}\n wait 60s\n hangup NORMAL_CLEARING caller");
+    let record = line(&json!({}), &speaks).record.unwrap();
+    let visit = &record.path[0];
+    let queue = visit.queue.as_ref().map(callwright::base::ids::QueueName::as_str);
+    assert_eq!((queue, visit.answered_ms, visit.took_ms), (Some("help"), Some(5_000), 65_000));
+    let record =
+        line(&json!({}), "line 1\n wait 5s\n hangup NORMAL_CLEARING caller").record.unwrap();
+    assert_eq!((record.path[0].answered_ms, record.path[0].took_ms), (None, 5_000));
+}
+
+#[test]
 fn the_place_is_told_again_after_the_time_for_that_and_not_before() {
     let mut line = line(&json!({}), "line 1");
     for _ in 0..45 {

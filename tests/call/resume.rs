@@ -125,6 +125,9 @@ fn the_step_begins_again_where_it_waited_and_what_was_counted_stays() {
         14.000 ! Hangup(NormalClearing)
         "#,
     );
+    line.step("hangup NORMAL_CLEARING switch");
+    let record = line.record.unwrap();
+    assert_eq!((record.path[0].no_input, record.path[0].invalid), (2, 0), "the record, too");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use callwright::base::ids::{CallId, FlowName, InstanceId, TenantId};
 use callwright::base::masked::Masked;
 use callwright::model::admission::AsSent;
 use callwright::model::live::LiveCall;
-use callwright::model::record::CallRecord;
+use callwright::model::record::{CallRecord, CameBy};
 use callwright::model::tenant::Tenant;
 use callwright::model::timeline::{Entry, What};
 use callwright::store::{Config, Database, NewTenant, Signature, Store};
@@ -222,6 +222,8 @@ pub(crate) fn record(tenant: TenantId, call: CallId, second: i64) -> Box<CallRec
             cause: HangupCause::NormalClearing,
             reason: "the caller hung up".into(),
         },
+        versions: [].into(),
+        came_by: CameBy::default(),
         hands: 0,
         swept: false,
         recordings: Vec::new(),

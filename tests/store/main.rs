@@ -25,4 +25,6 @@ mod profiles;
 mod queues;
 mod recorder;
 mod recordings;
+mod reports;
+mod scenario;
 mod tenants;

@@ -9,7 +9,7 @@ const FLOORS: &[&[&str]] = &[
     &["esl", "flow", "model"],
     &["call", "simulator"],
     &["switch", "store", "telemetry", "vault"],
-    &["driver", "keyring"],
+    &["driver", "keyring", "report"],
     &["archive", "control", "sip"],
     &["api", "provision"],
     &["app"],

@@ -227,6 +227,7 @@ impl ExpectOutcome {
             return;
         }
         self.joined = call.state.bridged.clone().map(|other| (now, other));
+        call.mark_answered();
         if let Some((place, leg)) = self.answering(target) {
             self.with = Some(place);
             self.answer_leg(call, leg);
@@ -247,6 +248,7 @@ impl ExpectOutcome {
             return;
         }
         self.joined = dialed.other.clone().map(|other| (now, other));
+        call.mark_answered();
         if let Some((place, leg)) = self.answering(dialed.target) {
             self.with = Some(place);
             self.answer_leg(call, leg);
@@ -305,6 +307,7 @@ impl ExpectOutcome {
 
     fn conversation_over(&mut self, call: &mut Call, dial: &Dial, dialed: &Dialed) -> Next {
         let answered = self.answering(dialed.target);
+        call.mark_answered();
         if let Some((place, leg)) = answered {
             if self.joined.is_none()
                 && let Some(other) = &dialed.other

@@ -11,7 +11,7 @@ use crate::base::masked::mask_number;
 use crate::base::now::Now;
 use crate::call::state::State;
 use crate::model::admission::AsSent;
-use crate::model::record::CallRecord;
+use crate::model::record::{CallRecord, CameBy};
 
 /// Characters of a masked number that are shown.
 const SHOWN: usize = 2;
@@ -26,6 +26,7 @@ pub(super) struct Origin {
     caller_name: String,
     caller_number: String,
     dialed: String,
+    came_by: CameBy,
     hands: u32,
     started: Timestamp,
 }
@@ -37,6 +38,7 @@ impl Origin {
             tenant: state.tenant(),
             flow: state.main().clone(),
             version: state.versions().get(state.main()).copied().unwrap_or(0),
+            came_by: arrival.via.came_by(),
             hands: state.term(),
             channel: arrival.channel.clone(),
             caller_name: arrival.caller_name.clone(),
@@ -65,6 +67,8 @@ impl Origin {
             legs: Vec::new(),
             path: Vec::new(),
             termination: Termination { party: Party::Us, cause, reason },
+            versions: BTreeMap::new(),
+            came_by: self.came_by,
             hands: self.hands,
             swept: false,
             recordings: Vec::new(),

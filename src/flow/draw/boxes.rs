@@ -1,6 +1,7 @@
 //! The boxes of a drawing.
 
 use super::card::{BOX_WIDTH, Card, HEAD_HEIGHT, LINE_HEIGHT};
+use super::heat::StepHeat;
 use super::looks::{Looks, looks};
 use super::text::{cut, escaped, px};
 use super::words::ends;
@@ -16,7 +17,7 @@ const UNREACHED: (&str, &str) = ("#64748b", "#f1f5f9");
 /// A box whose upper left corner is at `x`, `y`.
 pub(super) fn step(card: &Card<'_>, problems: &[&Problem], x: f64, y: f64) -> String {
     let mut looks = card.kind.map_or(MISSING, looks);
-    if !card.reached {
+    if !card.reached || card.heat.as_ref().is_some_and(|heat| heat.callers == 0) {
         (looks.dark, looks.light) = UNREACHED;
     }
     let round = if card.kind.is_some_and(ends) { 20 } else { 7 };
@@ -25,13 +26,14 @@ pub(super) fn step(card: &Card<'_>, problems: &[&Problem], x: f64, y: f64) -> St
         _ => "",
     };
     let mut out = format!(
-        "<g id=\"step-{name}\" transform=\"translate({x} {y})\"><title>{title}</title>\
+        "<g id=\"step-{name}\"{data} transform=\"translate({x} {y})\"><title>{title}</title>\
          <rect width=\"{BOX_WIDTH}\" height=\"{height}\" rx=\"{round}\" fill=\"{light}\" \
          stroke=\"{dark}\" stroke-width=\"1.5\"{dashes}/>\
          <path d=\"{sign}\" transform=\"translate(11 7)\" stroke=\"{dark}\"/>\
          <text x=\"31\" y=\"18\" class=\"kind\" fill=\"{dark}\">{kind}</text>\
          <text x=\"11\" y=\"38\" class=\"name\">{shown}</text>",
         name = card.name,
+        data = card.heat.as_ref().map(data).unwrap_or_default(),
         x = px(x),
         y = px(y),
         title = escaped(&title(card, problems)),
@@ -59,8 +61,34 @@ fn lines(card: &Card<'_>) -> String {
     if let Some(dead) = card.dead_line() {
         let line = escaped(&cut(&dead, LINE_SIZE * 1.12, ROOM));
         out.push_str(&format!("<text x=\"11\" y=\"{}\" class=\"dead\">{line}</text>", px(y)));
+        y += LINE_HEIGHT;
+    }
+    if let Some(heat) = &card.heat {
+        out.push_str(&figures(heat, &card.undrawn, y));
     }
     out
+}
+
+/// A step's figures, from `y` on.
+fn figures(heat: &StepHeat, undrawn: &[String], mut y: f64) -> String {
+    let words = heat.words().into_iter().chain(undrawn.iter().cloned());
+    let words = words.map(|line| (line, "figure"));
+    let mut out = String::new();
+    for (line, class) in words.chain(heat.leaving().map(|line| (line, "leaving"))) {
+        let line = escaped(&cut(&line, LINE_SIZE * 1.12, ROOM));
+        out.push_str(&format!("<text x=\"11\" y=\"{}\" class=\"{class}\">{line}</text>", px(y)));
+        y += LINE_HEIGHT;
+    }
+    out
+}
+
+/// For programs and tests.
+fn data(heat: &StepHeat) -> String {
+    let median = heat.median_ms.map(|ms| format!(" data-median-ms=\"{ms}\"")).unwrap_or_default();
+    format!(
+        " data-callers=\"{}\" data-share=\"{}\" data-hung-up=\"{}\"{median}",
+        heat.callers, heat.share, heat.hung_up
+    )
 }
 
 /// What is special about the step, at the right of its kind.
@@ -96,6 +124,10 @@ fn title(card: &Card<'_>, problems: &[&Problem]) -> String {
     let kind = card.kind.map_or("missing", crate::flow::Kind::name);
     let mut lines = vec![format!("{} ({kind})", card.name)];
     lines.extend(card.lines.iter().cloned());
+    if let Some(heat) = &card.heat {
+        lines.extend(heat.words().into_iter().chain(card.undrawn.iter().cloned()));
+        lines.extend(heat.leaving());
+    }
     if !card.dead.is_empty() {
         let names: Vec<_> = card.dead.iter().map(|outcome| outcome.name()).collect();
         lines.push(format!("ends the call, as there is no way for: {}", names.join(", ")));

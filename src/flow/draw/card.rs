@@ -1,5 +1,6 @@
 //! What is written on the box of a step.
 
+use super::heat::StepHeat;
 use super::text::count;
 use super::words::words;
 use crate::base::ids::StepName;
@@ -26,6 +27,9 @@ pub(super) struct Card<'a> {
     pub(super) dead: Vec<Outcome>,
     pub(super) is_fallback: bool,
     pub(super) reached: bool,
+    pub(super) heat: Option<StepHeat>,
+    /// Ways that callers took and that have no line.
+    pub(super) undrawn: Vec<String>,
 }
 
 impl<'a> Card<'a> {
@@ -38,6 +42,8 @@ impl<'a> Card<'a> {
             dead: step.map(|step| dead_ends(flow, step)).unwrap_or_default(),
             is_fallback: flow.fallback.as_ref() == Some(name),
             reached: true,
+            heat: None,
+            undrawn: Vec::new(),
         }
     }
 
@@ -59,7 +65,11 @@ impl<'a> Card<'a> {
     }
 
     pub(super) fn height(&self) -> f64 {
-        let lines = self.lines.len() + usize::from(self.dead_line().is_some());
+        let heat = self.heat.as_ref();
+        let figures = heat.map_or(0, |heat| {
+            heat.words().len() + usize::from(heat.leaving().is_some()) + self.undrawn.len()
+        });
+        let lines = self.lines.len() + usize::from(self.dead_line().is_some()) + figures;
         HEAD_HEIGHT + LINE_HEIGHT * count(lines) + FOOT_HEIGHT
     }
 

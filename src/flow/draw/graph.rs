@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::card::Card;
+use super::heat::WayHeat;
 use crate::base::ids::StepName;
 use crate::flow::{Flow, Step};
 
@@ -36,6 +37,8 @@ pub(super) struct Link {
     pub(super) to: usize,
     pub(super) labels: Vec<String>,
     pub(super) run: Run,
+    /// How many took it, where that is drawn.
+    pub(super) heat: Option<WayHeat>,
 }
 
 /// How a link is drawn.
@@ -92,7 +95,8 @@ impl<'a> Graph<'a> {
                     }
                     None => {
                         let labels = Vec::new();
-                        graph.links.push(Link { from: at, to, labels, run: Run::Down });
+                        let (run, heat) = (Run::Down, None);
+                        graph.links.push(Link { from: at, to, labels, run, heat });
                         out.insert(to, graph.links.len() - 1);
                         graph.links.len() - 1
                     }

@@ -226,7 +226,7 @@ fn label(graph: &Graph<'_>, at: usize) -> Vec<String> {
         words
     };
     let name = graph.nodes[link.to].card.name.as_str();
-    match link.run {
+    let mut lines = match link.run {
         Run::Told { back } => {
             let mut lines = text::wrap(&words, LABEL_SIZE, LABEL_ROOM, LABEL_LINES - 1);
             let arrow = if back { "↑" } else { "→" };
@@ -234,5 +234,7 @@ fn label(graph: &Graph<'_>, at: usize) -> Vec<String> {
             lines
         }
         Run::Down | Run::Back => text::wrap(&words, LABEL_SIZE, LABEL_ROOM, LABEL_LINES),
-    }
+    };
+    lines.extend(link.figure());
+    lines
 }

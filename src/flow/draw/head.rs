@@ -2,6 +2,7 @@
 
 use super::card::Card;
 use super::graph::{Graph, Run};
+use super::heat::{self, Heat};
 use super::page::{MARGIN, Page};
 use super::text::{count, cut, escaped, px, width};
 use super::words::ends;
@@ -65,6 +66,12 @@ impl Head {
         Self { title: title.unwrap_or_else(|| name.to_owned()), description, notes, alarms }
     }
 
+    /// Says what the figures are about.
+    pub(super) fn heat(&mut self, heat: &Heat) {
+        self.notes.extend(heat.about.iter().cloned());
+        self.description = format!("{} {}", self.description, heat.description);
+    }
+
     pub(super) fn height(&self) -> f64 {
         MARGIN + 28.0 + LINE * count(self.notes.len() + self.alarms.len())
     }
@@ -98,9 +105,11 @@ pub(super) fn legend(page: &Page<'_>, top: f64) -> (String, f64) {
         format!("<rect y=\"-10\" width=\"24\" height=\"13\" stroke-width=\"1.5\" {attributes}/>")
     };
     let mut entries = Vec::new();
+    let heated = page.graph.links.iter().any(|link| link.heat.is_some());
     if page.has_lines_back() {
-        let line = "<path d=\"M0 -4H24\" stroke=\"#7c3aed\" stroke-dasharray=\"5 4\"/>";
-        entries.push((line.to_owned(), "leads back"));
+        let colour = if heated { "#d97706" } else { "#7c3aed" };
+        let line = format!("<path d=\"M0 -4H24\" stroke=\"{colour}\" stroke-dasharray=\"5 4\"/>");
+        entries.push((line, "leads back"));
     }
     if told {
         let sign = frame("rx=\"4\" fill=\"#f8fafc\" stroke=\"#94a3b8\"");
@@ -127,6 +136,11 @@ pub(super) fn legend(page: &Page<'_>, top: f64) -> (String, f64) {
             px(y)
         ));
         x += wide;
+    }
+    if heated {
+        y += if entries.is_empty() { 0.0 } else { LINE + 8.0 };
+        out.push_str(&heat::legend(MARGIN, y));
+        return (out, y + LINE);
     }
     (out, if entries.is_empty() { top } else { y })
 }

@@ -2,6 +2,7 @@
 
 use super::graph::Run;
 use super::grid::{Holds, LABEL_LINE, LABEL_SIZE};
+use super::heat::{self, WayHeat};
 use super::looks::BACK;
 use super::page::Page;
 use super::text::{count, escaped, px};
@@ -26,7 +27,11 @@ pub(super) fn lines(page: &Page<'_>) -> String {
     out
 }
 
+/// Of a line: by how many took it, where that is drawn.
 fn colour(page: &Page<'_>, link: usize) -> &'static str {
+    if let Some(way) = page.graph.links[link].heat {
+        return heat::colour(way.share);
+    }
     let lane = page.lanes.iter().find(|lane| lane.to == page.graph.links[link].to);
     match (page.graph.links[link].run, lane) {
         (Run::Back, Some(lane)) => BACK[lane.colour % BACK.len()],
@@ -57,12 +62,25 @@ fn link(page: &Page<'_>, at: usize) -> String {
     }
     let colour = colour(page, at);
     let dashes = if down { "" } else { " stroke-dasharray=\"5 4\"" };
+    let (wide, half, data) = weight(link.heat);
     let names = [link.from, link.to].map(|node| page.graph.nodes[node].card.name.as_str());
     let labels: Vec<_> = link.labels.iter().filter(|label| !label.is_empty()).cloned().collect();
     let by = if labels.is_empty() { String::new() } else { format!(": {}", labels.join(", ")) };
-    let title = escaped(&format!("{} → {}{by}", names[0], names[1]));
-    let head = if down { arrow_head(x, y, colour) } else { String::new() };
-    format!("<g><title>{title}</title><path d=\"{path}\" stroke=\"{colour}\"{dashes}/>{head}</g>\n")
+    let taken = link.heat.map(|way| format!(" — {}", way.title())).unwrap_or_default();
+    let title = escaped(&format!("{} → {}{by}{taken}", names[0], names[1]));
+    let head = if down { arrow_head(x, y, half, colour) } else { String::new() };
+    format!(
+        "<g{data}><title>{title}</title>\
+         <path d=\"{path}\" stroke=\"{colour}\"{wide}{dashes}/>{head}</g>\n"
+    )
+}
+
+/// How wide a line is as an attribute, half of that in px where its end must not be hidden, and its
+/// figures.
+fn weight(way: Option<WayHeat>) -> (String, f64, String) {
+    let Some(way) = way else { return Default::default() };
+    let wide = heat::wide(way.share);
+    (format!(" style=\"stroke-width:{}px\"", px(wide)), wide / 2.0, way.data())
 }
 
 /// From a point straight down, over, and straight down into another.
@@ -74,8 +92,8 @@ fn curve(from: (f64, f64), to: (f64, f64)) -> String {
     format!("C{} {middle} {} {middle} {} {}", px(from.0), px(to.0), px(to.0), px(to.1))
 }
 
-fn arrow_head(x: f64, y: f64, colour: &str) -> String {
-    let (left, right, top) = (px(x - 4.5), px(x + 4.5), px(y - 9.0));
+fn arrow_head(x: f64, y: f64, half: f64, colour: &str) -> String {
+    let (left, right, top) = (px(x - 4.5 - half), px(x + 4.5 + half), px(y - 9.0));
     let (x, y) = (px(x), px(y));
     format!("<polygon points=\"{left},{top} {x},{y} {right},{top}\" fill=\"{colour}\"/>")
 }
@@ -83,7 +101,9 @@ fn arrow_head(x: f64, y: f64, colour: &str) -> String {
 /// The shared part of the lines that lead back to a step.
 fn lane(page: &Page<'_>, at: usize) -> String {
     let lane = &page.lanes[at];
-    let colour = BACK[lane.colour % BACK.len()];
+    let way = back(page, at);
+    let colour = way.map_or(BACK[lane.colour % BACK.len()], |way| heat::colour(way.share));
+    let (wide, half, data) = weight(way);
     let aside = page.lane_x(lane);
     let mut paths = Vec::new();
     let mut layers: Vec<_> = lane.links.iter().map(|(_, layer)| *layer).collect();
@@ -106,14 +126,28 @@ fn lane(page: &Page<'_>, at: usize) -> String {
         paths.push(rounded(&points));
         paths.extend(xs.iter().map(|x| rounded(&[(*x, top), (*x, y)])));
     }
-    let head = arrow_head(page.lane_comes[at], page.box_top(lane.to), colour);
+    let head = arrow_head(page.lane_comes[at], page.box_top(lane.to), half, colour);
     let title = format!("back to {}", page.graph.nodes[lane.to].card.name);
+    let data = data.replace(" data-", " data-lane-");
     format!(
-        "<g><title>{}</title>\
-         <path d=\"{}\" stroke=\"{colour}\" stroke-dasharray=\"5 4\"/>{head}</g>\n",
+        "<g{data}><title>{}</title>\
+         <path d=\"{}\" stroke=\"{colour}\"{wide} stroke-dasharray=\"5 4\"/>{head}</g>\n",
         escaped(&title),
         paths.concat()
     )
+}
+
+/// Those who went back on a lane; who came by two of its lines counts twice.
+fn back(page: &Page<'_>, at: usize) -> Option<WayHeat> {
+    let ways = page.lanes[at].links.iter().map(|(link, _)| page.graph.links[*link].heat);
+    ways.reduce(|sum, way| {
+        let (sum, way) = (sum?, way?);
+        Some(WayHeat {
+            callers: sum.callers + way.callers,
+            share: (sum.share + way.share).min(1.0),
+            count: sum.count + way.count,
+        })
+    })?
 }
 
 /// A line along points that stand below or beside one another, with round corners.
@@ -152,7 +186,7 @@ fn start(page: &Page<'_>) -> String {
         x = px(x),
         from = px(sign + 20.0),
         to = px(y - 6.0),
-        head = arrow_head(x, y, "#0f172a"),
+        head = arrow_head(x, y, 0.0, "#0f172a"),
         left = px(x - 28.0),
         top = px(sign),
         base = px(sign + 14.0),
@@ -184,7 +218,11 @@ fn label(page: &Page<'_>, at: usize) -> String {
         px(cell.width),
         px(cell.height)
     );
-    let colour = link.map_or(DOWN, |link| colour(page, link));
+    let colour = match link.map(|link| page.graph.links[link].heat) {
+        Some(Some(way)) if way.callers == 0 => heat::PALE,
+        Some(Some(_)) => heat::INK,
+        _ => link.map_or(DOWN, |link| colour(page, link)),
+    };
     for (line, words) in lines.iter().enumerate() {
         let base = top + LABEL_LINE * count(line) + LABEL_SIZE;
         out.push_str(&format!(

@@ -11,6 +11,7 @@ mod card;
 mod graph;
 mod grid;
 mod head;
+pub mod heat;
 mod lanes;
 mod lines;
 mod looks;
@@ -23,6 +24,7 @@ use std::collections::BTreeMap;
 use super::{Flow, Problem};
 use graph::Graph;
 use head::Head;
+use heat::Heat;
 use page::{MARGIN, Page};
 use text::{escaped, px};
 
@@ -45,9 +47,23 @@ const STYLE: &str = "\
 
 /// Draws a flow. `name` is the flow's own; problems are marked at the steps that they are about.
 pub fn svg(flow: &Flow, name: &str, problems: &[Problem]) -> String {
-    let graph = Graph::new(flow);
+    drawn(flow, name, problems, None)
+}
+
+/// Draws a flow with the figures of its callers.
+pub fn heated(flow: &Flow, name: &str, heat: &Heat) -> String {
+    drawn(flow, name, &[], Some(heat))
+}
+
+fn drawn(flow: &Flow, name: &str, problems: &[Problem], heat: Option<&Heat>) -> String {
+    let mut graph = Graph::new(flow);
     let (of_steps, of_flow) = sorted(flow, problems);
-    let head = Head::new(flow, name, &graph, &of_flow);
+    let mut head = Head::new(flow, name, &graph, &of_flow);
+    if let Some(heat) = heat {
+        graph.heat(heat);
+        head.heat(heat);
+    }
+    let style = if heat.is_some() { heat::STYLE } else { "" };
     let page = Page::new(graph, head.height());
     let mut body = lines::lines(&page);
     for (at, node) in page.graph.nodes.iter().enumerate() {
@@ -62,7 +78,7 @@ pub fn svg(flow: &Flow, name: &str, problems: &[Problem]) -> String {
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"flow-drawing\" role=\"img\" \
          width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n\
-         <title>{title}</title>\n<desc>{desc}</desc>\n<style>{STYLE}</style>\n\
+         <title>{title}</title>\n<desc>{desc}</desc>\n<style>{STYLE}{style}</style>\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n{head}{body}{legend}</svg>\n",
         title = escaped(&head.title),
         desc = escaped(&head.description),
