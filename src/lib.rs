@@ -17,6 +17,7 @@ pub mod flow;
 pub mod keyring;
 pub mod model;
 pub mod provision;
+pub mod reach;
 pub mod simulator;
 pub mod sip;
 pub mod store;

@@ -8,7 +8,7 @@ const FLOORS: &[&[&str]] = &[
     &["base"],
     &["esl", "flow", "model"],
     &["call", "simulator"],
-    &["switch", "store", "vault"],
+    &["reach", "switch", "store", "vault"],
     &["driver", "keyring"],
     &["archive", "control", "sip"],
     &["api", "provision"],
