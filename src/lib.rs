@@ -14,6 +14,7 @@ pub mod control;
 pub mod driver;
 pub mod esl;
 pub mod flow;
+pub mod hooks;
 pub mod keyring;
 pub mod model;
 pub mod provision;

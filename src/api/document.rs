@@ -1,8 +1,8 @@
 //! The documentation for programs, OpenAPI 3.1, made from the endpoints themselves.
 
 use axum::http::Method;
-use schemars::Schema;
 use schemars::generate::SchemaSettings;
+use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::endpoint::Endpoint;
@@ -27,7 +27,11 @@ const PROBLEMS: [(&str, &str); 12] = [
     ("503", "It can't be done now"),
 ];
 
-pub(super) fn of(endpoints: &[Endpoint]) -> Value {
+/// `sent` describes what is sent to others of itself.
+pub(super) fn of(
+    endpoints: &[Endpoint],
+    sent: impl FnOnce(&mut SchemaGenerator) -> Value,
+) -> Value {
     let mut generator = SchemaSettings::draft2020_12()
         .with(|settings| settings.definitions_path = "/components/schemas".into())
         .into_generator();
@@ -41,6 +45,7 @@ pub(super) fn of(endpoints: &[Endpoint]) -> Value {
             of_path.insert(method, operation(endpoint, &described));
         }
     }
+    let sent = sent(&mut generator);
     let mut schemas = generator.take_definitions(true);
     names::give(&mut schemas);
     json!({
@@ -55,6 +60,7 @@ pub(super) fn of(endpoints: &[Endpoint]) -> Value {
         },
         "security": [{ "key": [] }],
         "paths": paths,
+        "webhooks": sent,
         "components": {
             "securitySchemes": {
                 "key": {

@@ -41,6 +41,7 @@ mod tls;
 mod tokens;
 mod trial;
 mod users;
+mod webhooks;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -62,6 +63,7 @@ use crate::archive::prompts::Prompts;
 use crate::base::ids::ApiKeyId;
 use crate::control::console::Console;
 use crate::driver::call::Shared;
+use crate::hooks::Hooks;
 use crate::model::access::Power;
 use crate::sip::Accounts;
 use crate::store::{Directory, Followed, Store};
@@ -117,6 +119,7 @@ pub struct Api {
     played: Arc<Semaphore>,
     /// What followers are told.
     followed: Followed,
+    hooks: Hooks,
     /// Free places for followers.
     followers: Arc<Semaphore>,
     paces: Paces,
@@ -172,6 +175,7 @@ fn endpoints() -> Vec<Endpoint> {
         recordings::endpoints(),
         audit::endpoints(),
         events::endpoints(),
+        webhooks::endpoints(),
     ]
     .into_iter()
     .flatten()
@@ -180,7 +184,7 @@ fn endpoints() -> Vec<Endpoint> {
 
 /// What the API can do, as OpenAPI 3.1.
 pub fn document() -> serde_json::Value {
-    document::of(&endpoints())
+    document::of(&endpoints(), webhooks::sent)
 }
 
 /// What followers are told, as AsyncAPI 3.0.
@@ -200,6 +204,7 @@ impl Api {
         store: Store,
         directory: Directory,
         accounts: Accounts,
+        (followed, hooks): (Followed, Hooks),
         console: Arc<Console>,
         archive: Arc<Archive>,
         prompts: Prompts,
@@ -210,7 +215,6 @@ impl Api {
         let played = Arc::new(Semaphore::new(recordings::PLAYED_MAX));
         let exports = Arc::new(Semaphore::new(export::EXPORTS_MAX));
         let trials = Semaphore::new(trial::TRIALS_MAX);
-        let followed = Followed::start(store.clone());
         let followers = Arc::new(Semaphore::new(events::FOLLOWERS_MAX));
         let used = DashMap::new();
         Self {
@@ -226,6 +230,7 @@ impl Api {
             exports,
             played,
             followed,
+            hooks,
             followers,
             paces,
             used,

@@ -66,11 +66,13 @@ pub enum Power {
     RecordingsListen,
     RecordingsWrite,
     AuditRead,
+    WebhooksRead,
+    WebhooksWrite,
 }
 
 impl Power {
     /// Every one, in the order of the documentation.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::TenantsManage,
         Self::ProfilesManage,
         Self::TenantRead,
@@ -103,6 +105,8 @@ impl Power {
         Self::RecordingsListen,
         Self::RecordingsWrite,
         Self::AuditRead,
+        Self::WebhooksRead,
+        Self::WebhooksWrite,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -139,6 +143,8 @@ impl Power {
             Self::RecordingsListen => "recordings:listen",
             Self::RecordingsWrite => "recordings:write",
             Self::AuditRead => "audit:read",
+            Self::WebhooksRead => "webhooks:read",
+            Self::WebhooksWrite => "webhooks:write",
         }
     }
 }
@@ -222,7 +228,9 @@ impl Role {
             | Power::RoomsWrite
             | Power::GatewaysWrite
             | Power::ExtensionsWrite
-            | Power::RecordingsWrite => manages,
+            | Power::RecordingsWrite
+            | Power::WebhooksRead
+            | Power::WebhooksWrite => manages,
             Power::CallsMonitor
             | Power::GatewaysRead
             | Power::RecordingsRead

@@ -32,7 +32,7 @@ const CALL_MAX: Duration = Duration::from_secs(10);
 const BREAKS: u64 = 40;
 
 /// More of them where these are set: for a night.
-fn many(name: &str, usually: u32) -> u32 {
+pub(crate) fn many(name: &str, usually: u32) -> u32 {
     std::env::var(name).ok().map_or(usually, |text| text.parse().unwrap())
 }
 
@@ -40,7 +40,7 @@ fn many(name: &str, usually: u32) -> u32 {
 type Where = watch::Receiver<Option<SocketAddr>>;
 
 /// The daemon's addresses: for calls, and of its API.
-fn addresses(place: &Place, running: &Running) -> (SocketAddr, SocketAddr) {
+pub(crate) fn addresses(place: &Place, running: &Running) -> (SocketAddr, SocketAddr) {
     let api = eventually(running, || {
         let status = place.status().filter(|status| status["pid"] == running.pid())?;
         status["api"].as_str()?.parse().ok()
@@ -90,7 +90,7 @@ async fn follow(seed: u64, key: String, mut place: Where, end: watch::Receiver<u
     }
 }
 
-async fn log(api: SocketAddr, key: &str) -> Vec<Value> {
+pub(crate) async fn log(api: SocketAddr, key: &str) -> Vec<Value> {
     let (client, mut all, mut after) = (reqwest::Client::new(), Vec::new(), 0);
     loop {
         let url = format!("http://{api}/v1/tenants/acme/events?after={after}&limit=500");

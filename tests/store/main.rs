@@ -26,3 +26,4 @@ mod queues;
 mod recorder;
 mod recordings;
 mod tenants;
+mod webhooks;

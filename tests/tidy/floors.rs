@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["call", "simulator"],
     &["reach", "switch", "store", "vault"],
     &["driver", "keyring"],
-    &["archive", "control", "sip"],
+    &["archive", "control", "hooks", "sip"],
     &["api", "provision"],
     &["app"],
     &["cli"],
