@@ -42,6 +42,7 @@ use callwright::simulator::{Caller, Channel, Script};
 use callwright::switch::config::Config;
 use callwright::switch::limits::{Gate, Limits};
 use callwright::switch::listener::{Listener, bind};
+use callwright::telemetry::Telemetry;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use uuid::Uuid;
@@ -272,6 +273,7 @@ async fn memory() {
         clock: Clock::start(),
         registry: Registry::default(),
         counters: Counters::default(),
+        telemetry: Telemetry::untraced().unwrap(),
         wake: Wake::default(),
         switchboard: Arc::new(NoSwitchboard),
         slots: Box::new(NoSlots),

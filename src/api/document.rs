@@ -1,8 +1,8 @@
 //! The documentation for programs, OpenAPI 3.1, made from the endpoints themselves.
 
 use axum::http::Method;
-use schemars::Schema;
 use schemars::generate::SchemaSettings;
+use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::choices;
@@ -28,7 +28,11 @@ const PROBLEMS: [(&str, &str); 12] = [
     ("503", "It can't be done now"),
 ];
 
-pub(super) fn of(endpoints: &[Endpoint]) -> Value {
+/// `sent` describes what is sent to others of itself.
+pub(super) fn of(
+    endpoints: &[Endpoint],
+    sent: impl FnOnce(&mut SchemaGenerator) -> Value,
+) -> Value {
     let mut generator = SchemaSettings::draft2020_12()
         .with(|settings| settings.definitions_path = "/components/schemas".into())
         .into_generator();
@@ -42,6 +46,7 @@ pub(super) fn of(endpoints: &[Endpoint]) -> Value {
             of_path.insert(method, operation(endpoint, &described));
         }
     }
+    let sent = sent(&mut generator);
     let mut schemas = generator.take_definitions(true);
     names::give(&mut schemas);
     let mut document = json!({
@@ -56,6 +61,7 @@ pub(super) fn of(endpoints: &[Endpoint]) -> Value {
         },
         "security": [{ "key": [] }],
         "paths": paths,
+        "webhooks": sent,
         "components": {
             "securitySchemes": {
                 "key": {

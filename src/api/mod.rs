@@ -43,6 +43,7 @@ mod tls;
 mod tokens;
 mod trial;
 mod users;
+mod webhooks;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -64,6 +65,7 @@ use crate::archive::prompts::Prompts;
 use crate::base::ids::ApiKeyId;
 use crate::control::console::Console;
 use crate::driver::call::Shared;
+use crate::hooks::Hooks;
 use crate::model::access::Power;
 use crate::sip::Accounts;
 use crate::store::{Directory, Followed, Store};
@@ -121,6 +123,7 @@ pub struct Api {
     played: Arc<Semaphore>,
     /// What followers are told.
     followed: Followed,
+    hooks: Hooks,
     /// Free places for followers.
     followers: Arc<Semaphore>,
     paces: Paces,
@@ -177,6 +180,7 @@ fn endpoints() -> Vec<Endpoint> {
         recordings::endpoints(),
         audit::endpoints(),
         events::endpoints(),
+        webhooks::endpoints(),
     ]
     .into_iter()
     .flatten()
@@ -185,7 +189,7 @@ fn endpoints() -> Vec<Endpoint> {
 
 /// What the API can do, as OpenAPI 3.1.
 pub fn document() -> serde_json::Value {
-    document::of(&endpoints())
+    document::of(&endpoints(), webhooks::sent)
 }
 
 /// What followers are told, as AsyncAPI 3.0.
@@ -205,6 +209,7 @@ impl Api {
         store: Store,
         directory: Directory,
         accounts: Accounts,
+        (followed, hooks): (Followed, Hooks),
         console: Arc<Console>,
         archive: Arc<Archive>,
         prompts: Prompts,
@@ -216,7 +221,6 @@ impl Api {
         let exports = Arc::new(Semaphore::new(export::EXPORTS_MAX));
         let reports = Semaphore::new(reports::REPORTS_MAX);
         let trials = Semaphore::new(trial::TRIALS_MAX);
-        let followed = Followed::start(store.clone());
         let followers = Arc::new(Semaphore::new(events::FOLLOWERS_MAX));
         let used = DashMap::new();
         Self {
@@ -233,6 +237,7 @@ impl Api {
             reports,
             played,
             followed,
+            hooks,
             followers,
             paces,
             used,

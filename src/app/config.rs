@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::archive::{Archive, OpenError, prompts};
 use crate::base::millis::Millis;
-use crate::{api, control, driver, provision, sip, store, switch, telemetry, vault};
+use crate::{api, control, driver, hooks, provision, sip, store, switch, telemetry, vault};
 
 /// The file that is read when none is named.
 pub const FILE: &str = "callwright.toml";
@@ -31,6 +31,7 @@ pub struct Config {
     pub supervise: Supervise,
     pub store: store::Config,
     pub http: driver::http::Config,
+    pub webhooks: hooks::config::Config,
     pub dial: Dial,
     pub handover: Handover,
     pub recordings: vault::config::Config,
@@ -57,6 +58,7 @@ impl Default for Config {
             supervise: Supervise::default(),
             store: store::Config::default(),
             http: driver::http::Config::default(),
+            webhooks: hooks::config::Config::default(),
             dial: Dial::default(),
             handover: Handover::default(),
             recordings: vault::config::Config::default(),

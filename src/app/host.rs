@@ -83,8 +83,10 @@ impl Host {
             let archive = Arc::clone(&daemon.archive);
             let (settings, speech) = (config.api.clone(), config.store.speech.is_some());
             let prompts = Prompts::new(&config.prompts);
+            let told = (daemon.followed.clone(), daemon.watch.hooks.clone());
             let (store, accounts) = (store.clone(), daemon.watch.accounts.clone());
-            let api = Api::new(store, directory, accounts, own, archive, prompts, settings, speech);
+            let api =
+                Api::new(store, directory, accounts, told, own, archive, prompts, settings, speech);
             (api, socket)
         });
         let answer = |socket| {

@@ -41,13 +41,16 @@ use crate::driver::translate::arrival::Inquiry;
 use crate::driver::wake::Wake;
 use crate::esl::argument::Word;
 use crate::flow::program::Program;
+use crate::hooks::Hooks;
 use crate::model::audit::AuditEntry;
 use crate::model::live::LiveCall;
 use crate::model::record::{CallRecord, RecordingNote};
 use crate::model::sip::MediaEncryption;
 use crate::model::timeline::Entry;
 use crate::sip::Accounts;
-use crate::store::{Asked, Caller, Directory, Instance, Operator, Recorder, Settled, Sound, Store};
+use crate::store::{
+    Asked, Caller, Directory, Followed, Instance, Operator, Recorder, Settled, Sound, Store,
+};
 use crate::switch::limits::Gate;
 use crate::switch::link::LinkEvents;
 use crate::switch::listener::{Listener, bind};
@@ -82,6 +85,8 @@ pub struct Daemon {
     recorder: Recorder,
     watch: Watch,
     archive: Arc<Archive>,
+    /// What is told of tenants.
+    followed: Followed,
     /// The way to other processes, where there may be any.
     elsewhere: Option<mpsc::Sender<Errand>>,
     grace: Duration,
@@ -128,17 +133,14 @@ impl Daemon {
         let archive = Arc::new(config.archive(store)?);
         let (links, events) = Links::start(&config.link, store).context("link")?;
         let (own, keys_of) = (links.all().iter().cloned(), archive.keys().clone());
+        let (followed, keyring) = (Followed::start(store.clone()), archive.keys().clone());
+        let settings = config.webhooks.clone();
+        let hooks = Hooks::new(store, followed.clone(), keyring, settings, instance)?;
         let settings = config.sip.clone();
         let accounts = Accounts::new(store, &directory, keys_of, settings, instance, own);
-        let metrics = Arc::new(Metrics::new().context("figures")?);
-        let telemetry = Telemetry::start(&config.traces, &config.node(), metrics)
-            .context("`traces` makes no sense")?;
-        let kept = Kept {
-            recorder: recorder.clone(),
-            telemetry: telemetry.clone(),
-            directory: directory.clone(),
-            watch: Box::new(watch),
-        };
+        let telemetry = telemetry(config)?;
+        let (kept, own) = (recorder.clone(), directory.clone());
+        let kept = Kept::new(kept, telemetry.clone(), own, watch);
         let shared = Shared {
             router: Box::new(ByDirectory(directory.clone())),
             sink: Box::new(kept),
@@ -165,7 +167,7 @@ impl Daemon {
         let spool = config.spool();
         let intake = Intake::new(Arc::clone(&archive), spool, instance, config.recordings.clone());
         let (store, node) = (store.clone(), config.node());
-        let watch = Watch { links, events, relay, intake, accounts, store, node };
+        let watch = Watch { links, events, relay, intake, accounts, hooks, store, node };
         let grace = config.grace.into();
         Ok(Self {
             listener,
@@ -176,6 +178,7 @@ impl Daemon {
             recorder,
             watch,
             archive,
+            followed,
             elsewhere,
             grace,
         })
@@ -222,6 +225,11 @@ impl Daemon {
     }
 }
 
+fn telemetry(config: &Config) -> anyhow::Result<Telemetry> {
+    let metrics = Arc::new(Metrics::new().context("figures")?);
+    Telemetry::start(&config.traces, &config.node(), metrics).context("traces")
+}
+
 /// What a profile asks of its calls' sound, as long as somebody wants to know.
 fn asked_by(directory: &Directory, profile: String) -> watch::Receiver<MediaEncryption> {
     let (tell, told) = watch::channel(directory.routes().encryption(&profile));
@@ -246,19 +254,22 @@ struct Watch {
     relay: Option<Relay>,
     intake: Arc<Intake>,
     accounts: Accounts,
+    hooks: Hooks,
     store: Store,
     node: String,
 }
 
 impl Watch {
     fn begin(self, shared: &Arc<Shared>) -> JoinSet<()> {
-        let Self { links, events, relay, intake, accounts, store, node } = self;
+        let Self { links, events, relay, intake, accounts, hooks, store, node } = self;
         let mut tasks = JoinSet::new();
         let id = shared.settings.instance;
         let instance = Instance { id, node, started: Timestamp::now(), alive: true };
         tasks.spawn(beat(store.operator(), instance));
         tasks.spawn(Arc::clone(&links).listen(events, Arc::clone(shared), accounts.clone()));
         tasks.spawn(accounts.run());
+        // Whoever follows us goes on with them while our last calls end.
+        tasks.spawn(hooks.run(shared.draining.clone()));
         if let Some(relay) = relay {
             tasks.spawn(relay.run(Arc::clone(shared)));
         }
@@ -358,6 +369,17 @@ struct Kept {
     telemetry: Telemetry,
     directory: Directory,
     watch: Box<dyn Fn(News<'_>) + Send + Sync>,
+}
+
+impl Kept {
+    fn new(
+        recorder: Recorder,
+        telemetry: Telemetry,
+        directory: Directory,
+        watch: impl Fn(News<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        Self { recorder, telemetry, directory, watch: Box::new(watch) }
+    }
 }
 
 impl Sink for Kept {

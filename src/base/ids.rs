@@ -128,6 +128,21 @@ uuid_id!(
     TokenId,
     "token id"
 );
+uuid_id!(
+    /// A tenant's webhook.
+    WebhookId,
+    "webhook id"
+);
+uuid_id!(
+    /// What a webhook is to be sent, or was.
+    DeliveryId,
+    "delivery id"
+);
+uuid_id!(
+    /// A secret with which a webhook signs.
+    WebhookSecretId,
+    "id of a webhook's secret"
+);
 
 macro_rules! name {
     (
@@ -284,6 +299,16 @@ name!(
     /// A schedule's name within its tenant.
     ScheduleName,
     "schedule name",
+    "1 to 63 lower-case letters, digits, `-` or `_`, beginning with a letter or digit",
+    63,
+    slug_first,
+    slug_rest,
+    "^[a-z0-9][a-z0-9_-]{0,62}$"
+);
+name!(
+    /// A webhook's name within its tenant.
+    WebhookName,
+    "webhook name",
     "1 to 63 lower-case letters, digits, `-` or `_`, beginning with a letter or digit",
     63,
     slug_first,

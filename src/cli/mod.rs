@@ -120,7 +120,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Calls(args) if args.live => live::list(&settings()?, screen).await,
         Command::Check => check::run(settings()?, screen).await,
         Command::Doctor(args) => doctor::run(&args, &settings()?, screen).await,
-        Command::Demo(args) => demo::run(&args, screen).await,
+        Command::Demo(args) => Box::pin(demo::run(&args, screen)).await,
         Command::Flow(command) => flow::run(command, settings, screen).await,
         Command::Tenant(command) => tenant::run(command, &open(&settings()?).await?, screen).await,
         Command::Number(command) => number::run(command, &open(&settings()?).await?, screen).await,

@@ -1,36 +1,26 @@
 //! Performs http queries: the only way in which a tenant's flow reaches another system.
 //!
-//! A flow's author is not the operator, so a request goes to public addresses only, unless the
-//! operator opened a network: the address that a name leads to is checked where the connection is
-//! made, so a name can't be looked up once for the check and once more for the use. Redirects are
-//! few and stay on the host that the author named, since the request's headers may hold secrets.
+//! It goes where `reach` lets it. Redirects are few and stay on the host that the author named,
+//! since the request's headers may hold secrets.
 
-use std::error::Error as _;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::{Attempt, Policy};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
-use url::{Host, Url};
+use url::Url;
 
-use super::address::may_reach;
 use crate::call::input::{HttpAnswer, HttpFailure};
 use crate::call::output::HttpRequest;
 use crate::flow::kind::http::{Method, OWN_HEADERS};
+use crate::reach::{Bounds, ClientError, Forbidden, Trouble};
 
 /// Most redirects of one try.
 const REDIRECTS_MAX: usize = 3;
 /// Pause before the first retry; it doubles up to the longest.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
-/// Idle connections kept for each host, and for how long.
-const IDLE_PER_HOST: usize = 8;
-const IDLE_FOR: Duration = Duration::from_secs(30);
 
 /// Tells a repeated request from a second one (draft-ietf-httpapi-idempotency-key-header).
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -43,41 +33,24 @@ pub struct Config {
     pub allow_private: Vec<IpNet>,
 }
 
-/// Why requests can't be made at all.
-#[derive(Debug, Error)]
-#[error("the http client can't be made: {0}")]
-pub struct ClientError(#[from] reqwest::Error);
-
 /// One client for all calls.
 #[derive(Debug, Clone)]
 pub struct Http {
     client: reqwest::Client,
-    allowed: Arc<[IpNet]>,
+    bounds: Bounds,
 }
-
-/// An address that may not be reached.
-#[derive(Debug, Clone, Error)]
-#[error("{0}")]
-struct Forbidden(String);
 
 impl Http {
     /// # Errors
     /// The system offers no certificates, or the like.
     pub fn new(config: &Config) -> Result<Self, ClientError> {
-        // Another part of the process may have chosen a provider already; either will do.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let allowed: Arc<[IpNet]> = config.allow_private.as_slice().into();
-        let redirects = Arc::clone(&allowed);
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("callwright/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Arc::new(Resolver { allowed: Arc::clone(&allowed) }))
+        let bounds = Bounds::public_and(&config.allow_private);
+        let redirects = bounds.clone();
+        let client = bounds
+            .client()
             .redirect(Policy::custom(move |attempt| redirect(attempt, &redirects)))
-            .no_proxy()
-            .referer(false)
-            .pool_max_idle_per_host(IDLE_PER_HOST)
-            .pool_idle_timeout(IDLE_FOR)
             .build()?;
-        Ok(Self { client, allowed })
+        Ok(Self { client, bounds })
     }
 
     /// Asks, and asks again where that may help. Dropping the future cancels it.
@@ -99,7 +72,7 @@ impl Http {
     }
 
     async fn once(&self, request: &HttpRequest) -> Result<HttpAnswer, HttpFailure> {
-        let url = address(request.url.reveal(), &self.allowed)?;
+        let url = address(request.url.reveal(), &self.bounds)?;
         let mut builder = self
             .client
             .request(method(request.method), url)
@@ -145,30 +118,13 @@ fn worth_another_try(result: &Result<HttpAnswer, HttpFailure>) -> bool {
 
 /// The address, if its scheme and host may be used. A name's addresses are checked when it is
 /// resolved.
-fn address(text: &str, allowed: &[IpNet]) -> Result<Url, HttpFailure> {
+fn address(text: &str, bounds: &Bounds) -> Result<Url, HttpFailure> {
     let url = Url::parse(text).map_err(|error| HttpFailure::Other(format!("bad URL: {error}")))?;
-    check(&url, allowed).map_err(|Forbidden(why)| HttpFailure::Forbidden(why))?;
+    bounds.check(&url).map_err(|Forbidden(why)| HttpFailure::Forbidden(why))?;
     Ok(url)
 }
 
-fn check(url: &Url, allowed: &[IpNet]) -> Result<(), Forbidden> {
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(Forbidden(format!("the scheme `{}` is not http or https", url.scheme())));
-    }
-    let literal = match url.host() {
-        Some(Host::Ipv4(address)) => IpAddr::V4(address),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address),
-        Some(Host::Domain(_)) => return Ok(()),
-        None => return Err(Forbidden("there is no host".into())),
-    };
-    if may_reach(literal, allowed) {
-        Ok(())
-    } else {
-        Err(Forbidden(format!("{literal} is not public")))
-    }
-}
-
-fn redirect(attempt: Attempt<'_>, allowed: &[IpNet]) -> reqwest::redirect::Action {
+fn redirect(attempt: Attempt<'_>, bounds: &Bounds) -> reqwest::redirect::Action {
     if attempt.previous().len() > REDIRECTS_MAX {
         return attempt.error(Forbidden(format!("more than {REDIRECTS_MAX} redirects")));
     }
@@ -178,7 +134,7 @@ fn redirect(attempt: Attempt<'_>, allowed: &[IpNet]) -> reqwest::redirect::Actio
     if other_host || less_secure {
         return attempt.error(Forbidden("a redirect leads to another host".into()));
     }
-    match check(attempt.url(), allowed) {
+    match bounds.check(attempt.url()) {
         Ok(()) => attempt.follow(),
         Err(forbidden) => attempt.error(forbidden),
     }
@@ -208,49 +164,18 @@ fn headers(request: &HttpRequest) -> Result<HeaderMap, HttpFailure> {
 
 /// Says what went wrong without the address, which may hold secrets.
 fn failure(error: reqwest::Error) -> HttpFailure {
-    let error = error.without_url();
-    let mut source = error.source();
-    let mut deepest = None;
-    while let Some(cause) = source {
-        if let Some(Forbidden(why)) = cause.downcast_ref::<Forbidden>() {
-            return HttpFailure::Forbidden(why.clone());
-        }
-        deepest = Some(cause.to_string());
-        source = cause.source();
-    }
-    let text = deepest.unwrap_or_else(|| error.to_string());
-    if error.is_timeout() {
-        HttpFailure::TimedOut
-    } else if error.is_connect() {
-        HttpFailure::Unreachable(text)
-    } else {
-        HttpFailure::Other(text)
-    }
-}
-
-/// Looks names up with the system's resolver, and keeps the addresses that may be reached.
-#[derive(Debug)]
-struct Resolver {
-    allowed: Arc<[IpNet]>,
-}
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let allowed = Arc::clone(&self.allowed);
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let usable: Vec<SocketAddr> =
-                found.filter(|address| may_reach(address.ip(), &allowed)).collect();
-            if usable.is_empty() {
-                return Err(Forbidden(format!("`{}` has no public address", name.as_str())).into());
-            }
-            Ok(Box::new(usable.into_iter()) as Addrs)
-        })
+    match Trouble::from(error) {
+        Trouble::Forbidden(why) => HttpFailure::Forbidden(why),
+        Trouble::TimedOut => HttpFailure::TimedOut,
+        Trouble::Unreachable(why) => HttpFailure::Unreachable(why),
+        Trouble::Other(why) => HttpFailure::Other(why),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 

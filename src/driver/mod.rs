@@ -1,7 +1,6 @@
 //! Runs calls: the socket, the clock and the queries of each, around a machine that has none of
 //! them.
 
-pub mod address;
 pub mod admission;
 pub mod call;
 pub mod desk;

@@ -68,11 +68,13 @@ pub enum Power {
     RecordingsListen,
     RecordingsWrite,
     AuditRead,
+    WebhooksRead,
+    WebhooksWrite,
 }
 
 impl Power {
     /// Every one, in the order of the documentation.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::TenantsManage,
         Self::ProfilesManage,
         Self::TenantRead,
@@ -106,6 +108,8 @@ impl Power {
         Self::RecordingsListen,
         Self::RecordingsWrite,
         Self::AuditRead,
+        Self::WebhooksRead,
+        Self::WebhooksWrite,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -143,6 +147,8 @@ impl Power {
             Self::RecordingsListen => "recordings:listen",
             Self::RecordingsWrite => "recordings:write",
             Self::AuditRead => "audit:read",
+            Self::WebhooksRead => "webhooks:read",
+            Self::WebhooksWrite => "webhooks:write",
         }
     }
 }
@@ -226,7 +232,9 @@ impl Role {
             | Power::RoomsWrite
             | Power::GatewaysWrite
             | Power::ExtensionsWrite
-            | Power::RecordingsWrite => manages,
+            | Power::RecordingsWrite
+            | Power::WebhooksRead
+            | Power::WebhooksWrite => manages,
             Power::CallsMonitor
             | Power::GatewaysRead
             | Power::RecordingsRead

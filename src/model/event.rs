@@ -13,7 +13,9 @@ use super::registration::Registration;
 use super::talk::Side;
 use super::timeline::{Entry, Sign, What};
 use crate::base::cause::{HangupCause, Party};
-use crate::base::ids::{CallId, FlowName, GatewayName, QueueName, RecordingId, RoomName, StepName};
+use crate::base::ids::{
+    CallId, FlowName, GatewayName, QueueName, RecordingId, RoomName, StepName, WebhookName,
+};
 use crate::base::slot::Slot;
 use crate::model::record::CallRecord;
 
@@ -110,6 +112,9 @@ pub enum Kind {
     /// Calls get another version from now on.
     #[serde(rename = "flow.published")]
     FlowPublished { flow: FlowName, version: u32 },
+    /// Callwright sends a webhook nothing more until it is enabled again.
+    #[serde(rename = "webhook.disabled")]
+    WebhookDisabled { webhook: WebhookName, reason: String },
 }
 
 impl Kind {
@@ -136,8 +141,88 @@ impl Kind {
             | Self::GatewayRemoved { .. }
             | Self::OutboundLocked { .. }
             | Self::OutboundUnlocked
-            | Self::FlowPublished { .. } => None,
+            | Self::FlowPublished { .. }
+            | Self::WebhookDisabled { .. } => None,
         }
+    }
+
+    /// What it happened to: a call, or else a thing by its name. What happens to one has an order
+    /// that counts.
+    pub fn thing(&self) -> String {
+        match self {
+            Self::RecordingChanged { recording, call: None, .. } => {
+                format!("recording {recording}")
+            }
+            Self::GatewayChanged { gateway, .. } | Self::GatewayRemoved { gateway } => {
+                format!("gateway {gateway}")
+            }
+            Self::OutboundLocked { .. } | Self::OutboundUnlocked => "outbound".to_owned(),
+            Self::FlowPublished { flow, .. } => format!("flow {flow}"),
+            Self::WebhookDisabled { webhook, .. } => format!("webhook {webhook}"),
+            other => other.call().map_or_else(String::new, |call| format!("call {call}")),
+        }
+    }
+}
+
+/// The type of an event in JSON, as it is kept: nothing that others wrote stands before it.
+pub fn type_of(event: &str) -> &str {
+    const MARK: &str = "\"type\":\"";
+    let start = event.find(MARK).map_or(event.len(), |at| at + MARK.len());
+    let rest = &event[start..];
+    rest.split_once('"').map_or("", |(name, _)| name)
+}
+
+/// Types that are asked for by name, at most.
+const TYPES_MAX: usize = 32;
+
+/// The types of events that are wanted: `call.ended`, or `call.*` for all of a kind; all of them
+/// where it is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>")]
+pub struct Types(Vec<String>);
+
+impl JsonSchema for Types {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Types".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "array",
+            "maxItems": TYPES_MAX,
+            "items": { "type": "string", "pattern": r"^[a-z_][a-z._]*(\.\*)?$" },
+        })
+    }
+}
+
+impl TryFrom<Vec<String>> for Types {
+    type Error = String;
+    fn try_from(types: Vec<String>) -> Result<Self, String> {
+        let plain = |word: &String| {
+            let name = word.strip_suffix(".*").unwrap_or(word);
+            let first = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b == b'_');
+            first && name.bytes().all(|b| b.is_ascii_lowercase() || b"._".contains(&b))
+        };
+        if types.len() > TYPES_MAX || !types.iter().all(plain) {
+            return Err(format!(
+                "expected up to {TYPES_MAX} types, such as `call.ended` and `gateway.*`"
+            ));
+        }
+        Ok(Self(types))
+    }
+}
+
+impl Types {
+    pub fn want(&self, name: &str) -> bool {
+        self.0.is_empty()
+            || self.0.iter().any(|wanted| match wanted.strip_suffix('*') {
+                Some(start) => name.starts_with(start),
+                None => name == wanted,
+            })
     }
 }
 
@@ -350,7 +435,39 @@ impl CallView {
             | Kind::GatewayRemoved { .. }
             | Kind::OutboundLocked { .. }
             | Kind::OutboundUnlocked
-            | Kind::FlowPublished { .. } => {}
+            | Kind::FlowPublished { .. }
+            | Kind::WebhookDisabled { .. } => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_events_type_is_its_own_and_not_what_somebody_wrote_in_it() {
+        let event = r#"{"sequence":1,"at":"2026-01-01T00:00:00Z","type":"call.created",
+            "caller_name":"\"type\":\"call.ended\""}"#;
+        assert_eq!(type_of(event), "call.created");
+        assert_eq!(type_of("{}"), "");
+    }
+
+    #[test]
+    fn types_are_wanted_by_name_or_by_kind_and_all_where_none_is_named() {
+        let types = |text: &str| -> Result<Types, _> {
+            text.split(',').map(str::to_owned).collect::<Vec<_>>().try_into()
+        };
+        let some = types("call.ended,gateway.*").unwrap();
+        for (name, wanted) in
+            [("call.ended", true), ("call.digit", false), ("gateway.changed", true), ("", false)]
+        {
+            assert_eq!(some.want(name), wanted, "{name}");
+        }
+        assert!(Types::default().want("call.ended"));
+        for bad in ["", "call.ended,", "*", "call ended", "Call.*", ".*", ".call"] {
+            assert!(types(bad).is_err(), "{bad}");
+        }
+        assert!(types(&"a,".repeat(40)).is_err());
     }
 }

@@ -11,8 +11,13 @@ use super::user::User;
 use crate::base::ids::{ApiKeyId, TenantId, TokenId, UserId};
 
 /// Powers that no token has: what is made with them lasts longer than it.
-const NEVER: [Power; 4] =
-    [Power::TenantsManage, Power::ProfilesManage, Power::KeysManage, Power::TokensMint];
+const NEVER: [Power; 5] = [
+    Power::TenantsManage,
+    Power::ProfilesManage,
+    Power::KeysManage,
+    Power::TokensMint,
+    Power::WebhooksWrite,
+];
 
 /// What a token says, under a signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

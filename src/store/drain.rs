@@ -118,7 +118,11 @@ impl Drain {
         if self.forgot.elapsed() < FORGET_INTERVAL {
             return;
         }
-        match self.store.forget_told(self.events).await {
+        let old = async {
+            let more = self.store.forget_told(self.events).await?;
+            Ok::<_, StoreError>(self.store.forget_deliveries(self.events).await? || more)
+        };
+        match old.await {
             // More of them the next time, which comes soon.
             Ok(true) => {}
             Ok(false) => self.forgot = Instant::now(),

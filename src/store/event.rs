@@ -214,7 +214,7 @@ pub enum Untold {
 }
 
 /// The whole event from its number and the rest.
-fn whole(sequence: i64, body: &str) -> String {
+pub(super) fn whole(sequence: i64, body: &str) -> String {
     let rest = body.strip_prefix('{').unwrap_or(body);
     format!("{{\"sequence\":{sequence},{rest}")
 }
@@ -294,7 +294,7 @@ impl TenantScope {
     }
 }
 
-fn number(sequence: i64) -> u64 {
+pub(super) fn number(sequence: i64) -> u64 {
     u64::try_from(sequence).unwrap_or(0)
 }
 

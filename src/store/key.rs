@@ -182,7 +182,9 @@ impl TenantScope {
                  AND NOT EXISTS (SELECT 1 FROM gateway g WHERE g.tenant = tenant_key.tenant \
                  AND g.key_number = tenant_key.number AND g.sealed IS NOT NULL) \
                  AND NOT EXISTS (SELECT 1 FROM extension e WHERE e.tenant = tenant_key.tenant \
-                 AND e.key_number = tenant_key.number AND e.sealed IS NOT NULL)",
+                 AND e.key_number = tenant_key.number AND e.sealed IS NOT NULL) \
+                 AND NOT EXISTS (SELECT 1 FROM webhook_secret w \
+                 WHERE w.tenant = tenant_key.tenant AND w.key_number = tenant_key.number)",
             )
             .bind(self.key())
             .bind(i64::from(number))

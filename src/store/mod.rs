@@ -67,6 +67,7 @@ mod turn;
 mod unseen;
 mod user;
 mod watch;
+mod webhook;
 mod world;
 mod write;
 
@@ -120,6 +121,10 @@ pub use taking::{Fate, Measured, RunningRoom};
 pub use tenant::{NewTenant, Operator};
 pub use trace::{Deed, Trace};
 pub use user::StoredUser;
+pub use webhook::{
+    AtWork, Attempt, Claim, Fresh, Laid, NewSecret, Outcome, StoredSecret, StoredWebhook, Verdict,
+    WINDOW_MAX, Waiting,
+};
 
 /// How long to wait for connections that are in use when the store is closed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);

@@ -59,16 +59,18 @@ impl Sealed {
 pub enum SecretOf {
     Gateway,
     Extension,
+    Webhook,
 }
 
 impl SecretOf {
-    pub const ALL: [Self; 2] = [Self::Gateway, Self::Extension];
+    pub const ALL: [Self; 3] = [Self::Gateway, Self::Extension, Self::Webhook];
 
     /// What the secret of the thing with this id is sealed for.
     pub fn label(self, id: impl std::fmt::Display) -> String {
         match self {
             Self::Gateway => format!("gateway {id}"),
             Self::Extension => format!("extension {id}"),
+            Self::Webhook => format!("webhook secret {id}"),
         }
     }
 
@@ -82,6 +84,10 @@ impl SecretOf {
                 "SELECT id, key_number, sealed FROM extension WHERE tenant = $1 \
                  AND key_number < $2 AND sealed IS NOT NULL ORDER BY id LIMIT $3"
             }
+            Self::Webhook => {
+                "SELECT id, key_number, sealed FROM webhook_secret WHERE tenant = $1 \
+                 AND key_number < $2 ORDER BY id LIMIT $3"
+            }
         }
     }
 
@@ -93,6 +99,10 @@ impl SecretOf {
             }
             Self::Extension => {
                 "UPDATE extension SET key_number = $3, sealed = $4 \
+                 WHERE tenant = $1 AND id = $2 AND sealed = $5"
+            }
+            Self::Webhook => {
+                "UPDATE webhook_secret SET key_number = $3, sealed = $4 \
                  WHERE tenant = $1 AND id = $2 AND sealed = $5"
             }
         }

@@ -37,7 +37,7 @@ fn good(answer: &Answer) {
 }
 
 /// A flow at number 100 that wants a key.
-async fn furnished(place: &Place) -> (TenantId, Asker) {
+pub(crate) async fn furnished(place: &Place) -> (TenantId, Asker) {
     let tenant = place.tenant("acme").await;
     let admin = place.asker(Some(tenant), Role::Admin).await;
     place
@@ -63,7 +63,7 @@ async fn furnished(place: &Place) -> (TenantId, Asker) {
     (tenant, admin)
 }
 
-async fn calls(place: &Place, count: u32) {
+pub(crate) async fn calls(place: &Place, count: u32) {
     let script = Arc::new(Script::from_yaml(CALLER).unwrap());
     let mut callers = JoinSet::new();
     for _ in 0..count {
@@ -125,7 +125,7 @@ async fn until_ended(socket: &mut Socket, ends: usize) -> Vec<Value> {
 }
 
 /// All that was told, page by page.
-async fn log(admin: &Asker) -> Vec<Value> {
+pub(crate) async fn log(admin: &Asker) -> Vec<Value> {
     let (mut all, mut after) = (Vec::new(), 0);
     loop {
         let page = admin.get(&format!("{EVENTS}?after={after}&limit=50")).await;

@@ -32,7 +32,7 @@ const CALL_MAX: Duration = Duration::from_secs(10);
 const BREAKS: u64 = 40;
 
 /// More of them where these are set: for a night.
-fn many(name: &str, usually: u32) -> u32 {
+pub(crate) fn many(name: &str, usually: u32) -> u32 {
     std::env::var(name).ok().map_or(usually, |text| text.parse().unwrap())
 }
 
@@ -48,7 +48,7 @@ fn processor_time(running: &Running) -> Duration {
 type Where = watch::Receiver<Option<SocketAddr>>;
 
 /// The daemon's addresses: for calls, and of its API.
-fn addresses(place: &Place, running: &Running) -> (SocketAddr, SocketAddr) {
+pub(crate) fn addresses(place: &Place, running: &Running) -> (SocketAddr, SocketAddr) {
     let api = eventually(running, || {
         let status = place.status().filter(|status| status["pid"] == running.pid())?;
         status["api"].as_str()?.parse().ok()
@@ -98,7 +98,7 @@ async fn follow(seed: u64, key: String, mut place: Where, end: watch::Receiver<u
     }
 }
 
-async fn log(api: SocketAddr, key: &str) -> Vec<Value> {
+pub(crate) async fn log(api: SocketAddr, key: &str) -> Vec<Value> {
     let (client, mut all, mut after) = (reqwest::Client::new(), Vec::new(), 0);
     loop {
         let url = format!("http://{api}/v1/tenants/acme/events?after={after}&limit=500");
@@ -110,6 +110,20 @@ async fn log(api: SocketAddr, key: &str) -> Vec<Value> {
         if items.is_empty() {
             return all;
         }
+    }
+}
+
+/// The same once all that is in spools, those of the killed too, is told.
+async fn whole_log(api: SocketAddr, key: &str) -> Vec<Value> {
+    let (began, mut server) = (Instant::now(), log(api, key).await);
+    loop {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let later = log(api, key).await;
+        if later.len() == server.len() {
+            return server;
+        }
+        assert!(began.elapsed() < PATIENCE, "it does not end");
+        server = later;
     }
 }
 
@@ -157,17 +171,7 @@ async fn each_follower_is_told_what_the_daemon_wrote_down_also_across_its_death(
     }
     while callers.join_next().await.is_some() {}
     let (_, api) = addresses(&place, &running);
-    // All that is in spools, those of the killed too, is told.
-    let (began, mut server) = (Instant::now(), log(api, &key).await);
-    loop {
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        let later = log(api, &key).await;
-        if later.len() == server.len() {
-            break;
-        }
-        assert!(began.elapsed() < PATIENCE, "it does not end");
-        server = later;
-    }
+    let server = whole_log(api, &key).await;
     let numbers: Vec<_> = server.iter().map(|event| event["sequence"].as_u64().unwrap()).collect();
     assert_eq!(numbers, (1..=server.len() as u64).collect::<Vec<_>>());
     end.send_replace(server.len() as u64);

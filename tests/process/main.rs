@@ -11,5 +11,9 @@ mod live;
 mod load;
 mod nodes;
 mod notify;
+#[allow(dead_code, reason = "tests of the API use the rest of it")]
+#[path = "../api/receiver.rs"]
+mod receiver;
 mod supervise;
 mod telemetry;
+mod webhooks;

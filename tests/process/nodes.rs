@@ -17,7 +17,7 @@ use crate::live::{CALLER, menu};
 const POSTGRES: &str = "CALLWRIGHT_TEST_POSTGRES";
 
 /// Settings of a store on a database of its own; none, and a loud word, without PostgreSQL.
-async fn database() -> Option<String> {
+pub(crate) async fn database() -> Option<String> {
     let Ok(url) = std::env::var(POSTGRES) else {
         let word = format!("\n*** NOT RUN: two nodes on one PostgreSQL; set {POSTGRES}\n\n");
         // Not `eprintln!`: the harness would keep it to itself.

@@ -28,3 +28,4 @@ mod recordings;
 mod reports;
 mod scenario;
 mod tenants;
+mod webhooks;

@@ -1,9 +1,6 @@
-//! Which addresses a tenant's http request may reach: public ones, and those that the operator
-//! allows.
+//! Which addresses are public.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use ipnet::IpNet;
 
 /// Networks that are not public though they look it (IANA IPv4 special-purpose address registry).
 const CLOSED_V4: [(Ipv4Addr, u8); 14] = [
@@ -23,13 +20,8 @@ const CLOSED_V4: [(Ipv4Addr, u8); 14] = [
     (Ipv4Addr::new(224, 0, 0, 0), 3),
 ];
 
-/// Whether `address` may be reached: it is in one of `allowed`, or public.
-pub fn may_reach(address: IpAddr, allowed: &[IpNet]) -> bool {
-    let plain = address.to_canonical();
-    allowed.iter().any(|network| network.contains(&plain)) || is_public(plain)
-}
-
-fn is_public(address: IpAddr) -> bool {
+/// Whether anybody on the internet may have this address.
+pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),
@@ -65,10 +57,11 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::super::Bounds;
 
     #[test]
     fn no_way_of_writing_a_private_address_makes_it_public() {
+        let bounds = Bounds::public_and(&[]);
         for address in [
             "0.0.0.0",
             "10.1.2.3",
@@ -104,12 +97,13 @@ mod tests {
             "100::1",
             "3fff:fff::1",
         ] {
-            assert!(!may_reach(address.parse().unwrap(), &[]), "{address}");
+            assert!(!bounds.hold(address.parse().unwrap()), "{address}");
         }
     }
 
     #[test]
     fn public_addresses_are_reached_however_they_are_written() {
+        let bounds = Bounds::public_and(&[]);
         for address in [
             "8.8.8.8",
             "172.15.0.1",
@@ -121,13 +115,14 @@ mod tests {
             "2002:808:808::1",
             "2606:4700::1111",
         ] {
-            assert!(may_reach(address.parse().unwrap(), &[]), "{address}");
+            assert!(bounds.hold(address.parse().unwrap()), "{address}");
         }
     }
 
     #[test]
     fn the_operator_may_open_a_network_and_only_that() {
         let allowed = ["10.20.0.0/16".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        let bounds = Bounds::public_and(&allowed);
         for (address, reached) in [
             ("10.20.1.1", true),
             ("::ffff:10.20.1.1", true),
@@ -135,7 +130,7 @@ mod tests {
             ("fd00::7", true),
             ("fc00::7", false),
         ] {
-            assert_eq!(may_reach(address.parse().unwrap(), &allowed), reached, "{address}");
+            assert_eq!(bounds.hold(address.parse().unwrap()), reached, "{address}");
         }
     }
 }
