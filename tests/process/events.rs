@@ -24,8 +24,8 @@ use crate::live::menu;
 
 /// The daemon is killed so often.
 const KILLS: u32 = 2;
-/// Calls that are up at once.
-const AT_ONCE: usize = 50;
+/// Calls that are up at once; `CALLWRIGHT_AT_ONCE` says otherwise.
+const AT_ONCE: u32 = 50;
 /// No call takes longer.
 const CALL_MAX: Duration = Duration::from_secs(10);
 /// After how many events, on average, a follower breaks its connection off.
@@ -131,6 +131,7 @@ async fn whole_log(api: SocketAddr, key: &str) -> Vec<Value> {
 async fn each_follower_is_told_what_the_daemon_wrote_down_also_across_its_death() {
     drop(rustls::crypto::ring::default_provider().install_default());
     let (followers, calls) = (many("CALLWRIGHT_FOLLOWERS", 12), many("CALLWRIGHT_CALLS", 300));
+    let at_once = usize::try_from(many("CALLWRIGHT_AT_ONCE", AT_ONCE)).unwrap();
     let api = "[api]\nlisten = \"127.0.0.1:0\"\nper_second = 100000\nburst = 100000";
     let place = menu(api);
     let key = place.type_line("api-key add wall --role reader --tenant acme");
@@ -144,7 +145,7 @@ async fn each_follower_is_told_what_the_daemon_wrote_down_also_across_its_death(
     }
     let script = "dial: '100'\npatience: 20s\nsteps: [{ hear: welcome }, { press: '1' }]\n";
     let script = Arc::new(Script::from_yaml(script).unwrap());
-    let (places, placed) = (Arc::new(Semaphore::new(AT_ONCE)), Arc::new(AtomicU64::new(0)));
+    let (places, placed) = (Arc::new(Semaphore::new(at_once)), Arc::new(AtomicU64::new(0)));
     let (mut callers, mut taken) = (JoinSet::new(), Duration::ZERO);
     for number in 0..calls {
         if number > 0 && KILLS > 0 && number % (calls / (KILLS + 1)) == 0 && number < calls - 1 {
