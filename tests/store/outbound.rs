@@ -12,6 +12,8 @@ use callwright::store::{
     ActFilter, Claimed, Directory, NewLeg, NewNumber, NewTenant, SecretOf, StoreError, TenantScope,
 };
 use callwright::vault::keys::OperatorKeys;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -28,10 +30,17 @@ fn candidate(name: &str, most: Option<u32>) -> Candidate {
     Candidate { name: name.parse().unwrap(), trunk, number: "1".into(), shown: None }
 }
 
+/// A time zone in which it is about noon: no day ends while a test counts its minutes.
+fn noon() -> String {
+    let hour = Timestamp::now().to_zoned(TimeZone::UTC).hour();
+    // These names count westward: it is later in Etc/GMT-3 than in UTC.
+    format!("Etc/GMT{:+}", hour - 12)
+}
+
 fn ruled(rules: &serde_json::Value) -> Outbound {
     let rules: Rules = serde_json::from_value(rules.clone()).unwrap();
     rules.check().unwrap();
-    let mut outbound = Outbound::new([], [], "Europe/Berlin");
+    let mut outbound = Outbound::new([], [], &noon());
     outbound.rules = rules;
     outbound
 }
@@ -127,7 +136,7 @@ async fn two_processes_give_a_gateways_last_channel_to_one_call(bench: Bench) {
         }
     }
     assert_eq!((by, full), ([1, 2], 5));
-    let usage = scope.outbound_usage("UTC").await.unwrap();
+    let usage = scope.outbound_usage(&noon()).await.unwrap();
     assert_eq!((usage.calls, usage.gateways["b"]), (3, 2));
 }
 
@@ -138,14 +147,14 @@ async fn a_leg_counts_until_it_is_over_and_its_minutes_from_then_on(bench: Bench
     assert_eq!(claim(&scope, 1, &rules).await, day);
     assert_eq!(claim(&scope, 2, &rules).await, Claimed::Refused(Refusal::Calls(1)));
     scope.answer_outbound(call(1), 1).await.unwrap();
-    scope.end_outbound(call(1), 1, 179_000, "Europe/Berlin").await.unwrap();
+    scope.end_outbound(call(1), 1, 179_000, &noon()).await.unwrap();
     // What is told twice counts once.
-    scope.end_outbound(call(1), 1, 179_000, "Europe/Berlin").await.unwrap();
+    scope.end_outbound(call(1), 1, 179_000, &noon()).await.unwrap();
     let rest = Claimed::By { place: 0, most: Some(Millis(1_000)) };
     assert_eq!(claim(&scope, 2, &rules).await, rest, "it may talk for what is left");
-    scope.end_outbound(call(2), 1, 1_000, "Europe/Berlin").await.unwrap();
+    scope.end_outbound(call(2), 1, 1_000, &noon()).await.unwrap();
     assert_eq!(claim(&scope, 3, &rules).await, Claimed::Refused(Refusal::Day(3)));
-    let usage = scope.outbound_usage("Europe/Berlin").await.unwrap();
+    let usage = scope.outbound_usage(&noon()).await.unwrap();
     assert_eq!((usage.calls, usage.minutes_today, usage.minutes_this_month), (0, 3, 3));
     let month = json!({ "minutes_per_month": 3 });
     assert_eq!(claim(&scope, 3, &month).await, Claimed::Refused(Refusal::Month(3)));
@@ -162,7 +171,7 @@ async fn what_a_killed_process_could_not_say_is_found_and_its_talk_counts(bench:
          answered_ms - 120000";
     bench.sql(past).await;
     assert_eq!(claim(&scope, 2, &rules).await, by(0));
-    let usage = scope.outbound_usage("UTC").await.unwrap();
+    let usage = scope.outbound_usage(&noon()).await.unwrap();
     assert_eq!((usage.calls, usage.minutes_today), (1, 2));
 }
 
@@ -184,7 +193,7 @@ async fn a_gateways_calls_are_counted_in_both_directions(bench: Bench) {
     let a = [limit("a", 1)];
     assert_eq!(scope.admit(&caller, &a).await.unwrap(), AdmitFound::Admitted);
     assert_eq!(claim(&scope, 1, &open).await, by(1));
-    let usage = scope.outbound_usage("UTC").await.unwrap();
+    let usage = scope.outbound_usage(&noon()).await.unwrap();
     assert_eq!((usage.calls, usage.gateways["a"], usage.gateways["b"]), (1, 1, 1));
     let b = [limit("b", 1)];
     assert_eq!(scope.admit(&came_in(&scope, "b"), &b).await.unwrap(), full);
@@ -230,9 +239,9 @@ async fn a_gateway_that_failed_makes_room_for_the_next_in_the_same_moment(bench:
     assert_eq!(first, by(0));
     let again = NewLeg { leg: 2, instead_of: Some(1), ..leg(1) };
     assert_eq!(scope.claim_outbound(&again, &all, &rules).await.unwrap(), by(0));
-    let usage = scope.outbound_usage("UTC").await.unwrap();
+    let usage = scope.outbound_usage(&noon()).await.unwrap();
     assert_eq!(usage.calls, 1);
-    scope.end_outbound(call(1), 2, 0, "UTC").await.unwrap();
+    scope.end_outbound(call(1), 2, 0, &noon()).await.unwrap();
     let next = scope.claim_outbound(&leg(2), &all, &rules).await.unwrap();
     assert_eq!(next, Claimed::Refused(Refusal::Pace(1)), "two begin within a second");
 }
@@ -251,7 +260,7 @@ async fn suspicious_calls_lock_and_only_help_is_called_until_somebody_unlocks(be
     let full = [candidate("a", Some(0))];
     let called = scope.claim_outbound(&help, &full, &ruled(&rules)).await.unwrap();
     assert_eq!(called, by(0), "neither the lock nor the channel counts");
-    let usage = scope.outbound_usage("UTC").await.unwrap();
+    let usage = scope.outbound_usage(&noon()).await.unwrap();
     assert!(usage.lock.is_some());
     let directory = Directory::start(&bench.store, &bench.config).await.unwrap();
     let known = directory.routes().outbound(scope.id()).unwrap();
@@ -259,7 +268,7 @@ async fn suspicious_calls_lock_and_only_help_is_called_until_somebody_unlocks(be
     scope.unlock_outbound().await.unwrap();
     assert!(matches!(scope.unlock_outbound().await, Err(StoreError::NotFound { .. })));
     // What was suspicious before counts no more: it is a new beginning.
-    scope.end_outbound(call(1), 1, 0, "UTC").await.unwrap();
+    scope.end_outbound(call(1), 1, 0, &noon()).await.unwrap();
     assert!(matches!(claim(&scope, 6, &rules).await, Claimed::By { .. }));
     let log = scope.log(&ActFilter::default(), None, 10).await.unwrap();
     let deeds: Vec<_> = log.items.iter().map(|act| act.what.as_str()).collect();
