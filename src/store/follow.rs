@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use super::backlog::{Backlog, Batch};
 use super::event::{EVENTS_MAX, Told, Untold};
 use super::{Store, StoreError, TenantScope};
 use crate::base::ids::TenantId;
@@ -16,7 +17,7 @@ use crate::base::ids::TenantId;
 const LOOK: Duration = Duration::from_millis(200);
 /// After a failure.
 const RETRY: Duration = Duration::from_secs(1);
-/// Events of a tenant that are kept in memory; who is further behind reads the database.
+/// Events of a tenant that are kept in memory; who is further behind takes from the backlog.
 const RING_MAX: usize = 4_096;
 /// Events that a follower takes at once.
 const BATCH_MAX: usize = 256;
@@ -28,6 +29,7 @@ pub struct Followed(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     store: Store,
+    backlog: Backlog,
     tails: Mutex<HashMap<TenantId, Weak<Tail>>>,
 }
 
@@ -39,9 +41,6 @@ struct Tail {
     last: watch::Sender<u64>,
 }
 
-/// Events in their order, as JSON.
-pub type Batch = Vec<(u64, Arc<str>)>;
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -50,7 +49,8 @@ impl Followed {
     /// Reads what is told as long as anybody follows, until all clones are gone. Call it within a
     /// tokio runtime.
     pub fn start(store: Store) -> Self {
-        let inner = Arc::new(Inner { store, tails: Mutex::default() });
+        let inner = Inner { store, backlog: Backlog::new(), tails: Mutex::default() };
+        let inner = Arc::new(inner);
         tokio::spawn(read(Arc::downgrade(&inner)));
         Self(inner)
     }
@@ -60,14 +60,28 @@ impl Followed {
     /// # Errors
     /// What came after is not kept any more, was never told, or the database is away.
     pub async fn follow(&self, scope: TenantScope, after: u64) -> Result<Follower, Untold> {
-        let told = scope.told_after(after, 1).await?;
-        let tail = self.0.tail(scope.id(), told.last);
-        let last = tail.last.subscribe();
-        Ok(Follower { scope, tail, last, after })
+        let tail = match self.0.tail_behind(&scope, after).await {
+            Some(tail) => tail,
+            None => {
+                let told = scope.told_after(after, 1).await?;
+                self.0.tail(scope.id(), told.last)
+            }
+        };
+        let (last, backlog) = (tail.last.subscribe(), self.0.backlog.clone());
+        Ok(Follower { scope, tail, backlog, last, after })
     }
 }
 
 impl Inner {
+    /// The tail of a tenant that somebody follows already, if it is certain without a question that
+    /// nothing is missing behind the event `after`: of many who come back at once few need to ask.
+    async fn tail_behind(&self, scope: &TenantScope, after: u64) -> Option<Arc<Tail>> {
+        let tail = lock(&self.tails).get(&scope.id()).and_then(Weak::upgrade)?;
+        let last = *tail.last.borrow();
+        let at_hand = tail.holds(after) || self.backlog.after(scope, after, last).await.is_some();
+        at_hand.then_some(tail)
+    }
+
     fn tail(&self, tenant: TenantId, last: u64) -> Arc<Tail> {
         let mut tails = lock(&self.tails);
         if let Some(tail) = tails.get(&tenant).and_then(Weak::upgrade) {
@@ -92,7 +106,13 @@ impl Inner {
         }
         let told: HashMap<_, _> = self.store.told().await?.into_iter().collect();
         for (tenant, tail) in tails {
-            while told.get(&tenant).is_some_and(|last| *last > *tail.last.borrow()) {
+            let Some(&last) = told.get(&tenant) else { continue };
+            if last < *tail.last.borrow() {
+                // An earlier state of the database was restored.
+                self.backlog.forget();
+                tail.begin_anew(last);
+            }
+            while last > *tail.last.borrow() {
                 let after = *tail.last.borrow();
                 match self.store.tenant(tenant).told_after(after, EVENTS_MAX).await {
                     Ok(Told { events, .. }) if events.is_empty() => break,
@@ -100,7 +120,7 @@ impl Inner {
                     Err(Untold::Store(error)) => return Err(error),
                     // Who is behind learns it by itself.
                     Err(Untold::Gone { kept_after: last } | Untold::Ahead { last }) => {
-                        tail.last.send_replace(last);
+                        tail.begin_anew(last);
                     }
                 }
             }
@@ -118,6 +138,20 @@ impl Tail {
         ring.drain(..over);
         drop(ring);
         self.last.send_replace(last);
+    }
+
+    /// What is here does not lead to what comes behind `last`.
+    fn begin_anew(&self, last: u64) {
+        lock(&self.ring).clear();
+        self.last.send_replace(last);
+    }
+
+    /// Whether all behind `after` is here.
+    fn holds(&self, after: u64) -> bool {
+        let ring = lock(&self.ring);
+        let last = *self.last.borrow();
+        let before = ring.front().map_or(last, |(sequence, _)| sequence - 1);
+        (before..=last).contains(&after)
     }
 
     /// What is here of that behind `after`; none where it is not.
@@ -151,6 +185,7 @@ async fn read(inner: Weak<Inner>) {
 pub struct Follower {
     scope: TenantScope,
     tail: Arc<Tail>,
+    backlog: Backlog,
     last: watch::Receiver<u64>,
     after: u64,
 }
@@ -171,7 +206,12 @@ impl Follower {
             if let Some(batch) = self.tail.after(self.after) {
                 return Ok(self.give(batch));
             }
-            if *self.last.borrow_and_update() > self.after {
+            let last = *self.last.borrow_and_update();
+            // It is less where this process has not seen what another did, or it was undone.
+            if last != self.after {
+                if let Some(batch) = self.backlog.after(&self.scope, self.after, last).await {
+                    return Ok(self.give(batch));
+                }
                 let told = self.scope.told_after(self.after, EVENTS_MAX).await?;
                 if !told.events.is_empty() {
                     let events = told.events.into_iter();

@@ -13,6 +13,7 @@ mod directory;
 mod encryption;
 mod events;
 mod flows;
+mod followers;
 mod gateways;
 mod limits;
 mod live;
