@@ -111,22 +111,22 @@ fn digits_are_gathered_and_a_secret_one_is_nowhere_to_be_seen() {
     kind: gather
     prompts: [pin]
     into: code
-    min: 4
-    max: 4
+    min: 8
+    max: 8
     secret: true
-    accept: ['4711']
+    accept: ['47110815']
     next: two
     on: { invalid: end, no_input: end, too_many: end }
   two: { kind: play, prompts: [bye], next: end }",
         ),
         &caller(
-            "steps: [{ hear: pin }, { press: '4711' }, { hear: bye }, { expect: { ended: {} } }]",
+            "steps: [{ hear: pin }, { press: '47110815' }, { hear: bye }, { expect: { ended: {} } }]",
         ),
     );
     let told = format!("{:?} {:?}", outcome.timeline, outcome.record);
-    assert!(!told.contains("4711"), "{told}");
+    assert!(!told.contains("47110815"), "{told}");
     let told = serde_json::to_string(&outcome.timeline).unwrap();
-    assert!(!told.contains("4711"), "{told}");
+    assert!(!told.contains("47110815"), "{told}");
 }
 
 #[test]
