@@ -135,10 +135,11 @@ impl Daemon {
         let (own, keys_of) = (links.all().iter().cloned(), archive.keys().clone());
         let (followed, keyring) = (Followed::start(store.clone()), archive.keys().clone());
         let settings = config.webhooks.clone();
-        let hooks = Hooks::new(store, followed.clone(), keyring, settings, instance)?;
+        let telemetry = telemetry(config)?;
+        let watched = telemetry.clone();
+        let hooks = Hooks::new(store, followed.clone(), keyring, settings, instance, watched)?;
         let settings = config.sip.clone();
         let accounts = Accounts::new(store, &directory, keys_of, settings, instance, own);
-        let telemetry = telemetry(config)?;
         let (kept, own) = (recorder.clone(), directory.clone());
         let kept = Kept::new(kept, telemetry.clone(), own, watch);
         let shared = Shared {

@@ -104,6 +104,11 @@ impl Call {
         if name.chars().any(char::is_alphabetic) { describe::clean(name) } else { self.party(name) }
     }
 
+    /// How the leg at a place of the record was dialed.
+    pub(in crate::call) fn party_of(&self, leg: usize) -> String {
+        self.state.legs.get(leg).map(|leg| leg.party.clone()).unwrap_or_default()
+    }
+
     /// A party's number as the tenant lets it be kept.
     pub(in crate::call) fn party(&self, number: &str) -> String {
         let number = describe::clean(number);

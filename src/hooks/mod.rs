@@ -30,6 +30,7 @@ use crate::reach::{ClientError, Forbidden};
 use crate::store::{
     AtWork, Followed, NewSecret, SecretOf, Store, StoreError, StoredWebhook, TenantScope,
 };
+use crate::telemetry::Telemetry;
 
 use config::Config;
 use courier::Courier;
@@ -76,6 +77,7 @@ struct Inner {
     keyring: Keyring,
     config: Config,
     instance: InstanceId,
+    telemetry: Telemetry,
     post: Post,
     well: Arc<Semaphore>,
     troubled: Arc<Semaphore>,
@@ -104,6 +106,7 @@ impl Hooks {
         keyring: Keyring,
         config: Config,
         instance: InstanceId,
+        telemetry: Telemetry,
     ) -> Result<Self, ClientError> {
         let inner = Inner {
             store: store.clone(),
@@ -112,6 +115,7 @@ impl Hooks {
             post: Post::new(&config.allow_private, config.timeout.into())?,
             config,
             instance,
+            telemetry,
             well: Arc::new(Semaphore::new(AT_ONCE)),
             troubled: Arc::new(Semaphore::new(TROUBLED_AT_ONCE)),
             wake: Notify::new(),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::CONTENT_TYPE;
+use jiff::fmt::rfc2822;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -16,6 +17,9 @@ use crate::reach::{Bounds, ClientError, Forbidden, Trouble};
 /// Bytes of an answer that are read, and how long that may take.
 const ANSWER_MAX: usize = 16 * 1_024;
 const READ: Duration = Duration::from_secs(1);
+
+/// The longest wait that a receiver may ask for.
+const LATER_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 /// Whom a webhook's events are sent to, and with what they are signed.
 #[derive(Debug, Clone)]
@@ -33,6 +37,8 @@ pub struct Said {
     pub took: Duration,
     /// It wants nothing more at all.
     pub gone: bool,
+    /// It wants to be left alone for so long.
+    pub later: Option<Duration>,
 }
 
 /// Sends events.
@@ -74,9 +80,11 @@ impl Post {
         let until = began + self.patience;
         let answered = timeout_at(until, self.ask(to, id, body)).await;
         let took = began.elapsed();
+        let mut later = None;
         let (status, wrong) = match answered {
             Ok(Ok(response)) => {
                 let status = response.status();
+                later = wait(response.headers(), Timestamp::now());
                 // It is over when this is dropped, and the connection with it.
                 let soon = until.min(Instant::now() + READ);
                 let _ = timeout_at(soon, read_away(response)).await;
@@ -89,7 +97,7 @@ impl Post {
             }
         };
         let gone = status == Some(StatusCode::GONE);
-        Said { status: status.map(|status| status.as_u16()), wrong, took, gone }
+        Said { status: status.map(|status| status.as_u16()), wrong, took, gone, later }
     }
 
     async fn ask(&self, to: &Receiver, id: &str, body: String) -> Result<Response, Trouble> {
@@ -107,6 +115,19 @@ impl Post {
             .body(body);
         Ok(request.send().await?)
     }
+}
+
+/// What `Retry-After` says: seconds, or a date (RFC 9110 10.2.3).
+fn wait(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = rfc2822::parse(text).ok()?.timestamp();
+            Duration::try_from(date.duration_since(now)).ok()?
+        }
+    };
+    Some(wait.min(LATER_MAX))
 }
 
 /// Reads an answer that nobody wants, so that its connection can be used again; what is long costs
@@ -134,4 +155,26 @@ fn judge(status: StatusCode) -> Option<String> {
     } else {
         format!("the receiver answered {code}")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_says_in_seconds_or_by_date_when_it_wants_to_be_asked_again() {
+        let now: Timestamp = "1994-11-06T08:49:00Z".parse().unwrap();
+        for (text, seconds) in [
+            ("120", Some(120)),
+            ("0", Some(0)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(37)),
+            ("Sun, 06 Nov 1994 08:48:37 GMT", None),
+            ("99999999", Some(86_400)),
+            ("-1", None),
+            ("soon", None),
+        ] {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]);
+            assert_eq!(wait(&headers, now), seconds.map(Duration::from_secs), "{text}");
+        }
+    }
 }

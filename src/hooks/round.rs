@@ -305,8 +305,18 @@ impl<'a> Round<'a> {
         let verdict = match (&said.wrong, pause) {
             (None, _) => Verdict::Delivered,
             (Some(_), None) => Verdict::GivenUp,
-            (Some(_), Some(pause)) => Verdict::Again(jittered_millis(*pause)),
+            (Some(_), Some(pause)) => {
+                let later = said.later.unwrap_or_default();
+                Verdict::Again(millis(jittered(Duration::from(*pause)).max(later)))
+            }
         };
+        let outcome = match verdict {
+            Verdict::Delivered => "delivered",
+            Verdict::Again(_) => "failed",
+            Verdict::GivenUp => "given_up",
+        };
+        let metrics = self.inner.telemetry.metrics();
+        metrics.delivered(self.tenant.as_str(), outcome, said.took);
         Attempt {
             sequence: item.event.sequence,
             kind: item.event.kind.clone(),
@@ -319,9 +329,8 @@ impl<'a> Round<'a> {
     }
 }
 
-fn jittered_millis(pause: Millis) -> Millis {
-    let pause = jittered(pause.into()).as_millis();
-    Millis(u64::try_from(pause).unwrap_or(u64::MAX))
+fn millis(pause: Duration) -> Millis {
+    Millis(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// What is told next; it waits for ever where nobody is followed.

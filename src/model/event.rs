@@ -2,14 +2,18 @@
 //! it live; and how things stand, which follows from what was told.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
+use memchr::memmem::Finder;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::admission::{Rule, TurnedAway};
+use super::monitor::Manner;
 use super::recording::RecordingState;
 use super::registration::Registration;
+use super::room::{Presence, Who};
 use super::talk::Side;
 use super::timeline::{Entry, Sign, What};
 use crate::base::cause::{HangupCause, Party};
@@ -83,14 +87,30 @@ pub enum Kind {
     /// It waits in a queue, behind so many.
     #[serde(rename = "call.queued")]
     CallQueued { call: CallId, queue: QueueName, ahead: u32 },
-    /// It is in a conference room.
-    #[serde(rename = "call.in_room")]
-    CallInRoom { call: CallId, room: RoomName, member: u32 },
     /// A rule did not let it in.
     #[serde(rename = "call.turned_away")]
     CallTurnedAway { call: CallId, rule: Rule, reason: String },
     #[serde(rename = "call.ended")]
     CallEnded { call: CallId, party: Party, cause: HangupCause, reason: String },
+    /// Somebody is in a conference room, where `member` is its number. Those who were invited are
+    /// told of as long as the call that invited them is up.
+    #[serde(rename = "room.entered")]
+    RoomEntered {
+        call: CallId,
+        room: RoomName,
+        member: u32,
+        #[serde(flatten)]
+        presence: Presence,
+    },
+    /// A member is muted or deaf, or not any more.
+    #[serde(rename = "room.changed")]
+    RoomChanged { call: CallId, room: RoomName, member: u32, who: Who, muted: bool, deaf: bool },
+    #[serde(rename = "room.left")]
+    RoomLeft { call: CallId, room: RoomName, member: u32, who: Who },
+    /// A supervisor listens in on a call, or in another manner than before; `now` is null when that
+    /// is over.
+    #[serde(rename = "monitor.changed")]
+    MonitorChanged { call: CallId, by: String, now: Option<Manner> },
     /// A recording has begun, ended, been kept, failed or been deleted.
     #[serde(rename = "recording.changed")]
     RecordingChanged {
@@ -133,7 +153,10 @@ impl Kind {
             | Self::CallTransferred { call, .. }
             | Self::CallParked { call, .. }
             | Self::CallQueued { call, .. }
-            | Self::CallInRoom { call, .. }
+            | Self::RoomEntered { call, .. }
+            | Self::RoomChanged { call, .. }
+            | Self::RoomLeft { call, .. }
+            | Self::MonitorChanged { call, .. }
             | Self::CallTurnedAway { call, .. }
             | Self::CallEnded { call, .. } => Some(*call),
             Self::RecordingChanged { call, .. } => *call,
@@ -167,7 +190,8 @@ impl Kind {
 /// The type of an event in JSON, as it is kept: nothing that others wrote stands before it.
 pub fn type_of(event: &str) -> &str {
     const MARK: &str = "\"type\":\"";
-    let start = event.find(MARK).map_or(event.len(), |at| at + MARK.len());
+    static SEARCH: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(MARK));
+    let start = SEARCH.find(event.as_bytes()).map_or(event.len(), |at| at + MARK.len());
     let rest = &event[start..];
     rest.split_once('"').map_or("", |(name, _)| name)
 }
@@ -273,7 +297,14 @@ fn of_sign(call: CallId, sign: &Sign) -> Kind {
         Sign::Moved { to } => Kind::CallTransferred { call, to },
         Sign::Parked { slot } => Kind::CallParked { call, slot },
         Sign::Queued { queue, ahead } => Kind::CallQueued { call, queue, ahead },
-        Sign::InRoom { room, member } => Kind::CallInRoom { call, room, member },
+        Sign::InRoom { room, member, presence } => {
+            Kind::RoomEntered { call, room, member, presence }
+        }
+        Sign::RoomChanged { room, member, who, muted, deaf } => {
+            Kind::RoomChanged { call, room, member, who, muted, deaf }
+        }
+        Sign::LeftRoom { room, member, who } => Kind::RoomLeft { call, room, member, who },
+        Sign::Monitored { by, now } => Kind::MonitorChanged { call, by, now },
     }
 }
 
@@ -324,6 +355,36 @@ pub struct GatewayView {
     pub now: Vec<Registration>,
 }
 
+/// Somebody who is in a room.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct InRoom {
+    /// The room's number of it.
+    pub member: u32,
+    /// The call that brought it there.
+    pub call: CallId,
+    #[schemars(with = "String")]
+    pub since: Timestamp,
+    #[serde(flatten)]
+    pub presence: Presence,
+}
+
+/// A call on which somebody listens in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Monitored {
+    pub call: CallId,
+    /// The supervisor's extension.
+    pub by: String,
+    pub now: Manner,
+}
+
+/// A room in which somebody is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Occupied {
+    pub room: RoomName,
+    /// By number.
+    pub members: Vec<InRoom>,
+}
+
 /// How things stand after some event. Whoever has it, and tells it all that comes after, knows what
 /// a later snapshot would say.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -332,6 +393,12 @@ pub struct Standing {
     pub sequence: u64,
     /// The oldest first.
     pub calls: Vec<CallView>,
+    /// By name.
+    #[serde(default)]
+    pub rooms: Vec<Occupied>,
+    /// On whom somebody listens in.
+    #[serde(default)]
+    pub monitored: Vec<Monitored>,
     /// By name; those of which something is known.
     pub gateways: Vec<GatewayView>,
 }
@@ -340,6 +407,9 @@ pub struct Standing {
 #[derive(Debug, Default)]
 pub struct Fold {
     calls: BTreeMap<CallId, CallView>,
+    /// By name, and by the room's number.
+    rooms: BTreeMap<RoomName, BTreeMap<u32, InRoom>>,
+    monitored: BTreeMap<CallId, Monitored>,
     /// By name, and by the FreeSWITCH's.
     gateways: BTreeMap<GatewayName, BTreeMap<String, Registration>>,
 }
@@ -349,6 +419,20 @@ impl Fold {
         match &event.kind {
             Kind::GatewayChanged { gateway, now } => self.gateway(gateway, now),
             Kind::GatewayRemoved { gateway } => drop(self.gateways.remove(gateway)),
+            Kind::RoomEntered { .. } | Kind::RoomChanged { .. } | Kind::RoomLeft { .. } => {
+                self.tell_rooms(event);
+                self.tell_calls(event);
+            }
+            Kind::MonitorChanged { call, by, now: Some(now) } => {
+                let (by, now) = (by.clone(), *now);
+                self.monitored.insert(*call, Monitored { call: *call, by, now });
+            }
+            Kind::MonitorChanged { call, now: None, .. } => drop(self.monitored.remove(call)),
+            Kind::CallEnded { call, .. } => {
+                self.monitored.remove(call);
+                self.rooms.values_mut().for_each(|all| all.retain(|_, one| one.call != *call));
+                self.tell_calls(event);
+            }
             _ => self.tell_calls(event),
         }
     }
@@ -357,6 +441,30 @@ impl Fold {
     pub fn gateway(&mut self, gateway: &GatewayName, now: &Registration) {
         let of_each = self.gateways.entry(gateway.clone()).or_default();
         of_each.insert(now.switch.clone(), now.clone());
+    }
+
+    fn tell_rooms(&mut self, event: &Happened) {
+        match &event.kind {
+            Kind::RoomEntered { call, room, member, presence } => {
+                let all = self.rooms.entry(room.clone()).or_default();
+                let known = all.get(member).filter(|known| known.call == *call);
+                let since = known.map_or(event.at, |known| known.since);
+                let presence = presence.clone();
+                all.insert(*member, InRoom { member: *member, call: *call, since, presence });
+            }
+            Kind::RoomChanged { call, room, member, muted, deaf, .. } => {
+                let all = self.rooms.get_mut(room).and_then(|all| all.get_mut(member));
+                if let Some(known) = all.filter(|known| known.call == *call) {
+                    (known.presence.muted, known.presence.deaf) = (*muted, *deaf);
+                }
+            }
+            Kind::RoomLeft { call, room, member, .. } => {
+                if let Some(all) = self.rooms.get_mut(room) {
+                    all.retain(|number, one| number != member || one.call != *call);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn tell_calls(&mut self, event: &Happened) {
@@ -396,7 +504,16 @@ impl Fold {
             gateway,
             now: of_each.into_values().collect(),
         });
-        Standing { sequence, calls, gateways: gateways.collect() }
+        let rooms = self.rooms.into_iter().filter(|(_, members)| !members.is_empty());
+        let rooms = rooms
+            .map(|(room, members)| Occupied { room, members: members.into_values().collect() });
+        Standing {
+            sequence,
+            calls,
+            rooms: rooms.collect(),
+            monitored: self.monitored.into_values().collect(),
+            gateways: gateways.collect(),
+        }
     }
 }
 
@@ -424,12 +541,19 @@ impl CallView {
             }
             Kind::CallParked { slot, .. } => self.slot = Some(*slot),
             Kind::CallQueued { queue, .. } => self.queue = Some(queue.clone()),
-            Kind::CallInRoom { room, .. } => self.room = Some(room.clone()),
+            Kind::RoomEntered { room, presence, .. } if presence.who == Who::Caller => {
+                self.room = Some(room.clone());
+            }
+            Kind::RoomLeft { who: Who::Caller, .. } => self.room = None,
             Kind::CallDigit { .. }
             | Kind::CallTransferred { .. }
             | Kind::CallCreated { .. }
             | Kind::CallEnded { .. }
             | Kind::CallTurnedAway { .. }
+            | Kind::RoomEntered { .. }
+            | Kind::RoomChanged { .. }
+            | Kind::RoomLeft { .. }
+            | Kind::MonitorChanged { .. }
             | Kind::RecordingChanged { .. }
             | Kind::GatewayChanged { .. }
             | Kind::GatewayRemoved { .. }

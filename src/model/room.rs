@@ -5,6 +5,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{CallId, ChannelId, RecordingId};
 
+/// What a member of a room is to the call that brought it there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    #[default]
+    Caller,
+    /// The party with whom the caller spoke before both went to the room.
+    Far,
+    /// Somebody whom the call has called out into the room.
+    Invited,
+}
+
+/// How somebody comes into a room.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Presence {
+    pub who: Who,
+    /// A number, as the tenant has it shown.
+    pub party: String,
+    pub moderator: bool,
+    pub muted: bool,
+    pub deaf: bool,
+}
+
 /// A room as it is now.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RoomView {

@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::monitor::Manner;
 use super::recording::RecordingState;
+use super::room::{Presence, Who};
 use super::talk::Side;
 use crate::base::cause::{HangupCause, Termination};
 use crate::base::ids::{FlowName, QueueName, RecordingId, RoomName, StepName};
@@ -147,8 +149,29 @@ pub enum Sign {
         queue: QueueName,
         ahead: u32,
     },
+    /// Somebody is in a room; also who was there before another process took the call over.
     InRoom {
         room: RoomName,
         member: u32,
+        #[serde(flatten)]
+        presence: Presence,
+    },
+    /// It is heard, and hears, as this says from now on.
+    RoomChanged {
+        room: RoomName,
+        member: u32,
+        who: Who,
+        muted: bool,
+        deaf: bool,
+    },
+    LeftRoom {
+        room: RoomName,
+        member: u32,
+        who: Who,
+    },
+    /// Somebody listens in; `now` is none when that is over.
+    Monitored {
+        by: String,
+        now: Option<Manner>,
     },
 }

@@ -75,6 +75,8 @@ pub struct Metrics {
     lag: Histogram,
     requests: IntCounterVec,
     request: HistogramVec,
+    deliveries: IntCounterVec,
+    delivery: Histogram,
     /// Spans that no collector took.
     pub spans_lost: IntCounter,
     /// Those who follow a tenant's events.
@@ -127,6 +129,16 @@ impl Metrics {
                 "How long the HTTP API took to answer.",
                 &QUICK,
                 &["method", "route"],
+            )?,
+            deliveries: made.counters(
+                "callwright_webhook_attempts_total",
+                "Attempts to deliver events to webhooks, by what came of them.",
+                &["tenant", "outcome"],
+            )?,
+            delivery: made.histogram(
+                "callwright_webhook_attempt_duration_seconds",
+                "How long receivers of webhooks took to answer.",
+                &QUICK,
             )?,
             spans_lost: made.counter(
                 "callwright_trace_spans_lost_total",
@@ -182,6 +194,13 @@ impl Metrics {
     pub fn requested(&self, method: &str, route: &str, status: u16, time: Duration) {
         self.requests.with_label_values(&[method, route, &status.to_string()]).inc();
         self.request.with_label_values(&[method, route]).observe(time.as_secs_f64());
+    }
+
+    /// A webhook's receiver was sent an event; `outcome` is `delivered`, `failed` where it is tried
+    /// again, or `given_up`.
+    pub fn delivered(&self, tenant: &str, outcome: &str, time: Duration) {
+        self.deliveries.with_label_values(&[tenant, outcome]).inc();
+        self.delivery.observe(time.as_secs_f64());
     }
 
     /// All that was counted.

@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) enum Reaction {
     /// Answers with this status.
     Status(u16),
+    /// Answers with 503, and wants to be left alone for so many seconds.
+    Later(u64),
     /// Never answers.
     Stall,
     /// Answers with 200 after this time.
@@ -37,6 +39,7 @@ pub(crate) struct Came {
     pub(crate) headers: HeaderMap,
     pub(crate) bytes: Bytes,
     pub(crate) event: Value,
+    pub(crate) at: Instant,
     /// Whether it was answered with 200, and in time.
     pub(crate) taken: bool,
 }
@@ -156,11 +159,15 @@ async fn take(State(inner): State<Arc<Inner>>, headers: HeaderMap, bytes: Bytes)
         let reaction = (inner.manner)(&event, *often);
         *often += 1;
         let taken = matches!(reaction, Reaction::Status(200) | Reaction::Endless);
-        came.all.push(Came { headers, bytes, event, taken });
+        came.all.push(Came { headers, bytes, event, at: Instant::now(), taken });
         reaction
     };
     match reaction {
         Reaction::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
+        Reaction::Later(seconds) => {
+            let later = [("retry-after", seconds.to_string())];
+            (StatusCode::SERVICE_UNAVAILABLE, later).into_response()
+        }
         Reaction::Stall => std::future::pending().await,
         Reaction::Endless => {
             let nothing = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();

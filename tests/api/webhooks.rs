@@ -91,6 +91,26 @@ async fn a_receiver_that_misbehaves_gets_each_calls_events_in_order_all_the_same
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_asks_for_a_pause_gets_it() {
+    let place = place().await;
+    let (_, admin) = furnished(&place).await;
+    let tired = Receiver::start(|_, before| match before {
+        0 => Reaction::Later(2),
+        _ => Reaction::Status(200),
+    });
+    let tired = tired.await;
+    let secret = hook(&admin, "main", &tired, &["call.created"]).await;
+    calls(&place, 1).await;
+    tired.until(|tired| (tired.came().len() == 2).then_some(())).await;
+    let [first, second] = &tired.came()[..] else { panic!("it was taken twice") };
+    assert_eq!(first.id(), second.id());
+    let pause = second.at.duration_since(first.at);
+    assert!(pause >= Duration::from_secs(2), "the webhook's own pause is 100 ms, it was {pause:?}");
+    assert!(second.is_signed(&secret));
+    place.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_fails_holds_back_only_its_own_call_and_no_other_webhook() {
     let place = place().await;
     let (_, admin) = furnished(&place).await;

@@ -9,7 +9,7 @@ use super::support::{Line, Show, program};
 const THIRD: &str = "00000000-0000-0000-0000-00000001ca11";
 const ALONE: &str = "room in";
 
-fn talking() -> Line {
+pub(crate) fn talking() -> Line {
     let steps = json!({
         "start": { "kind": "dial", "targets": [{ "extension": "200" }], "next": "after",
             "on": { "busy": "sorry", "unreachable": "sorry" } },

@@ -23,3 +23,4 @@ mod steps;
 mod support;
 mod talk;
 mod tell;
+mod told;

@@ -10,7 +10,7 @@ use super::random::Dice;
 use super::support::{Line, Show, program, same};
 
 /// The supervisor's channel in the first session of a call, and the relay's.
-const SUPERVISOR: &str = "00000000-0000-0000-0000-00000002ca11";
+pub(crate) const SUPERVISOR: &str = "00000000-0000-0000-0000-00000002ca11";
 const RELAY: &str = "00000000-0000-0000-0000-00000003ca11";
 
 const BEGIN: &str = r#"command {"monitor":{"begin":{"by":"300","reason":"training","manner":"#;
@@ -33,7 +33,7 @@ fn watched() -> Arc<Program> {
 }
 
 /// The far end has answered, and a supervisor was called in this manner.
-fn session(manner: &str) -> Line {
+pub(crate) fn session(manner: &str) -> Line {
     let mut line = Line::new(watched(), Show::Moves);
     line.step("answered");
     line.step("bridged");
@@ -42,7 +42,7 @@ fn session(manner: &str) -> Line {
     line
 }
 
-fn manner(line: &mut Line, manner: &str) {
+pub(crate) fn manner(line: &mut Line, manner: &str) {
     line.step(&format!(r#"command {{"monitor":{{"change":{{"manner":{manner}}}}}}}"#));
 }
 

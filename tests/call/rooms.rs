@@ -18,7 +18,7 @@ fn room(name: &str, more: &Value) -> Value {
         "denied": end, "no_room": end, "failed": end })
 }
 
-fn line(name: &str, more: &Value, script: &str) -> Line {
+pub(crate) fn line(name: &str, more: &Value, script: &str) -> Line {
     let mut line = Line::new(program(&[("main", &room(name, more))]), Show::Moves);
     line.play_script(script);
     line
@@ -55,19 +55,20 @@ fn whoever_types_the_pin_is_in_as_what_it_makes_him_and_goes_on_when_he_leaves()
         60.000 (by key: mute self)
         60.000 ! room Mute { who: Me, on: true }
         60.000 < room muted
-        60.000 (muted in the room)
+        60.000 (in the room sales muted)
         60.000 < key *5*9
         60.000 < key *1
         60.000 (by key: mute self)
         60.000 ! room Mute { who: Me, on: false }
         60.000 < room heard
-        60.000 (heard in the room again)
+        60.000 (in the room sales heard again)
         60.000 < key #
         60.000 (by key: leave)
         60.000 ! room Leave(Me)
         60.000 < done
         60.000 ! room tone [440]
         60.000 ! room tone [330]
+        60.000 (in the room sales no more)
         60.000 start: next -> next (the caller left the room)
         60.000 ! Hangup(NormalClearing)
         "#,
@@ -198,7 +199,7 @@ fn is_ordered(line: &Line, order: &str, leg: &str) -> bool {
     line.text.lines().any(|line| line.contains(order) && line.contains(leg))
 }
 
-fn invite(role: &str) -> String {
+pub(crate) fn invite(role: &str) -> String {
     let to = json!({ "extension": "300" });
     format!("command {}", json!({ "room": { "invite": { "to": to, "role": role } } }))
 }

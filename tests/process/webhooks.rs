@@ -28,7 +28,8 @@ const CALL_MAX: Duration = Duration::from_secs(10);
 fn settings() -> String {
     let retry = vec!["\"200ms\""; 60].join(", ");
     format!(
-        "[api]\nlisten = \"127.0.0.1:0\"\nper_second = 100000\nburst = 100000\n\
+        "[health]\nlisten = \"127.0.0.1:0\"\n\
+         [api]\nlisten = \"127.0.0.1:0\"\nper_second = 100000\nburst = 100000\n\
          [webhooks]\nallow_private = [\"127.0.0.0/8\"]\ntimeout = \"1s\"\nretry = [{retry}]\n"
     )
 }
@@ -147,6 +148,12 @@ async fn a_daemon_that_is_killed_while_it_delivers_loses_nothing_and_keeps_the_o
     quick.is_in_order();
     let rate = f64::from(u32::try_from(told.len()).unwrap()) / took.as_secs_f64();
     eprintln!("{} deliveries in {took:?}: {rate:.0} a second", told.len());
+    let status = place.status().unwrap();
+    let url = format!("http://{}/metrics", status["health"].as_str().unwrap());
+    let figures = reqwest::get(url).await.unwrap().text().await.unwrap();
+    let name = r#"callwright_webhook_attempts_total{outcome="delivered",tenant="acme"} "#;
+    let delivered = figures.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    assert!(delivered.parse::<usize>().unwrap() >= told.len(), "{delivered} of {}", told.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

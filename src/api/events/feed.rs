@@ -43,7 +43,9 @@ impl TryFrom<String> for Filter {
 pub(super) fn may(by: &Bearer, event: &str) -> bool {
     let power = match type_of(event).split_once('.').map_or("", |(kind, _)| kind) {
         "gateway" | "outbound" => Power::GatewaysRead,
+        "monitor" => Power::CallsMonitor,
         "recording" => Power::RecordingsRead,
+        "room" => Power::RoomsRead,
         "flow" => Power::FlowsRead,
         "webhook" => Power::WebhooksRead,
         _ => Power::CallsRead,
@@ -56,6 +58,12 @@ pub(super) async fn standing(by: &Bearer, scope: &TenantScope) -> Result<Standin
     let mut standing = scope.standing().await?;
     if !by.may(Power::GatewaysRead) {
         standing.gateways.clear();
+    }
+    if !by.may(Power::RoomsRead) {
+        standing.rooms.clear();
+    }
+    if !by.may(Power::CallsMonitor) {
+        standing.monitored.clear();
     }
     Ok(standing)
 }

@@ -30,6 +30,8 @@ pub(super) const BEARER: &str = "bearer.";
 const SLOW: Duration = Duration::from_secs(10);
 /// Longest message that a client may send: it has nothing to say.
 const MESSAGE_MAX: usize = 1_024;
+/// What is read at once, bytes. The library takes 128 KiB of memory for each client otherwise.
+const READ_AT_ONCE: usize = 2_048;
 /// Close codes of our own (RFC 6455 7.4.2).
 const UNAUTHORIZED: u16 = 4_401;
 const SLOW_CODE: u16 = 4_408;
@@ -54,7 +56,8 @@ pub(in crate::api) async fn follow(
     Query(wanted): Query<Wanted>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(MESSAGE_MAX);
+    let upgrade = upgrade.max_message_size(MESSAGE_MAX).read_buffer_size(READ_AT_ONCE);
+    let upgrade = upgrade.protocols([PROTOCOL]);
     let in_browser = !headers.contains_key(header::AUTHORIZATION) && offered(&headers).is_some();
     match open(&api, from, headers, wanted).await {
         Ok(feed) => upgrade.on_upgrade(move |socket| serve(socket, feed)),

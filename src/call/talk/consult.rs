@@ -109,7 +109,7 @@ impl Call {
         if let Some(leg) = self.state.legs.get_mut(leg) {
             leg.channel = Some(channel.clone());
         }
-        Other { channel, leg, at: Some(at) }
+        Other { channel, leg, at: Some(at), seat: None }
     }
 
     /// Calls the third; whom an earlier process called for the same is hung up.
@@ -141,14 +141,17 @@ impl Call {
             FarNews::Parked if is_third => self.third_parked(channel),
             FarNews::HungUp(cause) if is_third => {
                 self.end_other(Some(channel.clone()), *cause);
+                self.other_gone(channel);
                 self.third_failed(*cause);
                 self.other_left_room(channel);
             }
             FarNews::HungUp(cause) if is_far => {
                 self.end_other(Some(channel.clone()), *cause);
+                self.other_gone(channel);
                 self.far_left(*cause);
                 self.other_left_room(channel);
             }
+            FarNews::Room(news) => self.other_in_room(channel, *news),
             _ => {}
         }
     }

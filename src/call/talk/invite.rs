@@ -18,10 +18,11 @@ use crate::call::input::FarNews;
 use crate::call::operator::Obeyed;
 use crate::call::output::{Action, OriginateOrder, Then};
 use crate::call::room::{JoinOrder, RoomNews, RoomOrder, RoomSound};
-use crate::call::step::conference::{self, Asks, ENTRY, EXIT, Seat, Typed, Typing};
+use crate::call::step::conference::{self, Asks, ENTRY, EXIT, Seat, Typed, Typing, Whose};
 use crate::call::timer::Timer;
 use crate::flow::prompt::TonePrompt;
 use crate::flow::room::RoomKey;
+use crate::model::room::Who;
 use crate::model::talk::Goal;
 
 /// How long somebody is called.
@@ -57,6 +58,10 @@ pub(super) struct Invited {
     /// Until when the next key is waited for, on the call's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     until_ms: Option<u64>,
+}
+
+const fn guests<'a>(room: Option<&'a RoomName>, party: &'a str) -> Whose<'a> {
+    Whose { who: Who::Invited, room, party }
 }
 
 impl Call {
@@ -182,12 +187,11 @@ impl Call {
 
     fn invited_in_room(&mut self, channel: &ChannelId, news: RoomNews) {
         self.with_guest(channel, |guest, call| {
-            if guest.seat.hear(news) {
-                let (role, member) = (guest.seat.role, guest.seat.member.unwrap_or_default());
-                call.notice(format!("who was invited is in the room as {role}, member {member}"));
-                if call.room_settings(guest.name.as_ref()).tones {
-                    guest.seat.tone(call, ENTRY);
-                }
+            let first = guest.seat.hear(news);
+            let party = call.party_of(guest.leg);
+            guest.seat.note(call, guests(guest.name.as_ref(), &party), news);
+            if first && call.room_settings(guest.name.as_ref()).tones {
+                guest.seat.tone(call, ENTRY);
             }
         });
         self.worth_writing();
@@ -201,9 +205,10 @@ impl Call {
         self.end_other(Some(channel.clone()), cause);
         self.order(Action::Follow { channel: channel.clone(), on: false });
         self.worth_writing();
-        let Invited { seat, name, instead, leg, is_there, .. } = invited;
+        let Invited { mut seat, name, instead, leg, is_there, .. } = invited;
         if seat.member.is_some() {
-            self.notice("who was invited has left");
+            let party = self.party_of(leg);
+            seat.leave(self, guests(name.as_ref(), &party));
             if self.room_settings(name.as_ref()).tones {
                 seat.tone(self, EXIT);
             }

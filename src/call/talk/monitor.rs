@@ -22,6 +22,7 @@ use crate::flow::monitor::Power;
 use crate::model::audit::{AuditEntry, Change};
 use crate::model::monitor::{Manner, Mode};
 use crate::model::talk::Side;
+use crate::model::timeline::Sign;
 
 /// How long a supervisor's phone rings.
 const RING: Millis = Millis(30_000);
@@ -206,6 +207,7 @@ impl Call {
         monitoring.ear = ear(manner, monitoring.ear);
         monitoring.changes.push((age_ms, manner));
         self.speak_as_wanted();
+        self.tell_manner();
         self.tell_audit(None);
         self.worth_writing();
     }
@@ -312,6 +314,7 @@ impl Call {
         {
             self.order(Action::Beep { channel });
         }
+        self.tell_manner();
         self.tell_audit(None);
         self.worth_writing();
     }
@@ -391,11 +394,28 @@ impl Call {
 
     fn close_monitoring(&mut self, why: &str) {
         self.drop_relay();
-        self.notice(format!("the listening in is over: {why}"));
+        let text = format!("the listening in is over: {why}");
+        match self.monitoring().ok().filter(|monitoring| monitoring.answered_ms.is_some()) {
+            Some(Monitoring { by, .. }) => {
+                let by = by.clone();
+                self.notice_as(Sign::Monitored { by, now: None }, text);
+            }
+            None => self.notice(text),
+        }
         self.tell_audit(Some(why));
         self.state.talk.monitoring = None;
         self.state.timers.clear(Timer::SupervisorOverdue);
         self.worth_writing();
+    }
+
+    /// Tells those who follow, once the supervisor's phone was answered.
+    fn tell_manner(&mut self) {
+        let Ok(monitoring) = self.monitoring() else { return };
+        if monitoring.answered_ms.is_some() {
+            let (by, manner) = (monitoring.by.clone(), monitoring.manner());
+            let text = format!("{by} listens in: {manner}");
+            self.notice_as(Sign::Monitored { by, now: Some(manner) }, text);
+        }
     }
 
     /// Tells what is kept of the session.

@@ -16,6 +16,7 @@ use crate::call::Call;
 use crate::call::handover::Found;
 use crate::call::input::{Dialed, Ending};
 use crate::call::output::{Action, DialAddress};
+use crate::call::step::conference::Seat;
 use crate::call::step::{Heard, Next, Way};
 use crate::call::timer::Timer;
 use crate::flow::Outcome;
@@ -95,6 +96,9 @@ pub(super) struct Other {
     /// Where it was called, if not by the step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) at: Option<Address>,
+    /// In the room to which the caller has gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) seat: Option<Seat>,
 }
 
 /// Where somebody is called, and how the record names them.
@@ -471,6 +475,6 @@ impl Call {
             }
             leg
         });
-        Other { channel, leg, at: None }
+        Other { channel, leg, at: None, seat: None }
     }
 }

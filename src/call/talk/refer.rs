@@ -146,7 +146,7 @@ impl Call {
             describe::clean(party).clone_into(&mut leg.party);
         }
         let transfer = self.note_transfer(TransferKind::Attended, &by, 0, party);
-        let far = Other { channel: other.clone(), leg, at: None };
+        let far = Other { channel: other.clone(), leg, at: None, seat: None };
         let moved = Moved { far: Some(far), transfer, ..Moved::new(Stage::Together) };
         self.state.talk.moved = Some(Box::new(moved));
         self.transfer_came_to("done");

@@ -6,20 +6,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::moved::{Address, Moved, Stage};
+use super::moved::{Address, Moved, Other, Stage};
 use crate::base::cause::HangupCause;
 use crate::base::ids::{ChannelId, RoomName};
 use crate::call::input::{Answer, Ending};
 use crate::call::operator::Obeyed;
 use crate::call::output::{Action, Query};
-use crate::call::room::{JoinOrder, RoomNews, RoomOrder, RoomQuery, Who};
+use crate::call::room::{JoinOrder, RoomNews, RoomOrder, RoomQuery, Who as Whom};
 use crate::call::state::Awaited;
-use crate::call::step::conference::{self, ExpectRoom};
+use crate::call::step::conference::{self, ExpectRoom, Seat, Whose};
 use crate::call::step::{Heard, Next};
 use crate::call::{Call, describe};
 use crate::flow::Outcome;
 use crate::flow::room::{Role, RoomSettings, address};
 use crate::model::record::TransferKind;
+use crate::model::room::Who;
 use crate::model::talk::Goal;
 
 /// How long the question where a room is may take.
@@ -295,10 +296,49 @@ impl Call {
         };
         self.worth_writing();
         self.transfer_came_to(if name.is_some() { "done" } else { "merged" });
+        let Some(moved) = self.moved_mut() else { return };
+        for other in [&mut moved.far, &mut moved.third].into_iter().flatten() {
+            other.seat = Some(Seat::new(order.room.clone(), order.role));
+        }
         for channel in [self.far_channel(), self.third_channel()].into_iter().flatten() {
             self.order(Action::Enter { channel, order: Box::new(order.clone()) });
         }
         self.leave_alone();
+    }
+
+    /// What the switch tells of somebody who went to the room with the caller.
+    pub(super) fn other_in_room(&mut self, channel: &ChannelId, news: RoomNews) {
+        self.with_other(channel, |seat, call, whose| {
+            seat.hear(news);
+            seat.note(call, whose, news);
+        });
+        self.worth_writing();
+    }
+
+    pub(super) fn other_gone(&mut self, channel: &ChannelId) {
+        self.with_other(channel, |seat, call, whose| seat.leave(call, whose));
+    }
+
+    fn with_other(
+        &mut self,
+        channel: &ChannelId,
+        does: impl FnOnce(&mut Seat, &mut Self, Whose<'_>),
+    ) {
+        let Some(Stage::Room { name, .. }) = self.stage().cloned() else { return };
+        let Some(other) = self.other(channel) else { return };
+        let (leg, Some(mut seat)) = (other.leg, other.seat.clone()) else { return };
+        let party = self.party_of(leg);
+        does(&mut seat, self, Whose { who: Who::Far, room: name.as_ref(), party: &party });
+        if let Some(other) = self.other(channel) {
+            other.seat = Some(seat);
+        }
+    }
+
+    /// One of those who went to the room with the caller.
+    fn other(&mut self, channel: &ChannelId) -> Option<&mut Other> {
+        let moved = self.moved_mut()?;
+        let mut all = [&mut moved.far, &mut moved.third].into_iter().flatten();
+        all.find(|other| other.channel == *channel)
     }
 
     /// Somebody who goes to the room too hung up.
@@ -331,7 +371,7 @@ impl Call {
             Place::AdHoc { .. } => Some(self.order_ad_hoc().room),
         };
         if let Some(room) = room {
-            self.order(Action::Room { room, order: RoomOrder::Leave(Who::Me), by: None });
+            self.order(Action::Room { room, order: RoomOrder::Leave(Whom::Me), by: None });
         }
     }
 

@@ -210,7 +210,7 @@ impl Call {
                     party.clone_into(&mut leg.party);
                 }
                 let transfer = self.note_transfer(TransferKind::Attended, &by, 0, &party);
-                let far = Some(Other { channel: channel.clone(), leg, at });
+                let far = Some(Other { channel: channel.clone(), leg, at, seat: None });
                 let moved = Moved { far, transfer, ..Moved::new(Stage::Together) };
                 self.state.talk.moved = Some(Box::new(moved));
                 self.transfer_came_to("done");

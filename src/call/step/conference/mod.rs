@@ -25,10 +25,10 @@ use crate::flow::kind::conference::Conference;
 use crate::flow::kind::gather::Keys;
 use crate::flow::room::{Closed, Permission, Role, RoomSettings, address};
 use crate::flow::{Exits, Outcome};
-use crate::model::timeline::Sign;
+use crate::model::room::Who;
 
 pub(in crate::call) use keys::Asks;
-pub(in crate::call) use seat::{ENTRY, EXIT, Seat};
+pub(in crate::call) use seat::{ENTRY, EXIT, Seat, Whose};
 pub(in crate::call) use typed::{Typed, Typing};
 
 /// How long the question where a room is may take.
@@ -173,6 +173,10 @@ pub(in crate::call) fn order_to_invite(
 
 fn settings(call: &Call, name: &RoomName) -> Option<RoomSettings> {
     call.program.settings.rooms.get(name).cloned()
+}
+
+const fn callers<'a>(room: &'a RoomName, number: &'a str) -> Whose<'a> {
+    Whose { who: Who::Caller, room: Some(room), party: number }
 }
 
 /// A question that nobody answered has found nothing.
@@ -333,12 +337,11 @@ impl ExpectRoom {
 
     fn news(&mut self, call: &mut Call, settings: &RoomSettings, news: RoomNews) {
         let first = self.seat.hear(news);
+        let caller = call.state.arrival.caller_number.clone();
+        self.seat.note(call, callers(&self.name, &caller), news);
         match news {
-            RoomNews::Entered { member, .. } => {
+            RoomNews::Entered { .. } => {
                 self.expect = Expect::End;
-                let (room, role) = (self.name.clone(), self.seat.role);
-                let text = format!("in the room {room} as {role}, member {member}");
-                call.notice_as(Sign::InRoom { room, member }, text);
                 if first && settings.tones {
                     self.seat.tone(call, ENTRY);
                 }
@@ -346,16 +349,8 @@ impl ExpectRoom {
                     self.play_name(call);
                 }
             }
-            RoomNews::Muted(on) => {
-                call.notice(if on { "muted in the room" } else { "heard in the room again" });
-            }
-            RoomNews::Deaf(on) => {
-                call.notice(if on { "deaf in the room" } else { "hears the room again" });
-            }
-            RoomNews::Kicked => {
-                self.kicked = true;
-                call.notice("taken out of the room");
-            }
+            RoomNews::Kicked => self.kicked = true,
+            RoomNews::Muted(_) | RoomNews::Deaf(_) => {}
         }
         call.worth_writing();
     }
@@ -391,7 +386,8 @@ impl ExpectRoom {
         }
         self.play_name(call);
         self.forget_name(call);
-        self.seat.member = None;
+        let caller = call.state.arrival.caller_number.clone();
+        self.seat.leave(call, callers(&self.name, &caller));
     }
 
     /// The caller is in the room no more.

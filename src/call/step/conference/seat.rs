@@ -4,13 +4,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::{is_not, is_zero};
-use crate::base::ids::ChannelId;
+use crate::base::ids::{ChannelId, RoomName};
 use crate::base::millis::Millis;
 use crate::call::Call;
 use crate::call::output::Action;
-use crate::call::room::{RoomNews, RoomOrder, RoomSound, Who};
+use crate::call::room::{RoomNews, RoomOrder, RoomSound, Who as Whom};
 use crate::flow::prompt::TonePrompt;
 use crate::flow::room::{Permission, Role, RoomKey, RoomSettings};
+use crate::model::room::{Presence, Who};
+use crate::model::timeline::Sign;
 
 /// The tones when somebody comes and goes: two frequencies in Hz, then how long in ms.
 pub(in crate::call) const ENTRY: ([u16; 2], u64) = ([660, 880], 150);
@@ -35,6 +37,32 @@ pub(in crate::call) struct Seat {
     volume: i8,
 }
 
+/// Whose place it is.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::call) struct Whose<'a> {
+    pub(in crate::call) who: Who,
+    /// Where it is one of the tenant's.
+    pub(in crate::call) room: Option<&'a RoomName>,
+    /// As it was dialed, or calls.
+    pub(in crate::call) party: &'a str,
+}
+
+impl Whose<'_> {
+    fn say(self, call: &mut Call, sign: Option<Sign>, text: &str) {
+        let who = match self.who {
+            Who::Caller => "",
+            Who::Far => "the other party is ",
+            Who::Invited => "who was invited is ",
+        };
+        let room = self.room.map_or_else(String::new, |room| format!(" {room}"));
+        let text = format!("{who}in the room{room} {text}");
+        match sign {
+            Some(sign) => call.notice_as(sign, text),
+            None => call.notice(text),
+        }
+    }
+}
+
 impl Seat {
     pub(in crate::call) const fn new(room: String, role: Role) -> Self {
         Self { room, role, member: None, muted: false, deaf: false, volume: 0 }
@@ -57,6 +85,43 @@ impl Seat {
             let tone = TonePrompt { tone: vec![tone], on, off, times: 1 };
             self.order(call, None, RoomOrder::Play(RoomSound::Tone(tone)));
         }
+    }
+
+    /// Notes what was heard of the member; what it is in a room that is nobody's only in words.
+    pub(in crate::call) fn note(&self, call: &mut Call, whose: Whose<'_>, news: RoomNews) {
+        let Some(member) = self.member else { return };
+        let Whose { who, room, party } = whose;
+        let text = match news {
+            RoomNews::Entered { .. } => format!("as {}, member {member}", self.role),
+            RoomNews::Muted(true) => "muted".to_owned(),
+            RoomNews::Muted(false) => "heard again".to_owned(),
+            RoomNews::Deaf(true) => "deaf".to_owned(),
+            RoomNews::Deaf(false) => "no more deaf".to_owned(),
+            RoomNews::Kicked => "taken out".to_owned(),
+        };
+        let sign = match (news, room.cloned()) {
+            (RoomNews::Entered { .. }, Some(room)) => {
+                let moderator = self.role == Role::Moderator;
+                let (muted, deaf) = (self.muted, self.deaf);
+                let party = call.party(party);
+                let presence = Presence { who, party, moderator, muted, deaf };
+                Some(Sign::InRoom { room, member, presence })
+            }
+            (RoomNews::Muted(_) | RoomNews::Deaf(_), Some(room)) => {
+                let (muted, deaf) = (self.muted, self.deaf);
+                Some(Sign::RoomChanged { room, member, who, muted, deaf })
+            }
+            (RoomNews::Kicked, _) | (_, None) => None,
+        };
+        whose.say(call, sign, &text);
+    }
+
+    /// The member is gone.
+    pub(in crate::call) fn leave(&mut self, call: &mut Call, whose: Whose<'_>) {
+        let Some(member) = self.member.take() else { return };
+        let who = whose.who;
+        let sign = whose.room.cloned().map(|room| Sign::LeftRoom { room, member, who });
+        whose.say(call, sign, "no more");
     }
 
     /// Whether it has just come in.
@@ -86,9 +151,9 @@ impl Seat {
                 call.notice("a member who may not speak stays muted");
                 return None;
             }
-            RoomKey::MuteSelf => RoomOrder::Mute { who: Who::Me, on: !self.muted },
-            RoomKey::MuteOthers => RoomOrder::Mute { who: Who::Others, on: true },
-            RoomKey::UnmuteOthers => RoomOrder::Mute { who: Who::Others, on: false },
+            RoomKey::MuteSelf => RoomOrder::Mute { who: Whom::Me, on: !self.muted },
+            RoomKey::MuteOthers => RoomOrder::Mute { who: Whom::Others, on: true },
+            RoomKey::UnmuteOthers => RoomOrder::Mute { who: Whom::Others, on: false },
             RoomKey::Lock => RoomOrder::Lock(true),
             RoomKey::Unlock => RoomOrder::Lock(false),
             RoomKey::Louder => self.turn(call, 1),
@@ -103,6 +168,6 @@ impl Seat {
     fn turn(&mut self, call: &mut Call, by: i8) -> RoomOrder {
         self.volume = self.volume.saturating_add(by).clamp(-VOLUME_MAX, VOLUME_MAX);
         call.worth_writing();
-        RoomOrder::Volume { who: Who::Me, own: false, level: self.volume }
+        RoomOrder::Volume { who: Whom::Me, own: false, level: self.volume }
     }
 }

@@ -83,7 +83,8 @@ const CHANGES = {
   },
   "call.parked": (call, { slot }) => { call.slot = slot; },
   "call.queued": (call, { queue }) => { call.queue = queue; },
-  "call.in_room": (call, { room }) => { call.room = room; },
+  "room.entered": (call, { room, who }) => { if (who === "caller") call.room = room; },
+  "room.left": (call, { who }) => { if (who === "caller") call.room = null; },
 };
 
 class Calls {
