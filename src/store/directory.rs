@@ -14,8 +14,9 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
+use super::around::{Around, Ground, reachable};
 use super::facts::{self, Facts};
-use super::routes::{Around, Asked, Ground, NoRoute, Routes, reachable};
+use super::routes::{Asked, NoRoute, Routes};
 use super::sip::SipFacts;
 use super::sketch::Sketch;
 use super::watch::Watch;

@@ -11,33 +11,25 @@ use regex::Regex;
 use uuid::Uuid;
 
 use super::api_key::KnownKey;
-use super::config::{Config, DefaultFlow};
+use super::around::Ground;
 use super::facts::Facts;
-use super::gateway::StoredGateway;
 use super::number::whole;
-use super::outbound;
+use super::own::{Lead, Own, Pattern};
 use super::resumed::Resumed;
-use super::room::StoredRoom;
-use super::schedule::{StoredSchedule, by_name};
-use super::screen::{Caller, Screen};
+use super::screen::Caller;
 use super::trunks::Trunks;
 use super::user::StoredUser;
 use crate::base::ids::{
     ApiKeyId, FlowName, GatewayName, PromptName, TenantId, TenantSlug, TokenId, UserId,
 };
-use crate::base::millis::Millis;
-use crate::call::admission::{Arriving, Screening};
-use crate::call::arrival::Via;
-use crate::flow::program::{Program, PromptFile, Published, Rooms, Settings, SpeechEngine};
-use crate::flow::talk::TalkSettings;
-use crate::flow::{Flow, Step};
+use crate::call::admission::Arriving;
+use crate::flow::program::{Program, PromptFile, Settings};
 use crate::model::admission::{CallLimits, LimitOn, TurnedAway};
 use crate::model::e164::NumberPlan;
-use crate::model::gateway::switch_name;
 use crate::model::outbound::Outbound;
 use crate::model::profile::Profile;
 use crate::model::sip::MediaEncryption;
-use crate::model::tenant::{NumberMatch, NumberRoute, Reach, StoredPrompt, Tenant};
+use crate::model::tenant::{NumberMatch, NumberRoute, Reach, Tenant};
 
 /// What is known of a call that asks for its flow. Empty texts count as absent.
 #[derive(Debug, Clone, Copy, Default)]
@@ -76,58 +68,6 @@ impl NoRoute {
     }
 }
 
-/// What the operator lays down for all tenants' flows.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Ground {
-    pub default_flow: Option<DefaultFlow>,
-    pub message_directory: String,
-    pub speech: Option<SpeechEngine>,
-}
-
-impl From<&Config> for Ground {
-    fn from(config: &Config) -> Self {
-        Self {
-            default_flow: config.default_flow.clone(),
-            message_directory: config.message_directory.clone(),
-            speech: config.speech.as_ref().map(SpeechEngine::from),
-        }
-    }
-}
-
-impl Ground {
-    /// What one tenant's flows may use.
-    pub fn settings(&self, tenant: &Tenant) -> Settings {
-        Settings {
-            gateways: tenant.gateways.clone(),
-            own_gateways: BTreeMap::new(),
-            decides_outside: false,
-            sip_hosts: tenant.sip_hosts.clone(),
-            domain: tenant.domain.clone(),
-            contexts: tenant.contexts.clone(),
-            speech: self.speech.clone(),
-            message_directory: self.message_folder(tenant.id),
-            mask_parties: tenant.mask_parties,
-            rooms: Rooms::default(),
-            schedules: Arc::default(),
-            talk: self.talk(tenant),
-            record_number: false,
-        }
-    }
-
-    /// A release that wrote other rules than this one reads lets nobody do what it does not know.
-    fn talk(&self, tenant: &Tenant) -> TalkSettings {
-        serde_json::from_value(tenant.talk.clone()).unwrap_or_else(|error| {
-            tracing::warn!(tenant = %tenant.slug, %error, "the rules for conversations are unread");
-            TalkSettings::default()
-        })
-    }
-
-    /// Where FreeSWITCH writes a tenant's messages.
-    pub(super) fn message_folder(&self, tenant: TenantId) -> String {
-        format!("{}/{tenant}", self.message_directory.trim_end_matches('/'))
-    }
-}
-
 /// The picture of one moment.
 #[derive(Debug, Default)]
 pub struct Routes {
@@ -148,55 +88,6 @@ pub struct Routes {
     users: BTreeMap<UserId, Arc<StoredUser>>,
     revoked: BTreeSet<TokenId>,
     pub(super) resumed: Resumed,
-}
-
-/// One tenant's part of it.
-#[derive(Debug)]
-pub(super) struct Own {
-    slug: TenantSlug,
-    exact: BTreeMap<String, Lead>,
-    /// As the tenant's plan reads them.
-    read: BTreeMap<String, Lead>,
-    screen: Screen,
-    /// Names of gateways that the operator gave the tenant.
-    given: Vec<GatewayName>,
-    patterns: Vec<Pattern>,
-    programs: BTreeMap<FlowName, Arc<Program>>,
-    /// Those of numbers whose conversations are recorded.
-    recorded: BTreeMap<FlowName, Arc<Program>>,
-    pub(super) around: Around,
-    outbound: Arc<Outbound>,
-    /// What calls may run that began earlier, and what new ones get.
-    pub(super) versions: Versions,
-}
-
-type Versions = BTreeMap<(FlowName, u32), Arc<Published>>;
-
-/// What a tenant's flows find around them.
-#[derive(Debug)]
-pub(super) struct Around {
-    tenant: TenantId,
-    timezone: String,
-    prompts: BTreeMap<PromptName, PromptFile>,
-    settings: Settings,
-}
-
-/// Where a number leads.
-#[derive(Debug, Clone)]
-struct Lead {
-    /// As the number map has it.
-    number: String,
-    flow: FlowName,
-    record: bool,
-}
-
-#[derive(Debug, Clone)]
-struct Pattern {
-    order: i32,
-    text: String,
-    regex: Regex,
-    tenant: TenantId,
-    lead: Lead,
 }
 
 impl Routes {
@@ -453,162 +344,13 @@ fn default_flow(tenants: &[Tenant], ground: &Ground) -> Option<(TenantId, FlowNa
     Some((tenant?.id, default.flow.clone()))
 }
 
-impl Own {
-    fn of(tenant: &Tenant, facts: &Facts, ground: &Ground) -> Self {
-        let prompts = facts.prompts.iter().filter(|prompt| prompt.tenant == tenant.id);
-        let rooms = facts.rooms.iter().filter(|room| room.tenant == tenant.id);
-        let mut around = Around::of(tenant, prompts, rooms, ground);
-        let own = facts.gateways.iter().filter(|one| one.tenant == tenant.id);
-        around.add_gateways(own);
-        around.add_schedules(facts.schedules.iter().filter(|one| one.tenant == tenant.id));
-        let screen = Screen::of(tenant.id, tenant.numbering.clone(), facts);
-        let outbound = outbound::picture(tenant, facts, &screen);
-        around.settings.decides_outside = outbound.decides();
-        let mut versions = Versions::new();
-        let mut flows = BTreeMap::new();
-        for one in facts.versions.iter().filter(|one| one.tenant == tenant.id) {
-            let (name, published) = (&one.published.name, Arc::clone(&one.published));
-            versions.insert((name.clone(), published.version), Arc::clone(&published));
-            if one.current {
-                flows.insert(name.clone(), published);
-            }
-        }
-        let program = |main: &FlowName| around.program(main, reachable(main, &flows));
-        let programs = flows.keys().map(|main| (main.clone(), Arc::new(program(main)))).collect();
-        Self {
-            slug: tenant.slug.clone(),
-            exact: BTreeMap::new(),
-            read: BTreeMap::new(),
-            screen,
-            given: tenant.gateways.clone(),
-            patterns: Vec::new(),
-            programs,
-            recorded: BTreeMap::new(),
-            around,
-            outbound: Arc::new(outbound),
-            versions,
-        }
-    }
-
-    /// What the tenant's rules say to a call that found its program.
-    fn screened(
-        &self,
-        program: Arc<Program>,
-        dialed: &str,
-        caller: &Caller<'_>,
-        lead: Option<&Lead>,
-        gateway: Option<&GatewayName>,
-    ) -> Arriving {
-        let number = lead.map(|lead| lead.number.clone());
-        let turned_away = self.screen.blocks(caller).map(TurnedAway::blocked);
-        let limits = self.screen.limits(caller, number.as_deref(), gateway);
-        let limited = limits.iter().filter_map(|limit| limit.limits.instead.as_ref());
-        let others = turned_away.iter().map(|turned| &turned.instead).chain(limited);
-        let named = |flow: &FlowName| Some((flow.clone(), Arc::clone(self.programs.get(flow)?)));
-        let flows = others.filter_map(|instead| named(instead.flow()?)).collect();
-        Arriving {
-            program,
-            screening: Screening { turned_away, limits, flows },
-            caller_number: self.screen.read(caller.number),
-            dialed: self.screen.read(dialed),
-            via: Via { number, gateway: gateway.cloned(), ..Via::default() },
-            encrypted: false,
-        }
-    }
-
-    /// The same program, but for its conversations being recorded.
-    fn keep_recorded(&mut self, lead: &Lead) {
-        if lead.record
-            && !self.recorded.contains_key(&lead.flow)
-            && let Some(program) = self.programs.get(&lead.flow)
-        {
-            let mut program = Program::clone(program);
-            program.settings.record_number = true;
-            self.recorded.insert(lead.flow.clone(), Arc::new(program));
-        }
-    }
-}
-
-impl Around {
-    pub(super) fn of<'a>(
-        tenant: &Tenant,
-        prompts: impl IntoIterator<Item = &'a StoredPrompt>,
-        rooms: impl IntoIterator<Item = &'a StoredRoom>,
-        ground: &Ground,
-    ) -> Self {
-        let named = |room: &StoredRoom| (room.name.clone(), room.settings.clone());
-        let rooms = Arc::new(rooms.into_iter().map(named).collect());
-        let file = |prompt: &StoredPrompt| PromptFile {
-            path: prompt.path.clone(),
-            length: prompt.length_ms.map(Millis),
-        };
-        Self {
-            tenant: tenant.id,
-            timezone: tenant.timezone.clone(),
-            prompts: prompts
-                .into_iter()
-                .map(|prompt| (prompt.name.clone(), file(prompt)))
-                .collect(),
-            settings: Settings { rooms, ..ground.settings(tenant) },
-        }
-    }
-
-    /// The tenant's own gateways, as far as they are in use.
-    pub(super) fn add_gateways<'a>(&mut self, own: impl Iterator<Item = &'a StoredGateway>) {
-        let own = own.map(|one| &one.gateway).filter(|gateway| gateway.settings.enabled);
-        let own = own.map(|gateway| (gateway.name.clone(), switch_name(gateway.id)));
-        self.settings.own_gateways = own.collect();
-    }
-
-    /// The tenant's schedules, as they are and as they were lately.
-    pub(super) fn add_schedules<'a>(&mut self, own: impl Iterator<Item = &'a StoredSchedule>) {
-        self.settings.schedules = Arc::new(by_name(own));
-    }
-
-    /// A flow with all that a call can need.
-    pub(super) fn program(
-        &self,
-        main: &FlowName,
-        flows: BTreeMap<FlowName, Arc<Published>>,
-    ) -> Program {
-        Program {
-            tenant: self.tenant,
-            timezone: self.timezone.clone(),
-            main: main.clone(),
-            flows,
-            prompts: self.prompts.clone(),
-            settings: self.settings.clone(),
-        }
-    }
-}
-
-pub(super) fn reachable(
-    main: &FlowName,
-    flows: &BTreeMap<FlowName, Arc<Published>>,
-) -> BTreeMap<FlowName, Arc<Published>> {
-    let mut found = BTreeMap::new();
-    let mut ahead = vec![main.clone()];
-    while let Some(name) = ahead.pop() {
-        let Some(published) = flows.get(&name) else { continue };
-        if found.insert(name, Arc::clone(published)).is_none() {
-            ahead.extend(called(&published.flow));
-        }
-    }
-    found
-}
-
-/// The flows that a flow calls.
-fn called(flow: &Flow) -> impl Iterator<Item = FlowName> + '_ {
-    flow.steps.values().filter_map(|step| match step {
-        Step::Flow(call) => Some(call.flow.clone()),
-        _ => None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::ids::FlowId;
+    use crate::flow::Flow;
+    use crate::flow::program::Published;
+    use crate::store::config::DefaultFlow;
     use crate::store::facts::FlowVersion;
 
     fn name(text: &str) -> FlowName {

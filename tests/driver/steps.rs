@@ -120,7 +120,8 @@ fn digits_are_gathered_and_a_secret_one_is_nowhere_to_be_seen() {
   two: { kind: play, prompts: [bye], next: end }",
         ),
         &caller(
-            "steps: [{ hear: pin }, { press: '47110815' }, { hear: bye }, { expect: { ended: {} } }]",
+            "steps: [{ hear: pin }, { press: '47110815' }, { hear: bye }, \
+             { expect: { ended: {} } }]",
         ),
     );
     let told = format!("{:?} {:?}", outcome.timeline, outcome.record);

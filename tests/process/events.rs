@@ -29,8 +29,8 @@ const KILLS: u32 = 2;
 const AT_ONCE: u32 = 50;
 /// No call takes longer.
 const CALL_MAX: Duration = Duration::from_secs(10);
-/// After how many events, on average, a follower breaks its connection off; `CALLWRIGHT_BREAKS` says
-/// otherwise.
+/// After how many events, on average, a follower breaks its connection off; `CALLWRIGHT_BREAKS`
+/// says otherwise.
 const BREAKS: u32 = 40;
 
 /// More of them where these are set: for a night.

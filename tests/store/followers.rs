@@ -1,5 +1,5 @@
-//! Followers that come back, far behind or all at once: what is in memory is told without a question
-//! to the database, and nothing is told that does not follow on what was told before.
+//! Followers that come back, far behind or all at once: what is in memory is told without a
+//! question to the database, and nothing is told that does not follow on what was told before.
 
 use std::time::Duration;
 

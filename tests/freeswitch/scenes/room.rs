@@ -3,8 +3,11 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::Lab;
 use super::talk::{ANN, AWAY, BEN, CAT, OUT, hear, speaking};
+use crate::api::Api;
 use crate::daemon::{self, TENANT};
 use crate::phone::Phone;
 
@@ -39,10 +42,36 @@ pub(super) fn member(lab: &Lab, room: &str, of: &Phone<'_>) -> (String, bool) {
     }
 }
 
+/// Waits until those who follow are told that these, and nobody else, are in the room: the numbers
+/// that they call from, and whether they are muted.
+#[track_caller]
+fn is_told(api: &Api, room: &str, members: &[(&Phone<'_>, bool)]) {
+    let mut wanted: Vec<_> =
+        members.iter().map(|(phone, muted)| (phone.number.clone(), *muted)).collect();
+    wanted.sort();
+    let began = Instant::now();
+    loop {
+        let standing = api.get(&format!("tenants/{TENANT}/events/standing"));
+        let all = standing["rooms"].as_array().unwrap().iter().find(|one| one["room"] == room);
+        let all = all.and_then(|one| one["members"].as_array()).cloned().unwrap_or_default();
+        let one = |one: &Value| (one["party"].as_str().unwrap().to_owned(), one["muted"] == true);
+        let mut told: Vec<_> = all.iter().map(one).collect();
+        told.sort();
+        if told == wanted {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "{told:?}, not {wanted:?}");
+        sleep(Duration::from_millis(100));
+    }
+}
+
 pub(super) fn a_room_mutes_kicks_and_is_locked(lab: &Lab) {
+    let api = Api::operator(lab);
     let [ann, ben, cat] = &three(lab, "4211");
+    is_told(&api, "den", &[(ann, false), (ben, false), (cat, false)]);
     let (number, _) = member(lab, "den", ann);
     order(lab, "den", &["mute", &number]);
+    is_told(&api, "den", &[(ann, true), (ben, false), (cat, false)]);
     hear(&[(ann, &[BEN, CAT]), (ben, &[CAT]), (cat, &[BEN])]);
     order(lab, "den", &["deaf", &number]);
     hear(&[(ann, &[]), (ben, &[CAT]), (cat, &[BEN])]);
@@ -55,4 +84,5 @@ pub(super) fn a_room_mutes_kicks_and_is_locked(lab: &Lab) {
     let (number, _) = member(lab, "den", cat);
     order(lab, "den", &["kick", &number]);
     hear(&[(ann, &[BEN]), (ben, &[ANN]), (cat, &[OUT])]);
+    is_told(&api, "den", &[(ann, false), (ben, false)]);
 }
