@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::sound;
+use crate::stub::TRACES;
 use crate::switch::{DOMAIN, PASSWORD, Ports};
 
 /// How long the daemon may take to listen.
@@ -51,6 +52,8 @@ impl Daemon {
     /// of its file's name.
     pub(crate) fn start(folder: &Path, ports: Ports, values: &[(&str, String)]) -> Self {
         let Ports { daemon: port, event, api, xml_curl, .. } = ports;
+        let stub =
+            values.iter().find(|(name, _)| *name == "STUB_PORT").map_or("", |(_, port)| port);
         let control = folder.join("control.sock").display().to_string();
         let messages = folder.join("messages").display().to_string();
         let spool = folder.join("spool").display().to_string();
@@ -62,6 +65,8 @@ impl Daemon {
              [api]\nlisten = \"127.0.0.1:{api}\"\n\
              [xml_curl]\nlisten = \"127.0.0.1:{xml_curl}\"\npassword = \"{PASSWORD}\"\n\
              [http]\nallow_private = [\"127.0.0.0/8\"]\n\
+             [health]\nlisten = \"127.0.0.1:0\"\n\
+             [traces]\nendpoint = \"http://127.0.0.1:{stub}{TRACES}\"\n\
              [log]\nfilter = \"info,callwright=debug\"\n"
         );
         fs::write(folder.join("callwright.toml"), settings).unwrap();

@@ -42,7 +42,7 @@ fn real_calls_go_as_their_flows_say() {
             running.into_iter().filter_map(|scene| scene.join().ok()).filter(|held| !held).count()
         });
     }
-    // These end the daemon, so they come last, one after the other.
+    // Some of these end the daemon, so they come last, one after the other.
     failed += wanted(LAST).filter(|(claim, scene)| !play(lab, claim, *scene)).count();
     if failed > 0 {
         lab.print_logs();

@@ -18,12 +18,13 @@ mod recorded;
 mod room;
 mod taken;
 mod talk;
+mod watched;
 
 use std::path::Path;
 use std::sync::Mutex;
 
 use crate::daemon::Daemon;
-use crate::stub;
+use crate::stub::Stub;
 use crate::switch::Switch;
 
 pub(crate) type Scene = fn(&Lab);
@@ -67,10 +68,12 @@ const OTHERS: &[(&str, Scene)] = &[
     ("a_supervisor_is_heard_by_whom_it_should", monitor::a_supervisor_is_heard_by_whom_it_should),
     ("phones_of_our_own_profile", desks::phones_register_on_a_profile_of_ours_and_call),
     ("callers_wait_in_line", line::callers_wait_in_line_for_the_one_agent),
+    ("a_call_is_one_tree", watched::a_call_is_one_tree_of_its_steps_orders_and_requests),
 ];
 
-/// Those that end the daemon.
+/// Those that look at all calls before, or end the daemon.
 pub(crate) const LAST: &[(&str, Scene)] = &[
+    ("figures_are_those_of_the_calls", watched::figures_are_those_of_the_calls),
     ("calls_go_on_where_their_daemon_was_lost", taken::calls_go_on_where_their_daemon_was_lost),
     ("people_notice_nothing", outlive::people_notice_nothing_and_all_is_known_again),
     ("a_lost_daemon_cuts_no_talk", lost::a_lost_daemon_cuts_no_talk),
@@ -80,6 +83,7 @@ pub(crate) const LAST: &[(&str, Scene)] = &[
 pub(crate) struct Lab {
     pub(crate) daemon: Mutex<Daemon>,
     pub(crate) switch: Switch,
+    pub(crate) stub: Stub,
     folder: tempfile::TempDir,
 }
 
@@ -87,12 +91,13 @@ impl Lab {
     pub(crate) fn start(prefix: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let switch = Switch::start(prefix, folder.path());
+        let stub = Stub::start();
         let values = [
             ("PHONES_PORT", switch.ports.phones.to_string()),
-            ("STUB_PORT", stub::start().to_string()),
+            ("STUB_PORT", stub.port.to_string()),
         ];
         let daemon = Mutex::new(Daemon::start(folder.path(), switch.ports, &values));
-        Self { daemon, switch, folder }
+        Self { daemon, switch, stub, folder }
     }
 
     pub(crate) fn folder(&self) -> &Path {
