@@ -42,13 +42,16 @@ pub struct Arriving {
     /// The caller's number and the dialed one, where the tenant's plan reads them otherwise.
     pub caller_number: Option<String>,
     pub dialed: Option<String>,
+    /// What stands before the caller's name.
+    pub label: Option<String>,
 }
 
 impl Arriving {
     /// One that nobody looks at any further.
     pub fn plain(program: Arc<Program>) -> Self {
         let (screening, via) = (Screening::default(), Via::default());
-        Self { program, screening, via, encrypted: false, caller_number: None, dialed: None }
+        let (caller_number, dialed, label) = (None, None, None);
+        Self { program, screening, via, encrypted: false, caller_number, dialed, label }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::address;
 use crate::base::ids::{CallId, ChannelId, GatewayName};
 use crate::model::admission::AsSent;
 use crate::model::record::CameBy;
@@ -42,6 +43,9 @@ pub struct Via {
     /// We placed it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub placed: bool,
+    /// The caller's name has the number's label, of which FreeSWITCH knows nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub labelled: bool,
 }
 
 impl Via {
@@ -51,7 +55,11 @@ impl Via {
     }
 
     const fn is_nothing(&self) -> bool {
-        self.number.is_none() && self.gateway.is_none() && self.sent.is_nothing() && !self.placed
+        self.number.is_none()
+            && self.gateway.is_none()
+            && self.sent.is_nothing()
+            && !self.placed
+            && !self.labelled
     }
 }
 
@@ -60,9 +68,48 @@ impl Via {
 pub const OWN_PHONE: [&str; 2] = ["sip_authorized", "user_name"];
 
 impl Arrival {
+    /// Puts a label before the caller's name, or in its place where that is none but a number.
+    pub fn label(&mut self, label: &str) {
+        let is_name = self.caller_name.chars().any(char::is_alphabetic);
+        self.caller_name =
+            if is_name { format!("{label}: {}", self.caller_name) } else { label.to_owned() };
+        self.via.labelled = true;
+    }
+
+    /// The caller's name where phones that are called would not show it by themselves.
+    pub fn shown_name(&self) -> Option<String> {
+        address::display_name(&self.caller_name).filter(|_| self.via.labelled)
+    }
+
     /// The tenant's extension whose phone calls; none where the call comes from outside.
     pub fn extension(&self) -> Option<&str> {
         let [authorized, user] = OWN_PHONE.map(|name| self.variables.get(name));
         user.filter(|_| authorized.is_some_and(|word| word == "true")).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_stands_before_a_name_and_in_place_of_a_number() {
+        let named = |name: &str| {
+            let json = serde_json::json!({ "call": uuid::Uuid::nil(), "channel": "a",
+                "caller_name": name, "caller_number": "+1555", "dialed": "100",
+                "answered": false, "variables": {} });
+            serde_json::from_value::<Arrival>(json).unwrap()
+        };
+        for (name, shown) in [
+            ("Ann", "Sales: Ann"),
+            ("+1555", "Sales"),
+            ("", "Sales"),
+            ("\u{5fc3}", "Sales: \u{5fc3}"),
+        ] {
+            let mut arrival = named(name);
+            assert_eq!(arrival.shown_name(), None, "FreeSWITCH shows it by itself");
+            arrival.label("Sales");
+            assert_eq!(arrival.shown_name().as_deref(), Some(shown));
+        }
     }
 }

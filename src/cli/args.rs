@@ -329,6 +329,9 @@ pub enum NumberCommand {
         /// Record the conversations of its calls
         #[arg(long)]
         record: bool,
+        /// What phones show before the caller's name, such as Sales
+        #[arg(long)]
+        label: Option<String>,
     },
     Remove {
         number: String,

@@ -15,10 +15,10 @@ pub(super) async fn run(
     screen: Screen,
 ) -> anyhow::Result<ExitCode> {
     match command {
-        NumberCommand::Add { number, flow, tenant, pattern, order, internal, record } => {
+        NumberCommand::Add { number, flow, tenant, pattern, order, internal, record, label } => {
             let reach = if internal { Reach::Tenant } else { Reach::Everywhere };
             let number = matching(number, pattern);
-            let new = NewNumber { number, flow, order, reach, record };
+            let new = NewNumber { number, flow, order, reach, record, label };
             let route = tenant_scope(store, &tenant).await?.put_number(&new).await?;
             screen.either(&route, |screen| {
                 screen.line(format!("{} leads to {}", shown(&route.number), route.flow))
@@ -56,7 +56,8 @@ fn list(routes: &[NumberRoute], screen: Screen) -> std::io::Result<()> {
         };
         let recorded = if route.record { "recorded" } else { "" };
         let (number, order) = (shown(&route.number), route.order.to_string());
-        [number, route.flow.to_string(), order, reach.to_owned(), recorded.to_owned()]
+        let label = route.label.clone().unwrap_or_default();
+        [number, route.flow.to_string(), order, reach.to_owned(), label, recorded.to_owned()]
     });
-    screen.table(["NUMBER", "FLOW", "ORDER", "REACH", ""], rows)
+    screen.table(["NUMBER", "FLOW", "ORDER", "REACH", "LABEL", ""], rows)
 }

@@ -67,6 +67,9 @@ pub struct NumberRoute {
     /// Whether the conversations of its calls are recorded, whatever the tenant's rules say.
     #[serde(default)]
     pub record: bool,
+    /// What phones that ring for its calls show before the caller's name, such as `Sales`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
 }
 
 /// Which calls a number is for.

@@ -13,6 +13,8 @@ use crate::model::tenant::{NumberMatch, NumberRoute, Reach};
 
 /// A number or a pattern is at most this many bytes long.
 const VALUE_MAX: usize = 256;
+/// A label is at most this many characters long: phones show few.
+const LABEL_MAX: usize = 32;
 /// What a pattern may take when compiled, in bytes.
 const PATTERN_BYTES_MAX: usize = 64 * 1_024;
 
@@ -30,13 +32,17 @@ pub struct NewNumber {
     /// Whether the conversations of its calls are recorded.
     #[serde(default)]
     pub record: bool,
+    /// What phones that ring for its calls show before the caller's name, such as `Sales`. Flows
+    /// and records have the caller's name with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
 }
 
 impl NewNumber {
     /// An exact number for calls from anywhere.
     pub fn exact(number: &str, flow: FlowName) -> Self {
         let number = NumberMatch::Exact(number.to_owned());
-        Self { number, flow, order: 0, reach: Reach::Everywhere, record: false }
+        Self { number, flow, order: 0, reach: Reach::Everywhere, record: false, label: None }
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -44,6 +50,18 @@ impl NewNumber {
         if value.is_empty() || value.len() > VALUE_MAX || value.chars().any(char::is_control) {
             return Err(StoreError::Invalid(format!(
                 "a number must have 1 to {VALUE_MAX} bytes and no control characters"
+            )));
+        }
+        let plain = |label: &String| {
+            let length = label.chars().count();
+            (1..=LABEL_MAX).contains(&length)
+                && label.trim() == label
+                && !label.chars().any(char::is_control)
+        };
+        if !self.label.as_ref().is_none_or(plain) {
+            return Err(StoreError::Invalid(format!(
+                "a label must have 1 to {LABEL_MAX} characters, and no control characters or \
+                 spaces around them"
             )));
         }
         match &self.number {
@@ -74,6 +92,7 @@ pub(super) struct NumberRow {
     place: i64,
     reach: String,
     record: bool,
+    label: Option<String>,
 }
 
 impl TryFrom<NumberRow> for NumberRoute {
@@ -89,6 +108,7 @@ impl TryFrom<NumberRow> for NumberRoute {
             order: i32::try_from(row.place).map_err(StoreError::corrupt)?,
             reach: if row.reach == "tenant" { Reach::Tenant } else { Reach::Everywhere },
             record: row.record,
+            label: row.label,
         })
     }
 }
@@ -120,16 +140,17 @@ impl TenantScope {
             order: new.order,
             reach: new.reach,
             record: new.record,
+            label: new.label.clone(),
         };
         let was = self.number(&new.number).await?;
         let act = self.act("number.put", value, was.as_ref(), Some(&route))?;
         let put = async || -> Result<(), StoreError> {
             in_transaction!(self.store.ready().await?, tx => {
             sqlx::query(
-                "INSERT INTO number (tenant, kind, value, flow, place, reach, record) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, kind, value) \
+                "INSERT INTO number (tenant, kind, value, flow, place, reach, record, label) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant, kind, value) \
                  DO UPDATE SET flow = excluded.flow, place = excluded.place, \
-                 reach = excluded.reach, record = excluded.record",
+                 reach = excluded.reach, record = excluded.record, label = excluded.label",
             )
             .bind(self.key())
             .bind(kind)
@@ -138,6 +159,7 @@ impl TenantScope {
             .bind(i64::from(new.order))
             .bind(reach)
             .bind(new.record)
+            .bind(&new.label)
             .execute(&mut *tx)
             .await?;
             put_act!(tx, act);

@@ -46,6 +46,7 @@ pub(super) struct Lead {
     pub(super) number: String,
     pub(super) flow: FlowName,
     pub(super) record: bool,
+    pub(super) label: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -116,6 +117,7 @@ impl Own {
             caller_number: self.screen.read(caller.number),
             dialed: self.screen.read(dialed),
             via: Via { number, gateway: gateway.cloned(), ..Via::default() },
+            label: lead.and_then(|lead| lead.label.clone()),
             encrypted: false,
         }
     }

@@ -288,7 +288,8 @@ impl Routes {
         let Some(own) = self.tenants.get_mut(&number.tenant) else { return };
         let everywhere = number.reach == Reach::Everywhere;
         let (NumberMatch::Exact(value) | NumberMatch::Pattern(value)) = &number.number;
-        let lead = Lead { number: value.clone(), flow: number.flow, record: number.record };
+        let (flow, record, label) = (number.flow, number.record, number.label);
+        let lead = Lead { number: value.clone(), flow, record, label };
         own.keep_recorded(&lead);
         match number.number {
             NumberMatch::Exact(value) => {
@@ -383,7 +384,8 @@ mod tests {
         reach: Reach,
     ) -> NumberRoute {
         let tenant = TenantId(Uuid::from_u128(tenant));
-        NumberRoute { tenant, number, flow: name(flow), order, reach, record: false }
+        let flow = name(flow);
+        NumberRoute { tenant, number, flow, order, reach, record: false, label: None }
     }
 
     fn exact(text: &str) -> NumberMatch {

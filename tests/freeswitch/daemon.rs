@@ -19,6 +19,8 @@ const KNOWN_MAX: Duration = Duration::from_secs(20);
 pub(crate) const TENANT: &str = "acme";
 /// What who waits hears, in Hz.
 pub(crate) const MUSIC: f64 = 925.0;
+/// What phones show before the name of who calls to talk.
+pub(crate) const LABEL: &str = "Sales";
 /// The tenant's rules for conversations.
 const TALK: &str = "
 music: music
@@ -211,6 +213,7 @@ fn push_flows(folder: &Path, values: &[(&str, String)]) {
         command_line(folder, &["flow", "push", name, file, "--tenant", TENANT]);
         command_line(folder, &["flow", "publish", name, "--tenant", TENANT]);
         let add = [&["number", "add"], number, &[name, "--tenant", TENANT]];
-        command_line(folder, &add.concat());
+        let label = if name == "talk" { &["--label", LABEL][..] } else { &[] };
+        command_line(folder, &[&add.concat(), label].concat());
     }
 }

@@ -94,6 +94,11 @@ impl<'a> Phone<'a> {
         self.lab.switch.api(&format!("uuid_kill {}", self.uuid));
     }
 
+    /// The name of who calls, as a phone that is called shows it.
+    pub(crate) fn shows(&self) -> String {
+        self.lab.switch.api(&format!("uuid_getvar {} caller_id_name", self.uuid))
+    }
+
     pub(crate) fn is_up(&self) -> bool {
         self.lab.switch.api(&format!("uuid_exists {}", self.uuid)) == "true"
     }

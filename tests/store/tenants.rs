@@ -92,6 +92,7 @@ async fn numbers_are_listed_exact_first_and_can_be_given_another_flow(bench: Ben
         order,
         reach: Reach::Tenant,
         record: order == 2,
+        label: (order == 1).then(|| "Sales".to_owned()),
     };
     scope.put_number(&pattern("1.*", 2)).await.unwrap();
     scope.put_number(&pattern("2.*", 1)).await.unwrap();
@@ -106,6 +107,8 @@ async fn numbers_are_listed_exact_first_and_can_be_given_another_flow(bench: Ben
     ];
     assert_eq!(values.collect::<Vec<_>>(), expected);
     assert_eq!(listed.iter().map(|route| route.record).collect::<Vec<_>>(), [false, false, true]);
+    let labels: Vec<_> = listed.iter().map(|route| route.label.as_deref()).collect();
+    assert_eq!(labels, [None, Some("Sales"), None]);
     scope.remove_number(&NumberMatch::Exact("+15550100".into())).await.unwrap();
     assert_eq!(scope.numbers().await.unwrap().len(), 2);
 }
@@ -125,6 +128,11 @@ async fn a_number_needs_a_flow_and_must_not_be_anothers(bench: Bench) {
     assert!(matches!(one.put_number(&nowhere).await, Err(StoreError::NotFound { .. })));
     let bad = NewNumber { number: NumberMatch::Pattern("(".into()), ..nowhere };
     assert!(matches!(one.put_number(&bad).await, Err(StoreError::Invalid(_))));
+    for label in ["", " Sales", "Sa\nles", &"x".repeat(33)] {
+        let label = Some(label.to_owned());
+        let bad = NewNumber { label, ..NewNumber::exact("100", name("main")) };
+        assert!(matches!(one.put_number(&bad).await, Err(StoreError::Invalid(_))), "{bad:?}");
+    }
 }
 
 async fn a_prompts_path_is_absolute_and_stays_where_it_points(bench: Bench) {

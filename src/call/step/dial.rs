@@ -428,10 +428,11 @@ fn accept(call: &Call, dial: &Dial) -> Result<Option<AcceptOrder>, String> {
 }
 
 fn caller_id(call: &Call, dial: &Dial) -> (Option<String>, Option<String>) {
-    let Some(caller_id) = &dial.caller_id else { return (None, None) };
+    let own = || call.state.arrival.shown_name();
+    let Some(caller_id) = &dial.caller_id else { return (own(), None) };
     let name = caller_id.name.as_ref().and_then(|name| address::display_name(&call.render(name).0));
     let number = caller_id.number.as_ref();
-    (name, number.and_then(|number| address::user(&call.render(number).0)))
+    (name.or_else(own), number.and_then(|number| address::user(&call.render(number).0)))
 }
 
 fn ringback(call: &mut Call, dial: &Dial) -> RingTone {

@@ -114,8 +114,9 @@ impl Call {
         }
         self.worth_writing();
         let (delay, timeout) = (Millis(0), Millis(RING_MS));
-        let order =
-            DialOrder::plain(vec![DialTarget { position: 0, address: to.at, delay, timeout }]);
+        let target = DialTarget { position: 0, address: to.at, delay, timeout };
+        let mut order = DialOrder::plain(vec![target]);
+        order.caller_name = self.state.arrival.shown_name();
         self.dial(order, RING_MS);
     }
 

@@ -119,6 +119,9 @@ pub fn arrived(event: &Event, call: CallId, arriving: Arriving) -> Option<(Arriv
         let sent = std::mem::replace(&mut arrival.dialed, number.clone());
         arrival.via.sent.dialed = Some(sent);
     }
+    if let Some(label) = &arriving.label {
+        arrival.label(label);
+    }
     Some((arrival, arriving))
 }
 

@@ -1,0 +1,2 @@
+-- What phones show before the caller's name.
+ALTER TABLE number ADD COLUMN label TEXT;
