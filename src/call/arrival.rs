@@ -72,7 +72,7 @@ impl Arrival {
     pub fn label(&mut self, label: &str) {
         let is_name = self.caller_name.chars().any(char::is_alphabetic);
         self.caller_name =
-            if is_name { format!("{label}: {}", self.caller_name) } else { label.to_owned() };
+            if is_name { format!("{label} - {}", self.caller_name) } else { label.to_owned() };
         self.via.labelled = true;
     }
 
@@ -101,10 +101,10 @@ mod tests {
             serde_json::from_value::<Arrival>(json).unwrap()
         };
         for (name, shown) in [
-            ("Ann", "Sales: Ann"),
+            ("Ann", "Sales - Ann"),
             ("+1555", "Sales"),
             ("", "Sales"),
-            ("\u{5fc3}", "Sales: \u{5fc3}"),
+            ("\u{5fc3}", "Sales - \u{5fc3}"),
         ] {
             let mut arrival = named(name);
             assert_eq!(arrival.shown_name(), None, "FreeSWITCH shows it by itself");

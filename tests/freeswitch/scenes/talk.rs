@@ -56,7 +56,7 @@ impl<'a> Call<'a> {
 pub(super) fn talk<'a>(lab: &'a Lab, number: &str) -> (Phone<'a>, Phone<'a>, Call<'a>) {
     let caller = speaking(lab, number, ANN);
     let far = Phone::called(lab, number);
-    assert_eq!(far.shows(), format!("{LABEL}: Caller"));
+    assert_eq!(far.shows(), format!("{LABEL} - Caller"));
     hear(&[(&caller, &[ONE]), (&far, &[ANN])]);
     let call = Call::of(lab, &caller);
     (caller, far, call)
@@ -86,7 +86,7 @@ pub(super) fn a_blind_transfer_reaches_the_other_or_comes_back(lab: &Lab) {
     let (caller, far, call) = talk(lab, "3052501");
     call.does(&["send", "3062501"]);
     let other = Phone::called(lab, "3062501");
-    assert_eq!(other.shows(), format!("{LABEL}: Caller"));
+    assert_eq!(other.shows(), format!("{LABEL} - Caller"));
     hear(&[(&caller, &[TWO]), (&other, &[ANN])]);
     assert_eq!(far.ends(), "NORMAL_CLEARING");
     // Nobody is there: who was left is called again.
@@ -105,7 +105,7 @@ pub(super) fn who_is_consulted_hears_one_then_the_other(lab: &Lab) {
     let (caller, far, call) = talk(lab, "3052502");
     call.does(&["consult", "3062502"]);
     let other = Phone::called(lab, "3062502");
-    assert_eq!(other.shows(), format!("{LABEL}: Caller"));
+    assert_eq!(other.shows(), format!("{LABEL} - Caller"));
     hear(&[(&caller, &[MUSIC]), (&far, &[TWO]), (&other, &[ONE])]);
     call.does(&["toggle"]);
     hear(&[(&caller, &[ONE]), (&far, &[ANN]), (&other, &[MUSIC])]);
