@@ -94,7 +94,8 @@ pub enum Kind {
     CallEnded { call: CallId, party: Party, cause: HangupCause, reason: String },
     /// Somebody is in a conference room, where `member` is its number. Those who were invited are
     /// told of as long as the call that invited them is up.
-    #[serde(rename = "room.entered")]
+    // As it was kept before it told more.
+    #[serde(rename = "room.entered", alias = "call.in_room")]
     RoomEntered {
         call: CallId,
         room: RoomName,
@@ -575,6 +576,18 @@ mod tests {
             "caller_name":"\"type\":\"call.ended\""}"#;
         assert_eq!(type_of(event), "call.created");
         assert_eq!(type_of("{}"), "");
+    }
+
+    #[test]
+    fn what_an_earlier_release_kept_of_a_room_is_read() {
+        let kept = r#"{"at":"2026-01-01T00:00:00Z","type":"call.in_room",
+            "call":"00000000-0000-0000-0000-000000000001","room":"den","member":3}"#;
+        let mut fold = Fold::default();
+        fold.tell(&serde_json::from_str(kept).unwrap());
+        let standing = fold.standing(1);
+        let [room] = &standing.rooms[..] else { panic!("{standing:?}") };
+        assert_eq!((room.room.as_str(), room.members[0].member), ("den", 3));
+        assert_eq!(room.members[0].presence.who, Who::Caller);
     }
 
     #[test]
